@@ -1,0 +1,90 @@
+#include "base/buf.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/arena.h"
+
+void buf_free(struct buf *b) {
+    free(b->p);
+    *b = (struct buf)BUF_INIT(b->max);
+}
+
+void buf_wipe(struct buf *b) {
+    if (b->p) explicit_bzero(b->p, b->cap);
+    buf_free(b);
+}
+
+void buf_clear(struct buf *b) {
+    b->n = 0;
+    b->failed = false;
+}
+
+bool buf_ok(const struct buf *b) {
+    return !b->failed;
+}
+
+struct str buf_str(const struct buf *b) {
+    return (struct str){ b->p, b->n };
+}
+
+bool buf_reserve(struct buf *b, size_t more) {
+    if (b->failed) return false;
+    if (more <= b->cap - b->n) return true;
+    b->failed = true; /* until shown otherwise */
+    if (more > b->max || b->n > b->max - more || arena_should_fail()) return false;
+    size_t cap = b->cap ? b->cap : 256;
+    while (cap < b->n + more) cap *= 2;
+    if (cap > b->max) cap = b->max;
+    char *p = realloc(b->p, cap);
+    if (!p) return false;
+    b->p = p;
+    b->cap = cap;
+    b->failed = false;
+    return true;
+}
+
+void buf_add(struct buf *b, const void *p, size_t n) {
+    if (n == 0 || !buf_reserve(b, n)) return;
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+}
+
+void buf_add_str(struct buf *b, struct str s) {
+    buf_add(b, s.p, s.n);
+}
+
+void buf_add_z(struct buf *b, const char *z) {
+    buf_add_str(b, str_z(z));
+}
+
+void buf_add_char(struct buf *b, char c) {
+    buf_add(b, &c, 1);
+}
+
+void buf_vprintf(struct buf *b, const char *fmt, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    if (n < 0) b->failed = true;
+    else if (buf_reserve(b, (size_t)n + 1)) {
+        (void)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
+        b->n += (size_t)n;
+    }
+    va_end(again);
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    buf_vprintf(b, fmt, args);
+    va_end(args);
+}
+
+void buf_consume(struct buf *b, size_t n) {
+    if (n >= b->n) {
+        b->n = 0;
+        return;
+    }
+    memmove(b->p, b->p + n, b->n - n);
+    b->n -= n;
+}

@@ -1,0 +1,46 @@
+/* atom.h: what a request asks for: POLICY.md's model. Plain data in the request's arena. */
+#pragma once
+#include "base/arena.h"
+#include "model/reason.h"
+
+enum verb {
+    VERB_READ,
+    VERB_INSERT,
+    VERB_UPDATE,
+    VERB_DELETE,        /* object = table; read, insert, update name columns */
+    VERB_CHANGE_SCHEMA, /* object = table */
+    VERB_READ_SCHEMA,
+    VERB_USE,     /* object empty; USE: any live allow in the database */
+    VERB_RUN_JOB, /* object = "nightly/transform", or "" when no job statement matches the
+                     code (then only `run jobs` grants it); account = the service account */
+    VERB_ACT_AS,  /* account = the service account; path empty */
+    VERB_SEE_JOBS,
+    VERB_CANCEL_JOBS,
+    VERB_ADMINISTER, /* object empty */
+    VERB_COUNT
+};
+const char *verb_name(enum verb verb); /* as POLICY.md writes it: "change schema" */
+
+struct atom {
+    enum verb verb;
+    struct str path; /* "spanner demo/flights", "dataproc demo/batch"; "spanner demo/ *" never occurs here */
+    struct str object;
+    struct str account;        /* e-mail address */
+    const struct str *columns; /* as the schema spells them */
+    size_t n_columns;
+    bool any_column; /* COUNT(*), EXISTS: any one readable column suffices; n_columns == 0 */
+};
+
+struct atoms {
+    struct atom *items;
+    size_t n, cap;
+};
+MUST_USE bool atoms_add(struct atoms *atoms, struct arena *arena, struct atom atom); /* false: out of memory */
+
+/* A fixed struct: text is made only on refusal. */
+struct verdict {
+    enum reason reason; /* REASON_NONE = allowed */
+    unsigned atom;      /* the index of the first refused atom */
+    int column;         /* its refused column, or -1 */
+    struct str rule;    /* the rule that allowed the first atom, or that denied; borrowed from the policy snapshot */
+};
