@@ -11,7 +11,7 @@
 #include "service/method.h"
 
 struct loop;
-struct policy;         /* policy/policy.h */
+struct policy; /* policy/policy.h */
 struct policy_subject;
 
 /* What the audit entry tells of the effect. */
@@ -31,21 +31,21 @@ struct call_http {
 
 struct call {
     const struct method *method;
-    void *service;                   /* struct service's state */
+    void *service; /* struct service's state */
     struct arena *arena;
-    const void *request;             /* decoded by method->request; NULL for a raw method */
+    const void *request; /* decoded by method->request; NULL for a raw method */
     struct call_http http;
     const struct principal *principal; /* NULL behind DOOR_OPEN */
     const struct policy *policy;       /* the snapshot that decided this call: held until the call ends */
     const struct policy_subject *subject;
-    bool endpoint;                   /* came in on a job's own endpoint: nothing may be created there */
-    struct atoms atoms;              /* filled by classify */
-    struct str resource;             /* filled by classify: the full resource name, for the audit */
-    void *prepared;                  /* classify → handle */
-    int64_t deadline_us;             /* wall time; 0 = none */
-    struct str id;                   /* the request's id */
+    bool endpoint;       /* came in on a job's own endpoint: nothing may be created there */
+    struct atoms atoms;  /* filled by classify */
+    struct str resource; /* filled by classify: the full resource name, for the audit */
+    void *prepared;      /* classify → handle */
+    int64_t deadline_us; /* wall time; 0 = none */
+    struct str id;       /* the request's id */
     struct call_outcome outcome;
-    struct loop *loop;               /* the connection's loop */
+    struct loop *loop; /* the connection's loop */
 };
 
 /* True when nobody waits for the answer any more (reset, connection lost, deadline passed, proof ended). Any thread. */
@@ -74,5 +74,6 @@ void call_reply_http(struct call *call, unsigned status, const char *content_typ
 
 /* RECORD_OUTBOX: the audit entry of this call, with the outcome so far and `commit_us`, to be stored in the database's
  * transaction. Any thread. When the transaction committed, say so: the gate then writes no second entry. */
-MUST_USE enum code call_outbox_entry(struct call *call, enum code code, int64_t commit_us, struct buf *ret, struct err *err);
+MUST_USE enum code call_outbox_entry(struct call *call, enum code code, int64_t commit_us, struct buf *ret,
+                                     struct err *err);
 void call_recorded(struct call *call);

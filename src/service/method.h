@@ -23,18 +23,19 @@ enum method_record {
 };
 
 struct method {
-    const char *grpc;  /* "google.spanner.v1.Spanner/Commit"; NULL: no gRPC */
-    const char *verb;  /* "POST"; NULL: no REST */
-    const char *path;  /* google.api.http template: "/v1/{session=projects/ * /…}:commit" (without the blanks) */
-    const char *body;  /* "*", a field's name, or NULL */
+    const char *grpc; /* "google.spanner.v1.Spanner/Commit"; NULL: no gRPC */
+    const char *verb; /* "POST"; NULL: no REST */
+    const char *path; /* google.api.http template: "/v1/{session=projects/ * /…}:commit" (without the blanks) */
+    const char *body; /* "*", a field's name, or NULL */
     const struct pb_msg *request, *response; /* NULL for a raw method: its handler reads and answers bytes */
-    bool streaming;    /* server streaming; REST answers a JSON array */
-    const char *permission; /* the IAM name: "spanner.databases.write" */
+    bool streaming;                          /* server streaming; REST answers a JSON array */
+    const char *permission;                  /* the IAM name: "spanner.databases.write" */
     enum method_door door;
     enum method_record record;
     size_t max_request_bytes;
 
-    /* Request → atoms, on the loop's thread, without blocking. What it prepares for the handler goes into call->prepared. */
+    /* Request → atoms, on the loop's thread, without blocking. What it prepares for the handler goes into call->prepared.
+     */
     enum code (*classify)(struct call *call, struct err *err);
     /* Serves the call; ends with exactly one call_end, from any thread, now or later. */
     void (*handle)(struct call *call);
@@ -47,4 +48,5 @@ struct service {
     const struct method *methods;
     size_t n_methods;
     void *state;
+    bool for_jobs; /* also answers on a job's own endpoint */
 };
