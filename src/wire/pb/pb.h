@@ -83,11 +83,11 @@ struct pb_msg {
     bool map_entry, has_map;
 };
 
-/* What every repeated field looks like in memory. */
+/* What every repeated field looks like in memory; the codec reads all of them through it. */
 struct pb_repeated {
     void *p;
     size_t n;
-};
+} __attribute__((may_alias));
 
 /* pb_decode: without it, unknown fields are skipped and lost; with it, the first one is refused by message and number, as
  * is a known number with the wrong wire type. What goes upstream is what was decoded, so the gate always sets it.
