@@ -4,8 +4,7 @@
  * places that the job will know, hands these descriptors out and waits for `world_start`. Everything that the job starts
  * dies with the world's first process; that one dies when the server does, or when the control descriptor is closed.
  *
- * A `struct world` belongs to one thread. That thread must outlive it: the kernel ends a world when the *thread* that made
- * it ends. Calls block for some milliseconds, at most 10 s (then DEADLINE_EXCEEDED). */
+ * A `struct world` belongs to one thread. Calls block for some milliseconds, at most 10 s (then DEADLINE_EXCEEDED). */
 #pragma once
 #include <sys/types.h>
 #include "base/err.h"
@@ -35,6 +34,7 @@ enum { WORLD_FDS = 3, WORLD_API = 0, WORLD_METADATA = 1, WORLD_METADATA_LINK = 2
 
 struct world {
     enum world_mode mode;
+    uid_t uid; /* of the job, to which `work` was given; 0: the server's own */
     pid_t pid;
     int pidfd, control_fd;
     /* Listening sockets, made inside: the API at 127.0.0.1, metadata at 127.0.0.1 and at 169.254.169.254:80 (-1 without
