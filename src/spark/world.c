@@ -193,8 +193,9 @@ enum code world_start(struct world *world, const char *const *argv, const char *
 }
 
 void world_terminate(struct world *world) {
-    struct err ignored;
-    if (world->control_fd >= 0) (void)world_send(world->control_fd, FRAME_TERMINATE, STR(""), NULL, 0, &ignored);
+    struct err err;
+    if (world->control_fd >= 0 && world_send(world->control_fd, FRAME_TERMINATE, STR(""), NULL, 0, &err))
+        world_kill(world); /* nobody listens any more */
 }
 
 void world_kill(struct world *world) {

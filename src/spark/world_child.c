@@ -32,8 +32,7 @@ static bool read_setup(struct str bytes, struct arena *arena, struct world_setup
 
 static _Noreturn void say_and_exit(enum world_frame_kind kind, const struct err *err) {
     struct err ignored;
-    (void)world_send(CONTROL, kind, str_z(err->message), NULL, 0, &ignored);
-    _exit(FAILED);
+    _exit(world_send(CONTROL, kind, str_z(err->message), NULL, 0, &ignored) ? FAILED + 1 : FAILED);
 }
 
 /* ---- namespaces ---- */
