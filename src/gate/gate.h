@@ -37,6 +37,7 @@ struct worker {
     struct loop *loop;
     struct http_server *server;
     struct request *requests; /* under way */
+    unsigned n_requests;
     struct loop_timer review;
 };
 
@@ -49,6 +50,7 @@ struct gate {
     struct routes *routes;
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;
+    struct service metadata;   /* of jobs: one row for all paths */
     struct identity *identity; /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */

@@ -87,6 +87,32 @@ bool record_intention(struct request *r) {
     return false;
 }
 
+/* ---- an outcome that must be durable before it is told ---- */
+
+static void enforced_on_loop(struct loop_task *task, void *ctx) {
+    (void)task;
+    struct request *r = ctx;
+    r->after_record(r);
+}
+
+static void enforced_done(void *ctx, enum code code, uint64_t index) {
+    (void)index;
+    struct request *r = ctx;
+    r->intent_code = code;
+    r->intent_task = (struct loop_task){ .fn = enforced_on_loop, .ctx = r };
+    loop_post(r->call.loop, &r->intent_task);
+}
+
+void record_enforced(struct request *r, void (*then)(struct request *r)) {
+    DEFER(buf_free) struct buf entry = BUF_INIT(2 * AUDIT_ENTRY_MAX);
+    struct err err = { 0 };
+    r->after_record = then;
+    atomic_store(&r->recorded, true);
+    enum code rc = record_entry(r, EVENT_OUTCOME, OK, &entry, &err);
+    if (!rc) rc = audit_append(r->gate->audit, buf_str(&entry), AUDIT_ENFORCED, enforced_done, r, &err);
+    if (rc) enforced_done(r, rc, 0);
+}
+
 /* ---- outcome ---- */
 
 static bool wants_outcome(const struct request *r) {

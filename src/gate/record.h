@@ -4,6 +4,9 @@
 
 /* Queues the intention; true: request_run goes on once it is durable (or the request is refused AUDIT_UNAVAILABLE). */
 bool record_intention(struct request *r);
+/* What was done already, made durable before its answer goes out: token exchanges, whose caller is known only afterwards.
+ * `then` runs on the loop with r->intent_code; no further entry is written. */
+void record_enforced(struct request *r, void (*then)(struct request *r));
 /* Queues the outcome, once: also for refusals, failures and clients that went away. */
 void record_outcome(struct request *r);
 /* The entry as JSON. Any thread. */

@@ -161,8 +161,11 @@ static void finish_json_stream(struct request *r) {
 }
 
 static void finish_whole(struct request *r, unsigned status, struct str type) {
-    struct http_header header = { STR("content-type"), type };
-    if (!r->reply_begun) http_reply_headers(r->stream, status, &header, type.n ? 1 : 0);
+    struct http_header headers[] = { { STR("content-type"), type },
+                                     { STR("metadata-flavor"), STR("Google") }, /* metadata servers only: */
+                                     { STR("server"), STR("Metadata Server for VM") } };
+    size_t n = r->door->kind == DOOR_JOB_METADATA ? COUNT(headers) : 1;
+    if (!r->reply_begun) http_reply_headers(r->stream, status, headers, n);
     r->reply_begun = true;
 }
 

@@ -17,6 +17,7 @@ enum {
     COMMIT_ARENA_BYTES = 512 << 20,
     SPOOL_MEMORY_BYTES = 1 << 20,
     DEFAULT_BODY_BYTES = 10 << 20,
+    MAX_REQUESTS = 10000, /* of a worker, under way */
 };
 #define SPOOL_FILE_BYTES (UINT64_C(4) << 30)
 
@@ -39,15 +40,7 @@ static enum progress route(struct request *r) {
 /* Who is asking? */
 static enum progress identify(struct request *r) {
     if (r->call.method->door == DOOR_OPEN) return NEXT;
-    struct err err = { 0 };
-    enum reason reason = identify_request(r, &err);
-    if (reason) {
-        request_refuse(r, reason, "%s", err.message);
-        return NEXT;
-    }
-    r->identified = true;
-    r->call.principal = &r->principal;
-    return NEXT;
+    return identify_request(r) == IDENTIFY_WAIT ? WAIT : NEXT;
 }
 
 /* Bytes → message. After identify: a stranger's bytes are not parsed. */
@@ -86,7 +79,8 @@ static enum progress decide(struct request *r) {
 
 /* Is there room? The server's own limits; a database keeps its own. */
 static enum progress admit(struct request *r) {
-    if (!identify_admit(r)) request_refuse(r, LIMIT_REACHED, "too many requests of this caller are under way: try again");
+    if (r->worker->n_requests > MAX_REQUESTS)
+        request_refuse(r, LIMIT_REACHED, "too many requests are under way: try again");
     return NEXT;
 }
 
@@ -200,17 +194,21 @@ static void set_deadline(struct request *r) {
 }
 
 static void find_route(struct request *r) {
-    struct route_match match;
+    struct route_match match = { .service = &r->gate->metadata, .method = r->gate->metadata.methods };
     struct err err;
     struct str type = http_header_value(r->http->headers, r->http->n_headers, STR("content-type"));
-    const struct routes *routes = endpoint_routes(r->door, r->gate->routes);
-    if (grpc_is_content_type(type)) {
+    const struct routes *routes = r->gate->routes;
+    if (r->door->kind == DOOR_JOB_METADATA) {
+        r->protocol = PROTOCOL_RAW; /* one handler answers all of its paths */
+        r->method_found = true;
+    } else if (grpc_is_content_type(type)) {
         r->protocol = PROTOCOL_GRPC;
         r->method_found = routes_find_grpc(routes, r->http->path, &match);
     } else {
         r->protocol = PROTOCOL_REST;
         r->method_found = routes_find_rest(routes, r->http->method, r->http->path, r->call.arena, &match, &err) == OK;
     }
+    if (r->door->kind != DOOR_JOB_METADATA) r->method_found = r->method_found && endpoint_serves(r->door, match.service);
     if (!r->method_found) return;
     if (!match.method->request) r->protocol = PROTOCOL_RAW;
     r->variables = match.variables;
@@ -234,7 +232,7 @@ static struct request *request_new(struct http_stream *stream, const struct http
     r->call.id = (struct str){ r->id, ID_LENGTH };
     r->call.loop = worker->loop;
     r->call.endpoint = r->door->endpoint != NULL;
-    r->call.arena = arena_new(COMMIT_ARENA_BYTES);
+    r->call.arena = arena_new(ARENA_BYTES);
     char address[NET_ADDRESS_MAX];
     size_t n = net_address_print(&http->peer, address);
     if (r->call.arena) r->source = str_dup(r->call.arena, (struct str){ address, n });
@@ -260,6 +258,7 @@ static void enlist(struct request *r) {
     r->link = &r->worker->requests;
     if (r->next) r->next->link = &r->next;
     r->worker->requests = r;
+    r->worker->n_requests++;
 }
 
 static void delist(struct request *r) {
@@ -267,6 +266,7 @@ static void delist(struct request *r) {
     *r->link = r->next;
     if (r->next) r->next->link = r->link;
     r->link = NULL;
+    r->worker->n_requests--;
 }
 
 void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx) {

@@ -34,6 +34,10 @@ struct request {
     enum protocol protocol;
     char id[ID_LENGTH + 1];
     struct principal principal;
+    struct proof *proof;          /* referenced */
+    struct endpoint *endpoint;    /* referenced: of the job that asks */
+    struct str detail_of_refusal; /* for the operator */
+    bool waited;
     struct url_pair *variables; /* REST: from the path */
     size_t n_variables;
     struct policy *policy; /* referenced */
@@ -56,10 +60,12 @@ struct request {
     atomic_bool cancelled, recorded, ended;
     atomic_uint holds; /* the loop's and the service's; freed at zero */
     atomic_bool drain_posted;
-    struct loop_task drain_task, end_task, intent_task;
+    struct loop_task drain_task, end_task, intent_task, wake_task;
     enum code intent_code, ended_code;
     struct err ended_err;
     struct loop_timer deadline;
+    void (*after_record)(struct request *r);
+    struct answer *answer; /* of a token service, until it is recorded */
     void (*on_cancel)(void *ctx);
     void *on_cancel_ctx;
     uint64_t started_us, bytes_out;
