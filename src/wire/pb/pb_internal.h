@@ -26,8 +26,10 @@ enum pb_wire pb_kind_wire(uint8_t kind);
 size_t pb_kind_size(uint8_t kind);                /* of the C member of a singular field */
 size_t pb_element_size(const struct pb_field *f); /* of one element of a repeated field */
 
-/* Appends one zeroed element; its address, or NULL when the arena is full. Capacity is a power of two and follows from the
- * count, so it is right only for arrays that these functions made. */
+/* How many elements the array of a repeated field with n of them has room for: it follows from n alone, so whoever makes
+ * such an array here allocates this much. */
+size_t pb_capacity(size_t n);
+/* Appends one zeroed element; its address, or NULL when the arena is full. Only for arrays that this library made. */
 void *pb_append(const struct pb_field *f, void *msg, struct arena *arena);
 
 /* Marks the field as set: has-bit, or the oneof's case (the member that was set before becomes zero). */

@@ -95,7 +95,7 @@ bool pb_has(const struct pb_field *field, const void *msg) {
     return nonzero(member, kinds[field->kind].size);
 }
 
-static size_t cap_of(size_t n) {
+size_t pb_capacity(size_t n) {
     size_t cap = n ? FIRST_CAP : 0;
     while (cap < n) cap *= 2;
     return cap;
@@ -103,7 +103,7 @@ static size_t cap_of(size_t n) {
 
 void *pb_append(const struct pb_field *f, void *msg, struct arena *arena) {
     struct pb_repeated *r = pb_at(msg, f->offset);
-    const size_t size = pb_element_size(f), cap = cap_of(r->n);
+    const size_t size = pb_element_size(f), cap = pb_capacity(r->n);
     if (r->n == cap) {
         void *p = arena_array(arena, cap ? cap * 2 : FIRST_CAP, size);
         if (!p) return NULL;
