@@ -197,7 +197,6 @@ static void test_any(void **state) {
 /* A row written by hand is what the codec would have written. */
 static void test_hand_written_row(void **state) {
     (void)state;
-    DEFER(arena_freep) struct arena *arena = arena_new(MEMORY);
     DEFER(buf_free) struct buf hand = BUF_INIT(MEMORY), codec = BUF_INIT(MEMORY);
     static const char long_text[300] = { [0] = 'x', [299] = 'y' };
     const struct str text = { long_text, sizeof long_text };

@@ -114,6 +114,8 @@ static const struct form_case refused[] = {
     { "duration without a unit", &pb_Duration_msg, "\"1\"", "not a duration such as \"1.5s\"" },
     { "duration too long", &pb_Duration_msg, "\"315576000001s\"", "not a duration such as \"1.5s\"" },
     { "field mask in snake case", &pb_FieldMask_msg, "\"foo_bar\"", "a field mask's path is camel case in JSON" },
+    { "empty path in a field mask", &pb_FieldMask_msg, "\"a,,b\"", "an empty path in a field mask" },
+    { "comma at the end of a field mask", &pb_FieldMask_msg, "\"a,\"", "an empty path in a field mask" },
     { "any of an unknown type", &pb_Any_msg, "{\"@type\":\"x/y.Z\"}", "unknown type \"x/y.Z\"" },
     { "any without a type", &pb_Any_msg, "{\"a\":1}", "\"@type\" is missing" },
     { "any with more than its value", &pb_Any_msg, "{\"@type\":\"x/google.protobuf.Duration\",\"value\":\"1s\",\"b\":1}",
