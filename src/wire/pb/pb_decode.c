@@ -61,7 +61,7 @@ static void store(uint8_t kind, void *place, uint64_t v) {
     case PB_BYTES:
     case PB_MESSAGE: break;
     }
-    memcpy(place, &v, pb_kind_size(kind));
+    pb_store(kind, place, v);
 }
 
 static enum code text(struct decoder *d, const struct pb_msg *desc, const struct pb_field *f, struct str bytes,

@@ -22,8 +22,38 @@ static inline const void *pb_sub(const struct pb_field *f, const void *msg) {
     return *(const pb_ptr *)pb_at_const(msg, f->offset);
 }
 
-enum pb_wire pb_kind_wire(uint8_t kind);
-size_t pb_kind_size(uint8_t kind);                /* of the C member of a singular field */
+struct pb_kind_info {
+    uint8_t wire, size; /* enum pb_wire; of the C member of a singular field: 1, 4, 8 or a struct str */
+};
+extern const struct pb_kind_info pb_kinds[];
+
+static inline enum pb_wire pb_kind_wire(uint8_t kind) {
+    return (enum pb_wire)pb_kinds[kind].wire;
+}
+
+static inline size_t pb_kind_size(uint8_t kind) {
+    return pb_kinds[kind].size;
+}
+
+/* A number's member as its bits. Sizes are spelled out, as a copy of variable size would be a call. */
+static inline uint64_t pb_load(uint8_t kind, const void *place) {
+    uint64_t v64 = 0;
+    uint32_t v32;
+    if (pb_kinds[kind].size == 1) return *(const uint8_t *)place;
+    if (pb_kinds[kind].size == 4) {
+        memcpy(&v32, place, sizeof v32);
+        return v32;
+    }
+    memcpy(&v64, place, sizeof v64);
+    return v64;
+}
+
+static inline void pb_store(uint8_t kind, void *place, uint64_t v) {
+    const uint32_t v32 = (uint32_t)v;
+    if (pb_kinds[kind].size == 4) memcpy(place, &v32, sizeof v32);
+    else memcpy(place, &v, sizeof v);
+}
+
 size_t pb_element_size(const struct pb_field *f); /* of one element of a repeated field */
 
 /* How many elements the array of a repeated field with n of them has room for: it follows from n alone, so whoever makes

@@ -210,6 +210,7 @@ static const struct set_case sets[] = {
     { "nothing", "x", NULL },
     { "", "x", NULL },
     { "requestOptions.", "x", NULL },
+    { "session", "\xff", NULL },
 };
 
 static void test_set_field(void **state) {
