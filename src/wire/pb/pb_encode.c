@@ -96,7 +96,7 @@ static enum code message(struct encoder *e, const struct pb_msg *desc, const voi
     }
     for (size_t i = 0; i < desc->field_count; i++) {
         const struct pb_field *f = &desc->fields[i];
-        if (!desc->map_entry && !pb_has(f, msg)) continue; /* an entry always has both key and value */
+        if (!desc->map_entry && !pb_present(f, msg)) continue; /* an entry always has both key and value */
         enum code rc = field(e, f, msg, depth);
         if (rc) return rc;
     }

@@ -54,6 +54,26 @@ static inline void pb_store(uint8_t kind, void *place, uint64_t v) {
     else memcpy(place, &v, sizeof v);
 }
 
+/* pb_field_by_number and pb_has, for the loops of the codec. */
+static inline const struct pb_field *pb_lookup(const struct pb_msg *desc, uint32_t number) {
+    if (number >= desc->by_number_count) return pb_field_by_number(desc, number);
+    const uint8_t i = desc->by_number[number];
+    return i ? &desc->fields[i - 1] : NULL;
+}
+
+static inline bool pb_present(const struct pb_field *f, const void *msg) {
+    const void *member = pb_at_const(msg, f->offset);
+    switch ((enum pb_label)f->label) {
+    case PB_OPTIONAL: return *(const bool *)pb_at_const(msg, f->presence);
+    case PB_ONEOF: return *(const int32_t *)pb_at_const(msg, f->presence) == (int32_t)f->number;
+    case PB_REPEATED:
+    case PB_MAP: return ((const struct pb_repeated *)member)->n != 0;
+    case PB_IMPLICIT: break;
+    }
+    if (f->kind == PB_STRING || f->kind == PB_BYTES) return ((const struct str *)member)->n != 0;
+    return pb_load(f->kind, member) != 0; /* by bits: -0.0 is not the default */
+}
+
 size_t pb_element_size(const struct pb_field *f); /* of one element of a repeated field */
 
 /* How many elements the array of a repeated field with n of them has room for: it follows from n alone, so whoever makes

@@ -143,7 +143,7 @@ enum code pb_json_put_fields(struct buf *out, const struct pb_msg *desc, const v
                              struct err *err) {
     for (size_t i = 0; i < desc->field_count; i++) {
         const struct pb_field *f = &desc->fields[i];
-        if (!pb_has(f, msg)) continue;
+        if (!pb_present(f, msg)) continue;
         if (!*first) buf_add_char(out, ',');
         *first = false;
         buf_add_char(out, '"');

@@ -35,10 +35,7 @@ const struct pb_msg *pb_find(struct str full_name) {
 }
 
 const struct pb_field *pb_field_by_number(const struct pb_msg *desc, uint32_t number) {
-    if (number < desc->by_number_count) {
-        const uint8_t i = desc->by_number[number];
-        return i ? &desc->fields[i - 1] : NULL;
-    }
+    if (number < desc->by_number_count) return pb_lookup(desc, number);
     for (size_t i = desc->field_count; i > 0 && desc->fields[i - 1].number >= number; i--) {
         if (desc->fields[i - 1].number == number) return &desc->fields[i - 1];
     }
@@ -68,16 +65,7 @@ const struct pb_enum_value *pb_enum_by_name(const struct pb_enum *e, struct str 
 }
 
 bool pb_has(const struct pb_field *field, const void *msg) {
-    const void *member = pb_at_const(msg, field->offset);
-    switch ((enum pb_label)field->label) {
-    case PB_OPTIONAL: return *(const bool *)pb_at_const(msg, field->presence);
-    case PB_ONEOF: return *(const int32_t *)pb_at_const(msg, field->presence) == (int32_t)field->number;
-    case PB_REPEATED:
-    case PB_MAP: return ((const struct pb_repeated *)member)->n != 0;
-    case PB_IMPLICIT: break;
-    }
-    if (field->kind == PB_STRING || field->kind == PB_BYTES) return ((const struct str *)member)->n != 0;
-    return pb_load(field->kind, member) != 0; /* by bits: -0.0 is not the default */
+    return pb_present(field, msg);
 }
 
 size_t pb_capacity(size_t n) {
