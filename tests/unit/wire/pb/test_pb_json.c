@@ -170,16 +170,16 @@ static void test_what_has_no_json(void **state) {
     (void)state;
     const struct pb_Timestamp year_10000 = { .seconds = 253402300800 };
     const struct pb_Duration mixed = { .seconds = 1, .nanos = -1 };
-    struct str path = STR("fooBar");
-    const struct pb_FieldMask mask = { .paths = { &path, 1 } };
+    struct str camel = STR("fooBar"), comma = STR("a,b"), nothing = STR("");
+    const struct pb_FieldMask masks[] = { { .paths = { &camel, 1 } },
+                                          { .paths = { &comma, 1 } },
+                                          { .paths = { &nothing, 1 } } };
     const struct pb_Any any = { .type_url = STR("x/none.Such") };
     const struct {
         const struct pb_msg *desc;
         const void *msg;
-    } cases[] = { { &pb_Timestamp_msg, &year_10000 },
-                  { &pb_Duration_msg, &mixed },
-                  { &pb_FieldMask_msg, &mask },
-                  { &pb_Any_msg, &any } };
+    } cases[] = { { &pb_Timestamp_msg, &year_10000 }, { &pb_Duration_msg, &mixed },     { &pb_FieldMask_msg, &masks[0] },
+                  { &pb_FieldMask_msg, &masks[1] },   { &pb_FieldMask_msg, &masks[2] }, { &pb_Any_msg, &any } };
     for (size_t i = 0; i < COUNT(cases); i++) {
         DEFER(buf_free) struct buf out = BUF_INIT(MEMORY);
         assert_int_equal(pb_to_json(cases[i].desc, cases[i].msg, &out, NULL), INVALID_ARGUMENT);
