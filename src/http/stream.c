@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "http/server_parts.h"
@@ -207,18 +208,17 @@ void http_reply_headers_only(struct http_stream *s, unsigned status, const struc
 
 void http_reply_simple(struct http_stream *s, unsigned status, struct str content_type, struct str body) {
     char digits[24];
-    struct buf number = { .p = digits, .cap = sizeof digits, .max = sizeof digits };
     if (!s->open || s->headers_sent) return;
     if (body.n > SIMPLE_BODY_MAX) {
         status = 500;
         body = STR("the reply is too large");
     }
-    buf_printf(&number, "%zu", body.n);
-    const struct http_header headers[] = { { STR("content-length"), buf_str(&number) },
-                                           { STR("content-type"), content_type } };
+    int digits_n = snprintf(digits, sizeof digits, "%zu", body.n);
+    struct str number = { digits, digits_n > 0 ? (size_t)digits_n : 0 };
+    const struct http_header headers[] = { { STR("content-length"), number }, { STR("content-type"), content_type } };
     http_reply_headers(s, status, headers, content_type.n ? 2 : 1);
     s->conn->protocol->widen(s, SIMPLE_BODY_MAX + 4096);
-    if (http_reply_data(s, body) < body.n && s->open && !str_eq(s->request.method, STR("HEAD")))
+    if (http_reply_data(s, body) < body.n && s->open)
         http_stream_reset(s, HTTP_RESET_INTERNAL); /* out of memory: a short body must not look whole */
     http_reply_end(s, NULL, 0);
 }
