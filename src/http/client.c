@@ -141,8 +141,14 @@ static bool start(struct link *l, struct http_call *call) {
     return true;
 }
 
+static bool has_h2(const struct origin *origin) {
+    for (const struct link *l = origin->links; l; l = l->next)
+        if (l->protocol == &link_h2 && !l->closing) return true;
+    return false;
+}
+
 /* Gives waiting calls to connections. Until it is known that a host speaks HTTP/1, one connection is opened at a time:
- * over HTTP/2 one is enough. */
+ * over HTTP/2 one is enough, and calls beyond its streams wait. */
 void origin_pump(struct origin *origin) {
     struct http_client *client = origin->client;
     struct http_call *call;
@@ -153,7 +159,7 @@ void origin_pump(struct origin *origin) {
             continue;
         }
         unsigned most = origin->known_h1 ? 6 : 1;
-        if (connecting(origin) >= most || client->n_links >= client->config.max_connections) return;
+        if (connecting(origin) >= most || has_h2(origin) || client->n_links >= client->config.max_connections) return;
         link_open(origin);
         return;
     }

@@ -201,7 +201,7 @@ static void headers(struct http_stream *s, unsigned status, const struct http_he
     struct h1_side *h = s->conn->h1;
     h1_write_status(&h->out, status, headers, n);
     choose_framing(s, status, headers, n, over);
-    if (!s->whole || h->parser.state != H1_S_OVER) h->close_after = true;
+    if (!s->dispatched || h->parser.state != H1_S_OVER) h->close_after = true; /* refused, or not read to its end */
     if (h->close_after || s->conn->draining) buf_add_z(&h->out, "connection: close\r\n");
     else if (s->request.version == HTTP_VERSION_1_0) buf_add_z(&h->out, "connection: keep-alive\r\n");
     buf_add_z(&h->out, "\r\n");

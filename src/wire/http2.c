@@ -13,6 +13,8 @@ enum {
     NV_MAX = 160,
     MAX_ACKS = 128,
     MAX_EMPTY = 1000,
+    FIRST_STREAMS = 20, /* opened before the peer has said how many it takes */
+    MOST_STREAMS = 1000,
     HEADER_OVERHEAD = 32, /* RFC 9113 §6.5.2 */
 };
 
@@ -24,8 +26,8 @@ struct h2 {
     void *ctx;
     struct h2_stream *streams;
     size_t n_streams;
-    unsigned empty_frames; /* since the last frame that carried something */
-    bool writable, flooded;
+    unsigned empty_frames;           /* since the last frame that carried something */
+    bool writable, flooded, settled; /* settled: the peer's SETTINGS are known */
 };
 
 struct h2_stream {
@@ -144,6 +146,7 @@ static bool is_empty(const nghttp2_frame *f) {
 static int on_frame_recv(nghttp2_session *session UNUSED, const nghttp2_frame *frame, void *ctx) {
     struct h2 *h2 = ctx;
     bool over = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    if (frame->hd.type == NGHTTP2_SETTINGS) h2->settled = true;
     if (is_empty(frame)) {
         if (++h2->empty_frames > MAX_EMPTY) h2->flooded = true;
         return h2->flooded ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
@@ -458,6 +461,8 @@ size_t h2_streams(const struct h2 *h2) {
 
 size_t h2_capacity(const struct h2 *h2) {
     uint32_t max = nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    uint32_t ours = h2->settled ? MOST_STREAMS : FIRST_STREAMS;
+    if (max > ours) max = ours;
     if (!nghttp2_session_check_request_allowed(h2->session) || h2->n_streams >= max) return 0;
     return max - h2->n_streams;
 }
