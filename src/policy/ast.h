@@ -150,5 +150,6 @@ struct file_ast {
     struct str name, text;
     struct stmt *items;
     size_t n, cap;
+    bool faulty;       /* not all of it could be read */
     struct names tail; /* comments after the last statement */
 };

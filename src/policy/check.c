@@ -259,7 +259,8 @@ bool policy_check(struct policy *policy, const struct policy_context *context, s
         c.file = &policy->files[f];
         c.domain = NULL;
         for (size_t i = 0; i < c.file->n; i++) statement(&c, &c.file->items[i], i == 0);
-        if (!c.file->n) blame(&c, (struct name){ 0 }, false, "holds no statement: a file begins with its domain");
+        if (!c.file->n && !c.file->faulty)
+            blame(&c, (struct name){ 0 }, false, "holds no statement: a file begins with its domain");
     }
     return !c.oom;
 }

@@ -219,7 +219,7 @@ static struct str rule_of(const struct policy *p, const struct policy_subject *s
     return first == NO_INDEX ? (struct str){ 0 } : p->rules[first].name;
 }
 
-/* What one row that did not grant lacked; REASON_NONE when it speaks of somebody else or grants. Ordered by how near a miss
+/* What one row lacked to grant the atom; REASON_NONE when it speaks of somebody else. Ordered by how near a miss
  * it is: see nearer(). */
 static enum reason miss(const struct policy *p, const struct entry *e, const struct policy_subject *s, int64_t now_us,
                         bool covers_column) {
@@ -230,7 +230,7 @@ static enum reason miss(const struct policy *p, const struct entry *e, const str
     if (!sure) return CLAIM_MISSING;
     if (!bit_get(s->cond_true, e->cond))
         return c->has & 1u << CLAUSE_JOB && bit_get(s->job_wrong, e->cond) ? JOB_WRONG : NETWORK_WRONG;
-    return now_us >= e->until_us ? RULE_EXPIRED : REASON_NONE;
+    return now_us >= e->until_us ? RULE_EXPIRED : NO_RULE_FOR_COLUMN;
 }
 
 static int nearness(enum reason reason) {

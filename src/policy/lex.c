@@ -110,12 +110,11 @@ static void take_while(struct lexer *lexer, struct token *token, bool (*belongs)
 
 /* "…" with \" and \\ as the only escapes; `…` with none. A line's end ends neither. */
 static void quoted(struct lexer *lexer, struct token *token, int quote) {
-    char *out = arena_alloc(lexer->arena, 1);
     size_t begin = lexer->at + 1, end = begin, n = 0;
     while (end < lexer->text.n && lexer->text.p[end] != (char)quote && lexer->text.p[end] != '\n')
         end += lexer->text.p[end] == '\\' && quote == '"' && end + 1 < lexer->text.n && lexer->text.p[end + 1] != '\n' ? 2
                                                                                                                        : 1;
-    out = out ? arena_alloc(lexer->arena, end - begin + 1) : NULL;
+    char *out = arena_alloc(lexer->arena, end - begin + 1);
     if (!out) lexer->oom = true;
     step(lexer);
     while (peek(lexer) >= 0 && peek(lexer) != quote && peek(lexer) != '\n') {

@@ -72,7 +72,7 @@ static bool hand_over(struct policy_faults *from, struct arena *arena, struct po
         items[i] = from->items[i];
         items[i].file = str_dup(arena, from->items[i].file);
         items[i].text = str_dup(arena, from->items[i].text);
-        if (!items[i].text.p) return false;
+        if (!items[i].text.p || !items[i].file.p) return false;
     }
     qsort(items, from->n, sizeof *items, by_place);
     *ret = (struct policy_faults){ items, from->n, from->n, from->n_errors };

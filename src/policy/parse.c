@@ -122,29 +122,35 @@ static bool segment(struct parser *p) {
     return fits || p_fail(p, "a segment of a path");
 }
 
-bool p_path(struct parser *p, struct name *ret) {
+/* Joins with `between`; false: memory is short. */
+static bool extend(struct parser *p, struct str *text, char between, struct str more) {
+    *text = arena_printf(p->lexer.arena, "%.*s%c%.*s", STR_ARG(*text), between, STR_ARG(more));
+    if (!text->p) p->lexer.oom = true;
+    return text->p != NULL;
+}
+
+static bool path_system(struct parser *p) {
     static const char *const systems[] = { "spanner", "dataproc", "synapse" };
+    for (size_t i = 0; i < COUNT(systems); i++)
+        if (p_take(p, systems[i])) return true;
+    return p_fail(p, "a path: spanner, dataproc or synapse, then its name");
+}
+
+bool p_path(struct parser *p, struct name *ret) {
     struct name path = p_here(p);
-    bool known = false;
-    for (size_t i = 0; i < COUNT(systems); i++) known = known || p_is(p, systems[i]);
-    if (!known) return p_fail(p, "a path: spanner, dataproc or synapse, then its name");
-    p_next(p);
-    if (!segment(p)) return false;
-    path.text = arena_printf(p->lexer.arena, "%.*s %.*s", STR_ARG(path.text), STR_ARG(p->tok.text));
+    if (!path_system(p) || !segment(p) || !extend(p, &path.text, ' ', p->tok.text)) return false;
     p_next(p);
     while (p_is_punct(p, "/") && p->tok.glued) {
         p_next(p);
         if (!p->tok.glued) return p_fail(p, "a segment right after \"/\"");
         bool star = p_is_punct(p, "*");
-        if (!star && !segment(p)) return false;
-        path.text = arena_printf(p->lexer.arena, "%.*s/%.*s", STR_ARG(path.text), STR_ARG(p->tok.text));
+        if ((!star && !segment(p)) || !extend(p, &path.text, '/', p->tok.text)) return false;
         p_next(p);
         if (star && p_is_punct(p, "/")) return p_fail(p, "nothing after \"*\", which stands only last");
         if (star) break;
     }
-    if (!path.text.p) p->lexer.oom = true;
     *ret = path;
-    return path.text.p != NULL;
+    return true;
 }
 
 bool p_job(struct parser *p, struct name *ret) {
@@ -154,10 +160,8 @@ bool p_job(struct parser *p, struct name *ret) {
     p_next(p);
     if (!p->tok.glued) return p_fail(p, "a name right after \"/\"");
     if (!p_name(p, &job)) return false;
-    group.text = arena_printf(p->lexer.arena, "%.*s/%.*s", STR_ARG(group.text), STR_ARG(job.text));
-    if (!group.text.p) p->lexer.oom = true;
     *ret = group;
-    return group.text.p != NULL;
+    return extend(p, &ret->text, '/', job.text);
 }
 
 bool p_jobs(struct parser *p, struct names *ret) {
@@ -225,9 +229,7 @@ static bool table(struct parser *p, struct table_ref *ret) {
     if (!sql_word(p, "a table", &t.name.text)) return false;
     if (p_take_punct(p, ".")) {
         struct str rest;
-        if (!sql_word(p, "a table", &rest)) return false;
-        t.name.text = arena_printf(p->lexer.arena, "%.*s.%.*s", STR_ARG(t.name.text), STR_ARG(rest));
-        if (!t.name.text.p) p->lexer.oom = true;
+        if (!sql_word(p, "a table", &rest) || !extend(p, &t.name.text, '.', rest)) return false;
     }
     t.except = p_take(p, "except");
     t.has_columns = p_is_punct(p, "(");
@@ -316,6 +318,8 @@ bool policy_parse(struct policy_source source, struct arena *arena, struct file_
         lex_fault(&p.lexer, 0, 0, "is larger than 1 MiB");
         return !p.lexer.oom;
     }
+    size_t errors = faults->n_errors;
+    ret->faulty = true;
     if (!lex_scan(&p.lexer)) return !p.lexer.oom;
     lex_next(&p.lexer, &p.next);
     while (p.next.kind != TOKEN_END) {
@@ -326,5 +330,6 @@ bool policy_parse(struct policy_source source, struct arena *arena, struct file_
         if (!one(&p, ret)) return false;
     }
     ret->tail = p.lexer.comments;
+    ret->faulty = faults->n_errors != errors;
     return !p.lexer.oom;
 }
