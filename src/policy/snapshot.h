@@ -7,7 +7,9 @@
 #include "base/map.h"
 #include "policy/ast.h"
 
-enum { ANYONE = UINT32_MAX, NO_INDEX = UINT32_MAX, MAX_COLUMNS = 1024, MAX_WORDS = MAX_COLUMNS / 64 + 1 };
+#define ANYONE   UINT32_MAX /* as a subject: every one but those after `except` */
+#define NO_INDEX UINT32_MAX
+enum { MAX_COLUMNS = 1024, MAX_WORDS = MAX_COLUMNS / 64 + 1 };
 
 struct subject_def {
     struct str name;
