@@ -1,6 +1,8 @@
 /* What the text means as a whole: names, covers, owners, ends; and what a known schema says of tables. */
 #include <string.h>
 #include "base/buf.h"
+#include "base/enc.h"
+#include "crypto/hash.h"
 #include "policy/lex.h"
 #include "policy/print.h"
 #include "policy/snapshot.h"
@@ -236,13 +238,18 @@ static void statement(struct checker *c, const struct stmt *s, bool first) {
 
 /* Its label, else its file and a hash of its canonical text: moving a rule keeps its name, changing it does not. */
 static void name_rule(struct checker *c, struct stmt *s) {
+    enum { HASH_BYTES = 8 };
+    uint8_t digest[SHA256_BYTES];
     s->rule = s->label.text;
     if (s->broken || s->kind < STMT_ALLOW || s->label.text.n) return;
     DEFER(buf_free) struct buf text = BUF_INIT(4 << 20);
+    DEFER(buf_free) struct buf name = BUF_INIT(1024);
     print_stmt(&text, s, false);
-    s->rule = arena_printf(c->policy->arena, "%.*s#%016llx", STR_ARG(c->file->name),
-                           (unsigned long long)str_hash(buf_str(&text)));
-    if (!buf_ok(&text) || !s->rule.p) c->oom = true;
+    hash_sha256(buf_str(&text), digest);
+    buf_printf(&name, "%.*s#", STR_ARG(str_upto(c->file->name, 512)));
+    enc_hex(&name, (struct str){ (const char *)digest, HASH_BYTES });
+    s->rule = str_dup(c->policy->arena, buf_str(&name));
+    if (!buf_ok(&text) || !buf_ok(&name) || !s->rule.p) c->oom = true;
 }
 
 bool policy_check(struct policy *policy, const struct policy_context *context, struct policy_faults *faults) {
