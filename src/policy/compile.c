@@ -259,8 +259,26 @@ static void make_room(struct compiler *c) {
             struct entries *list = &n->entries[k / VERB_COUNT][k % VERB_COUNT];
             if (!list->n) continue;
             list->items = ARENA_ARRAY(c->policy->arena, struct entry, list->n);
-            if (!list->items) c->oom = true;
+            list->subjects = ARENA_ARRAY(c->policy->arena, uint32_t, list->n);
+            if (!list->items || !list->subjects) c->oom = true;
             list->n = 0;
+        }
+    }
+}
+
+static int by_subject(const void *a, const void *b) {
+    const struct entry *x = a, *y = b;
+    if (x->subject != y->subject) return x->subject < y->subject ? -1 : 1;
+    return x->rule < y->rule ? -1 : x->rule > y->rule;
+}
+
+static void sort_entries(struct policy *p) {
+    for (size_t i = 0; i < p->cap_nodes; i++) {
+        struct node *n = p->nodes[i];
+        for (unsigned k = 0; n && k < 2 * VERB_COUNT; k++) {
+            struct entries *list = &n->entries[k / VERB_COUNT][k % VERB_COUNT];
+            if (list->n) qsort(list->items, list->n, sizeof *list->items, by_subject);
+            for (size_t e = 0; e < list->n; e++) list->subjects[e] = list->items[e].subject;
         }
     }
 }
@@ -359,5 +377,6 @@ bool policy_compile(struct policy *policy, struct policy_faults *faults) {
     make_room(&c);
     c.fill = true;
     walk(&c);
+    if (!c.oom) sort_entries(policy);
     return !c.oom;
 }

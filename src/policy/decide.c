@@ -5,6 +5,7 @@
 /* What the rows of one node say to one subject about one verb. */
 struct hit {
     const struct node *node;
+    int first; /* the request's first column here; -1: no column decides */
     uint64_t grant[MAX_WORDS], stop[MAX_WORDS];
 };
 
@@ -12,17 +13,14 @@ enum { MAX_HITS = 4 };
 
 struct hits {
     size_t n;
+    uint32_t rule; /* the first by name that allows the first column */
     enum verb verb;
     struct str account;
     bool free_code; /* a run of code that no job statement names: counts as acting as the account */
     struct hit items[MAX_HITS];
 };
 
-bool entry_allows(const struct entry *e, const struct policy_subject *s, int64_t now_us) {
-    return bit_get(s->sure, e->subject) && bit_get(s->cond_true, e->cond) && now_us < e->until_us;
-}
-
-bool entry_denies(const struct policy *p, const struct entry *e, const struct policy_subject *s) {
+static bool entry_denies(const struct policy *p, const struct entry *e, const struct policy_subject *s) {
     if (bit_get(s->cond_false, e->cond)) return false;
     if (e->subject != ANYONE) return bit_get(s->any, e->subject);
     const struct rule *rule = &p->rules[e->rule];
@@ -41,6 +39,10 @@ static void unite(uint64_t *words, const struct entry *e, unsigned n) {
         return;
     }
     for (unsigned i = 0; i < n; i++) words[i] |= e->wide[i];
+}
+
+static bool has_column(const struct node *n, const struct entry *e, uint32_t at) {
+    return n->words == 1 ? (e->mask >> at & 1) != 0 : bit_get(e->wide, at);
 }
 
 /* ---- which nodes speak of the atom ---- */
@@ -86,19 +88,54 @@ static bool find_nodes(const struct policy *p, const struct atom *a, struct hits
     return true;
 }
 
-static void judge(const struct policy *p, const struct policy_subject *s, int64_t now_us, struct hits *hits) {
+/* The rows of one subject, which stand together. */
+static const struct entry *rows_of(const struct entries *list, uint32_t subject, size_t *ret_n) {
+    size_t low = 0, high = list->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (list->subjects[mid] < subject) low = mid + 1;
+        else high = mid;
+    }
+    size_t end = low;
+    while (end < list->n && list->subjects[end] == subject) end++;
+    *ret_n = end - low;
+    return list->items + low;
+}
+
+static void judge_allows(const struct policy *p, const struct policy_subject *s, int64_t now_us, struct hits *hits,
+                         struct hit *hit) {
+    const struct entries *list = &hit->node->entries[ALLOWS][hits->verb];
+    for (size_t i = 0; list->n && i < s->n_sure; i++) {
+        size_t n;
+        const struct entry *rows = rows_of(list, s->sure_list[i], &n);
+        for (const struct entry *e = rows; e < rows + n; e++) {
+            if (now_us >= e->until_us || !bit_get(s->cond_true, e->cond) || !account_fits(p, e, hits->account)) continue;
+            unite(hit->grant, e, hit->node->words);
+            if (e->rule < hits->rule && (hit->first < 0 || has_column(hit->node, e, (uint32_t)hit->first)))
+                hits->rule = e->rule;
+        }
+    }
+}
+
+static void judge_denies(const struct policy *p, const struct policy_subject *s, const struct hits *hits, struct hit *hit) {
+    const struct entries *list = &hit->node->entries[DENIES][hits->verb];
+    for (size_t i = 0; list->n && i < s->n_any; i++) {
+        size_t n;
+        const struct entry *rows = rows_of(list, s->any_list[i], &n);
+        for (const struct entry *e = rows; e < rows + n; e++)
+            if (entry_denies(p, e, s) && account_fits(p, e, hits->account)) unite(hit->stop, e, hit->node->words);
+    }
+}
+
+static void judge(const struct policy *p, const struct policy_subject *s, const struct atom *a, int64_t now_us,
+                  struct hits *hits) {
+    bool columns = a->n_columns && !a->any_column && hits->verb <= VERB_UPDATE;
+    hits->rule = NO_INDEX;
     for (size_t i = 0; i < hits->n; i++) {
         struct hit *hit = &hits->items[i];
-        const struct entries *allows = &hit->node->entries[ALLOWS][hits->verb];
-        const struct entries *denies = &hit->node->entries[DENIES][hits->verb];
-        for (size_t k = 0; k < allows->n; k++) {
-            const struct entry *e = &allows->items[k];
-            if (entry_allows(e, s, now_us) && account_fits(p, e, hits->account)) unite(hit->grant, e, hit->node->words);
-        }
-        for (size_t k = 0; k < denies->n; k++) {
-            const struct entry *e = &denies->items[k];
-            if (entry_denies(p, e, s) && account_fits(p, e, hits->account)) unite(hit->stop, e, hit->node->words);
-        }
+        hit->first = columns ? (int)node_column(hit->node, a->columns[0]) : -1;
+        judge_allows(p, s, now_us, hits, hit);
+        judge_denies(p, s, hits, hit);
     }
 }
 
@@ -199,23 +236,22 @@ static enum outcome weigh_atom(const struct policy *p, const struct policy_subje
 
 static bool covers(const struct node *n, const struct entry *e, const struct atom *a, int column) {
     if (column < 0 || !has_columns(a->verb)) return true;
-    uint32_t at = node_column(n, a->columns[column]);
-    return n->words == 1 ? (e->mask >> at & 1) != 0 : bit_get(e->wide, at);
+    return has_column(n, e, node_column(n, a->columns[column]));
 }
 
-/* The first rule by name that allows, or denies, the atom in that column. */
-static struct str rule_of(const struct policy *p, const struct policy_subject *s, const struct atom *a,
-                          const struct hits *hits, int column, int side, int64_t now_us) {
+/* The first rule by name that denies the atom in that column. */
+static struct str denying_rule(const struct policy *p, const struct policy_subject *s, const struct atom *a,
+                               const struct hits *hits, int column) {
     uint32_t first = NO_INDEX, act_as;
     for (size_t i = 0; i < hits->n; i++) {
-        const struct entries *list = &hits->items[i].node->entries[side][a->verb];
+        const struct entries *list = &hits->items[i].node->entries[DENIES][a->verb];
         for (size_t k = 0; k < list->n; k++) {
             const struct entry *e = &list->items[k];
             if (e->rule >= first || !account_fits(p, e, a->account) || !covers(hits->items[i].node, e, a, column)) continue;
-            if (side == ALLOWS ? entry_allows(e, s, now_us) : entry_denies(p, e, s)) first = e->rule;
+            if (entry_denies(p, e, s)) first = e->rule;
         }
     }
-    if (side == DENIES && hits->free_code && act_as_denied(p, s, a->account, &act_as) && act_as < first) first = act_as;
+    if (hits->free_code && act_as_denied(p, s, a->account, &act_as) && act_as < first) first = act_as;
     return first == NO_INDEX ? (struct str){ 0 } : p->rules[first].name;
 }
 
@@ -279,10 +315,10 @@ void policy_decide(const struct policy *policy, const struct policy_subject *sub
             *ret = (struct verdict){ .reason = NOT_UNDERSTOOD, .atom = (unsigned)i, .column = -1 };
             return;
         }
-        judge(policy, subject, now_us, &hits);
+        judge(policy, subject, a, now_us, &hits);
         enum outcome outcome = weigh_atom(policy, subject, a, &hits, &column);
         if (outcome == STOPPED) {
-            struct str rule = rule_of(policy, subject, a, &hits, column, DENIES, now_us);
+            struct str rule = denying_rule(policy, subject, a, &hits, column);
             *ret = (struct verdict){ DENIED, (unsigned)i, column, rule };
             return;
         }
@@ -290,9 +326,6 @@ void policy_decide(const struct policy *policy, const struct policy_subject *sub
         if (outcome == MISSING) {
             enum reason reason = why_missing(policy, subject, a, &hits, column, now_us);
             *ret = (struct verdict){ reason, (unsigned)i, column, { 0 } };
-        } else if (i == 0) {
-            int first = a->n_columns && !a->any_column ? 0 : -1;
-            ret->rule = rule_of(policy, subject, a, &hits, first, ALLOWS, now_us);
-        }
+        } else if (i == 0 && hits.rule != NO_INDEX) ret->rule = policy->rules[hits.rule].name;
     }
 }

@@ -87,6 +87,25 @@ static void judge_conds(const struct policy *p, struct policy_subject *s, struct
 
 /* ---- subjects ---- */
 
+static size_t numbers(const uint64_t *bits, size_t n_words, uint32_t *out) {
+    size_t n = 0;
+    for (size_t w = 0; w < n_words; w++)
+        for (uint64_t rest = bits[w]; rest; rest &= rest - 1)
+            out[n++] = (uint32_t)(w * 64 + (unsigned)__builtin_ctzll(rest));
+    return n;
+}
+
+static bool make_lists(const struct policy *p, struct policy_subject *s, struct arena *arena) {
+    size_t words = p->n_subjects / 64 + 1;
+    s->sure_list = ARENA_ARRAY(arena, uint32_t, p->n_subjects + 1);
+    s->any_list = ARENA_ARRAY(arena, uint32_t, p->n_subjects + 1);
+    if (!s->sure_list || !s->any_list) return false;
+    s->n_sure = numbers(s->sure, words, s->sure_list);
+    s->n_any = numbers(s->any, words, s->any_list);
+    s->any_list[s->n_any++] = ANYONE;
+    return true;
+}
+
 static struct policy_subject *subject_new(const struct policy *p, struct arena *arena) {
     size_t names = p->n_subjects / 64 + 1, conds = p->n_conds / 64 + 1;
     struct policy_subject *s = ARENA_NEW(arena, struct policy_subject);
@@ -116,7 +135,7 @@ const struct policy_subject *policy_identify(const struct policy *policy, const 
             if (bears(stmt, &principal->chain[k]) != FALSE_) bit_set(s->any, i);
     }
     judge_conds(policy, s, principal->job, &principal->from);
-    return s;
+    return make_lists(policy, s, arena) ? s : NULL;
 }
 
 /* ---- the same, to and from names ---- */
@@ -157,5 +176,5 @@ const struct policy_subject *subject_recorded(const struct policy *policy, const
     bear(policy, &r->bearing.unsure, s->unsure, s->any);
     bear(policy, &r->bearing.chain, s->any, NULL);
     judge_conds(policy, s, r->job, &r->from);
-    return s;
+    return make_lists(policy, s, arena) ? s : NULL;
 }

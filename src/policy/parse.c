@@ -86,7 +86,7 @@ bool p_name(struct parser *p, struct name *ret) {
 }
 
 bool p_names(struct parser *p, struct names *ret) {
-    struct name name;
+    struct name name = { 0 };
     do {
         if (!p_name(p, &name) || !p_push(p, ret, name)) return false;
     } while (p_take_punct(p, ","));
@@ -101,7 +101,7 @@ bool p_string(struct parser *p, struct name *ret) {
 }
 
 bool p_strings(struct parser *p, struct names *ret) {
-    struct name text;
+    struct name text = { 0 };
     do {
         if (!p_string(p, &text) || !p_push(p, ret, text)) return false;
     } while (p_take_punct(p, ","));
@@ -165,7 +165,7 @@ bool p_job(struct parser *p, struct name *ret) {
 }
 
 bool p_jobs(struct parser *p, struct names *ret) {
-    struct name job;
+    struct name job = { 0 };
     do {
         if (!p_job(p, &job) || !p_push(p, ret, job)) return false;
     } while (p_take_punct(p, ","));
@@ -240,7 +240,7 @@ static bool table(struct parser *p, struct table_ref *ret) {
 }
 
 bool p_tables(struct parser *p, struct table_refs *ret) {
-    struct table_ref t;
+    struct table_ref t = { 0 };
     do {
         if (!table(p, &t)) return false;
         if (!arena_grow(p->lexer.arena, &ret->items, &ret->cap, ret->n + 1, sizeof t)) {

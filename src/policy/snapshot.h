@@ -40,7 +40,8 @@ struct entry {
 };
 
 struct entries {
-    struct entry *items;
+    struct entry *items; /* by subject, then rule */
+    uint32_t *subjects;  /* theirs, close together: what deciding looks through */
     size_t n;
 };
 
@@ -80,8 +81,10 @@ struct policy {
 
 struct policy_subject {
     uint64_t serial;
-    uint64_t *sure, *unsure; /* of the current actor: bit = subject */
-    uint64_t *any;           /* of any actor in the chain, for certain or not */
+    uint64_t *sure, *unsure;        /* of the current actor: bit = subject */
+    uint32_t *sure_list, *any_list; /* the same as numbers, ascending; any_list ends with ANYONE */
+    size_t n_sure, n_any;
+    uint64_t *any; /* of any actor in the chain, for certain or not */
     uint64_t *cond_true, *cond_false;
     uint64_t *job_wrong; /* the conditions whose job it is not: for the reason */
 };
@@ -107,10 +110,6 @@ uint32_t node_column(const struct node *node, struct str column); /* its bit; 0 
 /* From names that the audit kept; names that the policy no longer has are left out. NULL: the arena is full. */
 const struct policy_subject *subject_recorded(const struct policy *policy, const struct policy_recorded *recorded,
                                               struct arena *arena);
-
-/* Does the row grant, or restrict, now? The account, where the row asks for one, is the caller's to compare. */
-bool entry_allows(const struct entry *entry, const struct policy_subject *subject, int64_t now_us);
-bool entry_denies(const struct policy *policy, const struct entry *entry, const struct policy_subject *subject);
 
 static inline bool bit_get(const uint64_t *bits, uint32_t i) {
     return bits[i / 64] >> (i % 64) & 1;
