@@ -72,7 +72,8 @@ enum code io_replace_file(const char *dir, const char *name, struct str bytes, s
     char path[4096], temporary[4096];
     int n = snprintf(path, sizeof path, "%s/%s", dir, name);
     int m = snprintf(temporary, sizeof temporary, "%s/%s.new", dir, name);
-    if (n < 0 || m < 0 || (size_t)m >= sizeof temporary) return err_set(err, INVALID_ARGUMENT, "the folder's name is too long");
+    if (n < 0 || m < 0 || (size_t)m >= sizeof temporary)
+        return err_set(err, INVALID_ARGUMENT, "the folder's name is too long");
     enum code rc = io_write_file(temporary, bytes, err);
     if (rc) return rc;
     if (must_fail() || rename(temporary, path)) return err_errno(err, path);

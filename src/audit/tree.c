@@ -67,7 +67,8 @@ enum code tree_head(const struct tree_reader *reader, uint64_t size, struct tree
 }
 
 /* MTH(D[lo:hi]) where lo is a multiple of the width of every node that the range needs (RFC 6962's splits see to it). */
-static enum code range_head(const struct tree_reader *reader, uint64_t lo, uint64_t hi, struct tree_hash *ret, struct err *err) {
+static enum code range_head(const struct tree_reader *reader, uint64_t lo, uint64_t hi, struct tree_hash *ret,
+                            struct err *err) {
     struct tree_hash h;
     bool some = false;
     for (uint64_t end = hi; end > lo;) {
@@ -108,10 +109,8 @@ enum code tree_prove_inclusion(const struct tree_reader *reader, uint64_t index,
         bool left = index < mid;
         enum code rc = range_head(reader, left ? mid : lo, left ? hi : mid, &proof.path[proof.n++], err);
         if (rc) return rc;
-        if (left)
-            hi = mid;
-        else
-            lo = mid;
+        if (left) hi = mid;
+        else lo = mid;
     }
     reverse(&proof);
     *ret = proof;
@@ -194,8 +193,8 @@ static bool climb(uint64_t fn, uint64_t sn, const struct tree_hash *path, size_t
     return sn == 0 && tree_equal(&fr, old_root) && tree_equal(&sr, root);
 }
 
-bool tree_check_consistency(uint64_t old_size, uint64_t size, const struct tree_proof *proof, const struct tree_hash *old_root,
-                            const struct tree_hash *root) {
+bool tree_check_consistency(uint64_t old_size, uint64_t size, const struct tree_proof *proof,
+                            const struct tree_hash *old_root, const struct tree_hash *root) {
     if (old_size > size) return false;
     if (old_size == size) return proof->n == 0 && tree_equal(old_root, root);
     if (old_size == 0) { /* every tree continues the empty one */

@@ -1,7 +1,8 @@
 /* tree.h: RFC 6962 Merkle trees: hashes, heads, proofs. Pure computation; any thread.
  *
- * A node is named by level and number: level 0 holds the leaves' hashes; node n of level l covers leaves [n·2^l, (n+1)·2^l). Only
- * complete nodes have names; a head over another number of leaves is made of them. RFC 6962 §2.1, RFC 9162 §2.1.3, §2.1.4. */
+ * A node is named by level and number: level 0 holds the leaves' hashes; node n of level l covers leaves [n·2^l,
+ * (n+1)·2^l). Only complete nodes have names; a head over another number of leaves is made of them. RFC 6962 §2.1, RFC 9162
+ * §2.1.3, §2.1.4. */
 #pragma once
 #include "base/err.h"
 #include "base/str.h"
@@ -38,12 +39,12 @@ struct tree_proof {
 MUST_USE enum code tree_head(const struct tree_reader *reader, uint64_t size, struct tree_hash *ret, struct err *err);
 MUST_USE enum code tree_edge(const struct tree_reader *reader, uint64_t size, struct tree *ret, struct err *err);
 /* OUT_OF_RANGE: index >= size; old_size > size. */
-MUST_USE enum code tree_prove_inclusion(const struct tree_reader *reader, uint64_t index, uint64_t size, struct tree_proof *ret,
-                                        struct err *err);
+MUST_USE enum code tree_prove_inclusion(const struct tree_reader *reader, uint64_t index, uint64_t size,
+                                        struct tree_proof *ret, struct err *err);
 MUST_USE enum code tree_prove_consistency(const struct tree_reader *reader, uint64_t old_size, uint64_t size,
                                           struct tree_proof *ret, struct err *err);
 
 bool tree_check_inclusion(const struct tree_hash *leaf, uint64_t index, uint64_t size, const struct tree_proof *proof,
                           const struct tree_hash *root);
-bool tree_check_consistency(uint64_t old_size, uint64_t size, const struct tree_proof *proof, const struct tree_hash *old_root,
-                            const struct tree_hash *root);
+bool tree_check_consistency(uint64_t old_size, uint64_t size, const struct tree_proof *proof,
+                            const struct tree_hash *old_root, const struct tree_hash *root);
