@@ -12,8 +12,9 @@ static struct str take_text(struct reader *r, const json_t *object, const char *
     const json_t *value = json_object_get(object, name);
     if (!json_is_string(value)) return (struct str){ "", 0 };
     struct str copy = str_dup(r->arena, (struct str){ json_string_value(value), json_string_length(value) });
-    if (!copy.p && json_string_length(value)) r->failed = true;
-    return copy;
+    if (copy.p) return copy;
+    if (json_string_length(value)) r->failed = true;
+    return (struct str){ "", 0 };
 }
 
 static uint64_t take_number(const json_t *object, const char *name) {
@@ -52,7 +53,7 @@ static void take_columns(struct reader *r, const json_t *object, struct audit_at
         struct str s = { json_string_value(name), json_string_length(name) };
         a->columns[a->n_columns] = str_dup(r->arena, s);
         if (s.n && !a->columns[a->n_columns].p) r->failed = true;
-        a->n_columns++;
+        else a->n_columns++;
     }
     uint64_t total = take_number(object, "columnsTotal");
     a->columns_total = total ? (size_t)total : a->n_columns;

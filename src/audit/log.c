@@ -93,7 +93,7 @@ void audit_close(struct audit_log *log) {
     (void)pthread_cond_signal(&log->work);
     (void)pthread_mutex_unlock(&log->mutex);
     (void)pthread_join(log->thread, NULL);
-    if (log->edge.published == log->edge.tree.size) { /* all is in tiles */
+    if (log->edge.published == log->edge.tree.size && !log->edge.untidy) { /* all is in tiles, and nothing else */
         char path[sizeof log->dir + 16];
         (void)snprintf(path, sizeof path, "%s/journal", log->dir);
         if (!io_unlink(path, NULL) && io_sync_dir(log->dir, NULL)) { /* then it comes back empty: as good */

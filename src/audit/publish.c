@@ -155,19 +155,22 @@ static enum code write_level(const struct edge *edge, const char *dir, int level
     return OK;
 }
 
-static void remove_partial(const char *dir, int level, uint64_t n, unsigned width) {
+static bool remove_partial(const char *dir, int level, uint64_t n, unsigned width) {
     char path[PATH_BYTES];
     full_path(dir, level, n, width, path);
     (void)unlink(path);                     /* one that stays is removed when the log is opened */
     if (parent_of(path)) (void)rmdir(path); /* when it is empty */
+    return true;
 }
 
-static void remove_replaced(const char *dir, uint64_t before, uint64_t size) {
+static bool remove_replaced(const char *dir, uint64_t before, uint64_t size) {
+    bool all = true;
     for (int level = TILE_ENTRIES; level < TILE_LEVELS; level++) {
         uint64_t count = tile_count(level, before);
         unsigned width = (unsigned)(count % TILE_WIDTH);
-        if (width && tile_count(level, size) != count) remove_partial(dir, level, count / TILE_WIDTH, width);
+        if (width && tile_count(level, size) != count) all &= remove_partial(dir, level, count / TILE_WIDTH, width);
     }
+    return all;
 }
 
 /* Full tiles are final: only the unfinished one stays in memory. */
@@ -186,6 +189,8 @@ static void drop_full(struct edge *edge) {
 }
 
 enum code edge_publish(struct edge *edge, const char *dir, struct str note, struct err *err) {
+    bool untidy = edge->untidy;
+    edge->untidy = true;
     for (int level = 0; level < TILE_LEVELS; level++) {
         enum code rc = write_level(edge, dir, level, err);
         if (rc) return rc;
@@ -195,8 +200,9 @@ enum code edge_publish(struct edge *edge, const char *dir, struct str note, stru
     uint64_t before = edge->published;
     edge->published = edge->tree.size;
     drop_full(edge);
-    remove_replaced(dir, before, edge->published);
-    return OK;
+    bool removed = remove_replaced(dir, before, edge->published);
+    if (!untidy && removed) edge->untidy = false;
+    return untidy ? edge_clean(edge, dir, err) : OK;
 }
 
 /* Ours, but not of this size: what a publication that did not end has left. */
@@ -207,7 +213,7 @@ static bool left_over(const char *name, uint64_t size) {
     return tile_path_parse(str_z(name), &level, &n, &width) && tile_width(level, n, size) != width;
 }
 
-enum code edge_clean(const struct edge *edge, const char *dir, struct err *err) {
+enum code edge_clean(struct edge *edge, const char *dir, struct err *err) {
     char root[PATH_BYTES];
     (void)snprintf(root, sizeof root, "%s/tile", dir);
     char *roots[] = { root, NULL };
@@ -220,6 +226,8 @@ enum code edge_clean(const struct edge *edge, const char *dir, struct err *err) 
             rc = io_unlink(at->fts_path, err);
         else if (at->fts_info == FTS_DP && at->fts_level > 0) (void)rmdir(at->fts_path); /* only when it is empty */
     (void)fts_close(walk);
-    snprintf(root, sizeof root, "%s/checkpoint.new", dir);
-    return rc ? rc : io_unlink(root, err);
+    (void)snprintf(root, sizeof root, "%s/checkpoint.new", dir);
+    if (!rc) rc = io_unlink(root, err);
+    if (!rc) edge->untidy = false;
+    return rc;
 }

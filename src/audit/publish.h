@@ -31,4 +31,4 @@ void edge_add(struct edge *edge, struct str entries, const struct tree_hash *lea
 /* Writes what is new as tiles, then the checkpoint, then removes the partial tiles that were replaced. May be repeated. */
 MUST_USE enum code edge_publish(struct edge *edge, const char *dir, struct str note, struct err *err);
 /* Removes tiles that do not belong to the published size: what a crash left. */
-MUST_USE enum code edge_clean(const struct edge *edge, const char *dir, struct err *err);
+MUST_USE enum code edge_clean(struct edge *edge, const char *dir, struct err *err);
