@@ -62,10 +62,12 @@ enum code io_sync_dir(const char *path, struct err *err) {
 }
 
 enum code io_write_file(const char *path, struct str bytes, struct err *err) {
-    DEFER(file_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    DEFER(file_close) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return err_errno(err, path);
     enum code rc = io_write_at(fd, bytes, 0, err);
-    return rc ? rc : io_sync(fd, err);
+    if (rc) return rc;
+    if (ftruncate(fd, (off_t)bytes.n)) return err_errno(err, path);
+    return io_sync(fd, err);
 }
 
 enum code io_replace_file(const char *dir, const char *name, struct str bytes, struct err *err) {

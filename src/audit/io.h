@@ -6,7 +6,8 @@
 MUST_USE enum code io_write_at(int fd, struct str bytes, uint64_t at, struct err *err);
 MUST_USE enum code io_sync(int fd, struct err *err); /* fdatasync */
 MUST_USE enum code io_sync_dir(const char *path, struct err *err);
-/* Makes or replaces the file, durable but for its name: sync the folder. */
+/* Makes or overwrites the file, durable but for its name: sync the folder. Never empties it first: a tile that is written
+ * again has the same bytes, and a checkpoint may stand on it already. */
 MUST_USE enum code io_write_file(const char *path, struct str bytes, struct err *err);
 /* Beside it, then rename; the name too is durable. */
 MUST_USE enum code io_replace_file(const char *dir, const char *name, struct str bytes, struct err *err);

@@ -64,10 +64,11 @@ bool batch_verify(const struct batch *batch, struct tree *tree, const char *orig
     return true;
 }
 
-bool batch_signed(struct str at, const struct key *key) {
+bool batch_follows(struct str at, uint64_t size, const struct key *key) {
     struct batch batch;
     struct checkpoint head;
-    return batch_parse(at, &batch) && !note_open(batch.note, key, &head, NULL) && head.size == batch.first + batch.count;
+    return batch_parse(at, &batch) && batch.first > size && !note_open(batch.note, key, &head, NULL) &&
+           head.size == batch.first + batch.count;
 }
 
 bool journal_blank(struct str rest) {

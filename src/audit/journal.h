@@ -27,6 +27,7 @@ MUST_USE bool batch_end(struct buf *out, uint64_t first, uint32_t count, struct 
 bool batch_parse(struct str at, struct batch *ret);
 /* True when the batch continues `tree` and its note is signed for what then results; `tree` has grown by it. */
 bool batch_verify(const struct batch *batch, struct tree *tree, const char *origin, const struct key *key);
-/* True when a well-formed, signed batch stands here, wherever it belongs: what a torn end cannot be followed by. */
-bool batch_signed(struct str at, const struct key *key);
+/* True when a well-formed, signed batch of entries past `size` stands here: what a torn batch at `size` cannot be followed
+ * by. (Batches of an earlier round may follow: their entries come before.) */
+bool batch_follows(struct str at, uint64_t size, const struct key *key);
 bool journal_blank(struct str rest); /* zeros only */

@@ -202,18 +202,8 @@ static void put_back(struct audit_log *log, struct node *nodes) {
     (void)pthread_mutex_unlock(&log->mutex);
 }
 
-static void note_result(struct audit_log *log, enum code rc) {
-    log->failing = rc != OK;
-    if (rc) log->retry_at_us = log->publish_at_us = clock_mono_us() + RETRY_US;
-    (void)pthread_mutex_lock(&log->mutex);
-    log->stats.failures += rc != OK;
-    log->stats.failing = rc != OK;
-    if (rc) (void)pthread_cond_broadcast(&log->flushed);
-    (void)pthread_mutex_unlock(&log->mutex);
-}
-
 /* One round: a batch, then publication when it is due. Without the mutex. */
-static void work(struct audit_log *log, struct node *nodes, bool publish_now) {
+static enum code work(struct audit_log *log, struct node *nodes, bool publish_now) {
     struct err err = { 0 };
     bool state = log->edge.tree.size >= log->track.next_state;
     enum code rc = nodes || state ? commit(log, nodes, &err) : OK;
@@ -221,19 +211,24 @@ static void work(struct audit_log *log, struct node *nodes, bool publish_now) {
     else finish_all(log, nodes, OK);
     bool dirty = log->edge.tree.size > log->edge.published;
     if (!rc && dirty && (publish_now || clock_mono_us() >= log->publish_at_us)) rc = audit_log_publish(log, &err);
-    note_result(log, rc);
+    return rc;
 }
 
-/* After a round: whom it lets go on. Under the mutex. True: the thread may end. */
-static bool settle(struct audit_log *log) {
+/* After a round: whom it lets go on. Under the mutex, and in one go: who asks for a flush meanwhile must not be forgotten.
+ * True: the thread may end. */
+static bool settle(struct audit_log *log, enum code rc) {
     bool clean = log->edge.tree.size == log->edge.published;
-    if (log->failing) { /* who waits for a flush is told by `failures` */
-        log->flush_target = log->flush_done;
+    log->failing = log->stats.failing = rc != OK;
+    if (rc) {
+        log->retry_at_us = log->publish_at_us = clock_mono_us() + RETRY_US;
+        log->stats.failures++;
+        log->flush_target = log->flush_done; /* who waits sees `failures` */
+        (void)pthread_cond_broadcast(&log->flushed);
     } else if (log->flush_target > log->flush_done && clean && log->finished >= log->flush_target) {
         log->flush_done = log->flush_target;
         (void)pthread_cond_broadcast(&log->flushed);
     }
-    return log->stop && (log->failing || (!log->first && clean));
+    return log->stop && (rc || (!log->first && clean));
 }
 
 void *audit_owner(void *arg) {
@@ -248,9 +243,9 @@ void *audit_owner(void *arg) {
             log->track.next_state = log->track.next_state < log->edge.tree.size ? log->track.next_state
                                                                                 : log->edge.tree.size;
         (void)pthread_mutex_unlock(&log->mutex);
-        work(log, nodes, publish_now);
+        enum code rc = work(log, nodes, publish_now);
         (void)pthread_mutex_lock(&log->mutex);
-        end = settle(log);
+        end = settle(log, rc);
     }
     struct node *rest = log->first;
     log->first = NULL;

@@ -7,6 +7,7 @@ enum { EDGE_LEAVES = 16384 + TILE_WIDTH, EDGE_UPPER = 2 * TILE_WIDTH };
 
 /* Everything from the last full published tile on. */
 struct edge {
+    bool untidy;        /* a publication did not end: there may be tiles that belong to no checkpoint */
     struct tree tree;   /* durable */
     uint64_t published; /* size under the checkpoint on disk */
     struct buf entries; /* length-prefixed, from the first entry of the first unfinished tile */
