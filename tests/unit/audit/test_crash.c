@@ -63,14 +63,14 @@ static void crash_once(const struct place *p, uint64_t *seed, uint64_t run) {
     }
     close(pipes[1]);
     size_t n = 0, bytes = 0;
-    size_t enough = 1 + next_random(seed) % 200;
+    size_t enough = 1 + next_random(seed) % 80;
     while (n < enough) { /* the kill comes at a number of acknowledgements and a delay of the seed's */
         ssize_t got = read(pipes[0], (char *)acks + bytes, sizeof acks - bytes);
         assert_true(got > 0);
         bytes += (size_t)got;
         n = bytes / sizeof *acks;
     }
-    (void)nanosleep(&(struct timespec){ .tv_nsec = (long)(next_random(seed) % 3000000) }, NULL);
+    (void)nanosleep(&(struct timespec){ .tv_nsec = (long)(next_random(seed) % 2000000) }, NULL);
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     for (ssize_t got = 1; got > 0; bytes += (size_t)got) got = read(pipes[0], (char *)acks + bytes, sizeof acks - bytes);
@@ -109,7 +109,7 @@ static void test_kill(void **state) {
 static void test_torn_journal(void **state) {
     (void)state;
     uint64_t seed = 99;
-    for (unsigned i = 0; i < 10; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         struct place p = place_new();
         struct audit_log *log = log_open(&p);
         for (unsigned j = 0; j < 4; j++) assert_int_equal(append_wait(log, EVENT_OUTCOME, "t", NULL), OK);

@@ -85,7 +85,7 @@ static void test_known_proofs(void **state) {
     assert_int_equal(tree_prove_consistency(&reader, 9, 8, &proof, NULL), OUT_OF_RANGE);
 }
 
-enum { MANY = 70 };
+enum { MANY = 40 };
 
 static void many_leaves(struct tree_hash leaves[MANY], struct tree_hash heads[MANY + 1]) {
     struct tree tree = { 0 };
