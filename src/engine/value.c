@@ -169,8 +169,8 @@ enum code value_check(struct str table, const struct sql_column *column, const s
         if (rc || v->is_commit_timestamp) return rc;
     }
     enum code rc = value_check_range(v, err);
-    if (rc) return err_wrap(err, "column %.*s of table %.*s", STR_ARG(column->name), STR_ARG(table));
-    return check_length(table, column, v, err);
+    if (rc && err) return err_wrap(err, "column %.*s of table %.*s", STR_ARG(column->name), STR_ARG(table));
+    return rc ? rc : check_length(table, column, v, err);
 }
 
 static int order(int64_t a, int64_t b) { return (a > b) - (a < b); }
