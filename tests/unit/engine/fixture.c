@@ -51,7 +51,9 @@ void waiter_wait(struct waiter *w) {
     pthread_mutex_unlock(&w->lock);
 }
 
-static void ddl_done(struct engine_ddl_job *job) { waiter_done(job->ctx); }
+static void ddl_done(struct engine_ddl_job *job) {
+    waiter_done(job->ctx);
+}
 
 enum code ddl_now(struct engine_db *db, const struct engine_ddl *ddl, int64_t *ret_us, struct err *err) {
     struct waiter w = WAITER_INIT;
@@ -96,8 +98,9 @@ enum code delete_keys_fill(void *ctx, const struct sql_table *table, struct key_
     return key_set_add_range(set, (struct key_bound){ &lo, 1, true }, (struct key_bound){ &hi, 1, true }, err);
 }
 
-
-static void commit_done(struct engine_commit *c) { waiter_done(c->ctx); }
+static void commit_done(struct engine_commit *c) {
+    waiter_done(c->ctx);
+}
 
 enum code commit_now(struct engine_db *db, struct engine_commit *commit) {
     struct waiter w = WAITER_INIT;
@@ -152,7 +155,9 @@ static enum engine_next scan_row(struct engine_read *read, const struct engine_r
     return ++x->chunk == x->s->pause_every ? ENGINE_PAUSE : ENGINE_MORE;
 }
 
-static void scan_done(struct engine_read *read) { waiter_done(&((struct scanning *)read->ctx)->w); }
+static void scan_done(struct engine_read *read) {
+    waiter_done(&((struct scanning *)read->ctx)->w);
+}
 
 static enum code scan_chunks(struct engine_db *db, struct engine_read *read, struct scanning *x) {
     for (;;) {
@@ -184,8 +189,16 @@ enum code scan_now(struct engine_db *db, const char *table, struct scan *s) {
     key_set_finish(&set);
     uint16_t columns[] = { 0, 1 };
     struct scanning x = { .s = s, .w = WAITER_INIT };
-    struct engine_read read = { .when = s->when,   .table = t,        .columns = columns,       .n_columns = 2,
-                                .ranges = set.ranges, .n_ranges = set.n, .limit = s->limit, .row = scan_row, .done = scan_done, .ctx = &x,
+    struct engine_read read = { .when = s->when,
+                                .table = t,
+                                .columns = columns,
+                                .n_columns = 2,
+                                .ranges = set.ranges,
+                                .n_ranges = set.n,
+                                .limit = s->limit,
+                                .row = scan_row,
+                                .done = scan_done,
+                                .ctx = &x,
                                 .ret_last = BUF_INIT(KEY_MAX_BYTES) };
     s->n = 0;
     enum code rc = scan_chunks(db, &read, &x);

@@ -21,7 +21,8 @@ struct waiter {
     pthread_cond_t cond;
     bool done;
 };
-#define WAITER_INIT { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false }
+#define WAITER_INIT                                                                                                        \
+    { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false }
 void waiter_done(struct waiter *w);
 void waiter_wait(struct waiter *w);
 
@@ -42,7 +43,8 @@ enum code delete_keys_fill(void *ctx, const struct sql_table *table, struct key_
 /* Posts and waits. */
 enum code commit_now(struct engine_db *db, struct engine_commit *commit);
 /* One write of one row with the columns k, a (or only k): */
-enum code write_now(struct fixture *f, const char *table, enum mutation_kind kind, int64_t k, int64_t a, int64_t *ret_us, struct err *err);
+enum code write_now(struct fixture *f, const char *table, enum mutation_kind kind, int64_t k, int64_t a, int64_t *ret_us,
+                    struct err *err);
 enum code delete_now(struct fixture *f, const char *table, int64_t lo, int64_t hi, int64_t *ret_us, struct err *err);
 
 /* k and a of the rows with lo <= k <= hi. */

@@ -11,7 +11,8 @@ struct write_case {
     int64_t k;
     enum code code;
 };
-static const struct write_case writes[] = { /* row 1 is there, row 2 is not; each case begins anew */
+static const struct write_case writes[] = {
+    /* row 1 is there, row 2 is not; each case begins anew */
     { "insert what exists", MUTATION_INSERT, 1, ALREADY_EXISTS },
     { "insert", MUTATION_INSERT, 2, OK },
     { "update", MUTATION_UPDATE, 1, OK },
@@ -41,8 +42,8 @@ static void mutations_do_what_their_names_say(void **state) {
     fixture_close(&f);
 }
 
-static enum code commit_cells(struct fixture *f, enum mutation_kind kind, const struct str *columns, size_t n, struct sql_value *cells,
-                              size_t rows, struct err *err, struct engine_commit *ret) {
+static enum code commit_cells(struct fixture *f, enum mutation_kind kind, const struct str *columns, size_t n,
+                              struct sql_value *cells, size_t rows, struct err *err, struct engine_commit *ret) {
     struct rows r = { .cells = cells, .n_columns = n };
     struct engine_mutation m = {
         .kind = kind, .table = STR("T"), .columns = columns, .n_columns = n, .n_rows = rows, .row = rows_next, .ctx = &r
@@ -54,7 +55,8 @@ static enum code commit_cells(struct fixture *f, enum mutation_kind kind, const 
     return rc;
 }
 
-static enum code repeat_row(void *ctx, const struct sql_column *const *columns, size_t n, struct sql_value *ret, struct err *err) {
+static enum code repeat_row(void *ctx, const struct sql_column *const *columns, size_t n, struct sql_value *ret,
+                            struct err *err) {
     (void)columns;
     (void)n;
     (void)err;
@@ -70,9 +72,13 @@ static void mutations_are_limited(void **state) {
     make_table(&f, "T");
     struct str columns[] = { STR("k"), STR("a") };
     int64_t next = 0;
-    struct engine_mutation m = {
-        .kind = MUTATION_INSERT, .table = STR("T"), .columns = columns, .n_columns = 2, .n_rows = 40000, .row = repeat_row, .ctx = &next
-    };
+    struct engine_mutation m = { .kind = MUTATION_INSERT,
+                                 .table = STR("T"),
+                                 .columns = columns,
+                                 .n_columns = 2,
+                                 .n_rows = 40000,
+                                 .row = repeat_row,
+                                 .ctx = &next };
     struct engine_commit commit = { .mutations = &m, .n = 1 };
     assert_int_equal(commit_now(f.db, &commit), OK);
     assert_int_equal(commit.ret_mutation_count, 80000);
@@ -90,7 +96,8 @@ static void wrong_mutations_are_refused(void **state) {
     struct err err = { 0 };
     fixture_open(&f, NULL);
     make_table(&f, "T");
-    struct str k_a[] = { STR("k"), STR("a") }, a[] = { STR("a") }, k_k[] = { STR("k"), STR("K") }, k_x[] = { STR("k"), STR("x") };
+    struct str k_a[] = { STR("k"), STR("a") }, a[] = { STR("a") }, k_k[] = { STR("k"), STR("K") },
+               k_x[] = { STR("k"), STR("x") };
     struct sql_value good[] = { VALUE_INT64(1), VALUE_INT64(2) }, null_key[] = { VALUE_NULL(SQL_INT64), VALUE_INT64(2) },
                      text[] = { VALUE_INT64(1), VALUE_STRING(STR("canary")) };
     assert_int_equal(commit_cells(&f, MUTATION_INSERT, a, 1, good, 1, &err, NULL), FAILED_PRECONDITION);
@@ -112,7 +119,8 @@ static void a_commit_is_whole(void **state) {
     fixture_open(&f, NULL);
     make_table(&f, "T");
     struct str columns[] = { STR("k"), STR("a") };
-    struct sql_value cells[] = { VALUE_INT64(1), VALUE_INT64(1), VALUE_INT64(2), VALUE_INT64(2), VALUE_INT64(1), VALUE_INT64(3) };
+    struct sql_value cells[] = { VALUE_INT64(1), VALUE_INT64(1), VALUE_INT64(2),
+                                 VALUE_INT64(2), VALUE_INT64(1), VALUE_INT64(3) };
     assert_int_equal(commit_cells(&f, MUTATION_INSERT, columns, 2, cells, 3, NULL, NULL), ALREADY_EXISTS);
     s = (struct scan){ .hi = 9 };
     assert_int_equal(scan_now(f.db, "T", &s), OK);
@@ -150,8 +158,9 @@ static void schema_changes(void **state) {
     const struct sql_catalog *c = engine_catalog(f.db);
     struct buf text = BUF_INIT(10000);
     engine_print_table(sql_catalog_find(c, STR("FLIGHTS")), &text);
-    assert_str(buf_str(&text), "CREATE TABLE Flights (\n  Origin STRING(3) NOT NULL,\n  `order` INT64,\n  `at` TIMESTAMP OPTIONS (\n"
-                               "    allow_commit_timestamp = true\n  ),\n) PRIMARY KEY(Origin, `order` DESC)");
+    assert_str(buf_str(&text),
+               "CREATE TABLE Flights (\n  Origin STRING(3) NOT NULL,\n  `order` INT64,\n  `at` TIMESTAMP OPTIONS (\n"
+               "    allow_commit_timestamp = true\n  ),\n) PRIMARY KEY(Origin, `order` DESC)");
     buf_free(&text);
     engine_catalog_unref(c);
     make_table(&f, "T");
@@ -198,7 +207,9 @@ static void databases_come_and_go(void **state) {
     struct engine_db *db = NULL;
     fixture_open(&f, NULL);
     assert_int_equal(engine_create_database(f.engine, STR("inst"), STR("db1"), NULL), ALREADY_EXISTS);
-    static const char *const bad[] = { "", "a", "Ab", "1a", "a/../b", "a-", "a_", "a.b", "abcdefghijklmnopqrstuvwxyz01234" };
+    static const char *const bad[] = {
+        "", "a", "Ab", "1a", "a/../b", "a-", "a_", "a.b", "abcdefghijklmnopqrstuvwxyz01234"
+    };
     for (size_t i = 0; i < COUNT(bad); i++)
         assert_int_equal(engine_create_database(f.engine, STR("inst"), str_z(bad[i]), NULL), INVALID_ARGUMENT);
     assert_int_equal(engine_create_database(f.engine, STR("inst"), STR("db0"), NULL), OK);
@@ -241,9 +252,12 @@ static void values_keep_their_bits(void **state) {
     double values[] = { -0.0, 1e308 * 10, -1e308 * 10, 0.0 / 0.0, 1.0 };
     for (size_t i = 0; i < COUNT(values); i++) {
         struct str names[] = { STR("f"), STR("at"), STR("k") };
-        struct sql_value cells[] = { VALUE_FLOAT(values[i]), { .type = SQL_TIMESTAMP, .is_commit_timestamp = true }, VALUE_INT64(INT64_MIN) };
+        struct sql_value cells[] = { VALUE_FLOAT(values[i]),
+                                     { .type = SQL_TIMESTAMP, .is_commit_timestamp = true },
+                                     VALUE_INT64(INT64_MIN) };
         struct engine_commit commit;
-        assert_int_equal(commit_cells(&f, i ? MUTATION_INSERT_OR_UPDATE : MUTATION_INSERT, names, 3, cells, 1, &err, &commit), OK);
+        assert_int_equal(
+            commit_cells(&f, i ? MUTATION_INSERT_OR_UPDATE : MUTATION_INSERT, names, 3, cells, 1, &err, &commit), OK);
         char path[128], sql[128];
         const struct sql_catalog *c = engine_catalog(f.db);
         const struct sql_table *t = c->tables[0];
@@ -257,7 +271,8 @@ static void values_keep_their_bits(void **state) {
         assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
         struct sql_value v, at;
         assert_true(value_read(sqlite3_column_value(stmt, 0), SQL_FLOAT64, &v));
-        assert_true(value_compare(&v, &cells[0]) == 0 && __builtin_signbit(v.f64) == __builtin_signbit(values[i] != values[i] ? v.f64 : values[i]));
+        assert_true(value_compare(&v, &cells[0]) == 0 &&
+                    __builtin_signbit(v.f64) == __builtin_signbit(values[i] != values[i] ? v.f64 : values[i]));
         assert_true(value_read(sqlite3_column_value(stmt, 1), SQL_TIMESTAMP, &at));
         assert_true(at.i64 * 1000000 + at.nanos / 1000 == commit.ret_timestamp_us);
         sqlite3_finalize(stmt);
@@ -295,9 +310,13 @@ static enum code commit_with_entry(struct fixture *f, int64_t k, int64_t *ret_us
     struct sql_value cells[] = { VALUE_INT64(k) };
     struct str columns[] = { STR("k") };
     struct rows rows = { .cells = cells, .n_columns = 1 };
-    struct engine_mutation m = {
-        .kind = MUTATION_INSERT, .table = STR("T"), .columns = columns, .n_columns = 1, .n_rows = 1, .row = rows_next, .ctx = &rows
-    };
+    struct engine_mutation m = { .kind = MUTATION_INSERT,
+                                 .table = STR("T"),
+                                 .columns = columns,
+                                 .n_columns = 1,
+                                 .n_rows = 1,
+                                 .row = rows_next,
+                                 .ctx = &rows };
     struct engine_commit commit = { .mutations = &m, .n = 1, .entry = entry };
     enum code rc = commit_now(f->db, &commit);
     *ret_us = commit.ret_timestamp_us;
@@ -327,7 +346,9 @@ static void audit_entries_come_until_they_are_done(void **state) {
 
 /* --- partitions and queries ------------------------------------------------------------------------------------------ */
 
-static void split_done(struct engine_split *q) { waiter_done(q->ctx); }
+static void split_done(struct engine_split *q) {
+    waiter_done(q->ctx);
+}
 
 static void tables_are_cut_evenly(void **state) {
     (void)state;
@@ -336,16 +357,26 @@ static void tables_are_cut_evenly(void **state) {
     make_table(&f, "T");
     struct str columns[] = { STR("k"), STR("a") };
     int64_t next = 0;
-    struct engine_mutation m = {
-        .kind = MUTATION_INSERT, .table = STR("T"), .columns = columns, .n_columns = 2, .n_rows = 20000, .row = repeat_row, .ctx = &next
-    };
+    struct engine_mutation m = { .kind = MUTATION_INSERT,
+                                 .table = STR("T"),
+                                 .columns = columns,
+                                 .n_columns = 2,
+                                 .n_rows = 20000,
+                                 .row = repeat_row,
+                                 .ctx = &next };
     struct engine_commit commit = { .mutations = &m, .n = 1 };
     assert_int_equal(commit_now(f.db, &commit), OK);
     const struct sql_catalog *c = engine_catalog(f.db);
     struct key_set all = { .arena = f.arena, .table = c->tables[0] };
     assert_int_equal(key_set_add_all(&all, NULL), OK);
     struct waiter w = WAITER_INIT;
-    struct engine_split q = { .table = c->tables[0], .ranges = all.ranges, .n_ranges = 1, .want = 4, .arena = f.arena, .done = split_done, .ctx = &w };
+    struct engine_split q = { .table = c->tables[0],
+                              .ranges = all.ranges,
+                              .n_ranges = 1,
+                              .want = 4,
+                              .arena = f.arena,
+                              .done = split_done,
+                              .ctx = &w };
     assert_int_equal(engine_post_split(f.db, &q, NULL), OK);
     waiter_wait(&w);
     assert_int_equal(q.job.code, OK);
@@ -376,11 +407,15 @@ static enum engine_next query_row(struct engine_query *q, const struct engine_ro
     ((struct querying *)q->ctx)->result = sqlite3_column_int64(row->stmt, 0);
     return ENGINE_MORE;
 }
-static void query_done(struct engine_query *q) { waiter_done(&((struct querying *)q->ctx)->w); }
+static void query_done(struct engine_query *q) {
+    waiter_done(&((struct querying *)q->ctx)->w);
+}
 
 static enum code query_now(struct fixture *f, struct querying *x, struct engine_when when, struct err *err) {
     struct sql_value param = VALUE_INT64(100);
-    struct engine_query q = { .when = when, .sql = query_sql, .params = &param, .n_params = 1, .row = query_row, .done = query_done, .ctx = x };
+    struct engine_query q = {
+        .when = when, .sql = query_sql, .params = &param, .n_params = 1, .row = query_row, .done = query_done, .ctx = x
+    };
     enum code rc = engine_post_query(f->db, &q, err);
     if (rc) return rc;
     waiter_wait(&x->w);
@@ -406,14 +441,16 @@ static void queries_read_at_a_timestamp(void **state) {
     assert_int_equal(x.result, 135);
     assert_int_equal(query_now(&f, &x, (struct engine_when){ .at = true, .timestamp_us = first }, &err), OK);
     assert_int_equal(x.result, 110);
-    static const char *const refused[] = { "SELECT value FROM meta, ", "DELETE FROM ", "ATTACH 'x' AS y; SELECT 1 FROM ", "SELECT load_extension('x') FROM ",
+    static const char *const refused[] = { "SELECT value FROM meta, ",         "DELETE FROM ",
+                                           "ATTACH 'x' AS y; SELECT 1 FROM ",  "SELECT load_extension('x') FROM ",
                                            "SELECT name FROM sqlite_schema, ", "SELECT entry FROM outbox, " };
     for (size_t i = 0; i < COUNT(refused); i++) {
         x.format = refused[i];
         if (query_now(&f, &x, (struct engine_when){ 0 }, &err) == OK) fail_msg("allowed: %s", refused[i]);
     }
     x.format = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n, ";
-    assert_int_equal(query_now(&f, &x, (struct engine_when){ .deadline_mono_us = clock_mono_us() + 50000 }, &err), DEADLINE_EXCEEDED);
+    assert_int_equal(query_now(&f, &x, (struct engine_when){ .deadline_mono_us = clock_mono_us() + 50000 }, &err),
+                     DEADLINE_EXCEEDED);
     _Atomic bool cancel = true;
     assert_int_equal(query_now(&f, &x, (struct engine_when){ .cancel = &cancel }, &err), CANCELLED);
     engine_catalog_unref(c);
@@ -422,11 +459,16 @@ static void queries_read_at_a_timestamp(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mutations_do_what_their_names_say), cmocka_unit_test(mutations_are_limited),
-        cmocka_unit_test(wrong_mutations_are_refused),       cmocka_unit_test(a_commit_is_whole),
-        cmocka_unit_test(schema_changes),                    cmocka_unit_test(databases_come_and_go),
-        cmocka_unit_test(values_keep_their_bits),            cmocka_unit_test(audit_entries_come_until_they_are_done),
-        cmocka_unit_test(tables_are_cut_evenly),             cmocka_unit_test(queries_read_at_a_timestamp),
+        cmocka_unit_test(mutations_do_what_their_names_say),
+        cmocka_unit_test(mutations_are_limited),
+        cmocka_unit_test(wrong_mutations_are_refused),
+        cmocka_unit_test(a_commit_is_whole),
+        cmocka_unit_test(schema_changes),
+        cmocka_unit_test(databases_come_and_go),
+        cmocka_unit_test(values_keep_their_bits),
+        cmocka_unit_test(audit_entries_come_until_they_are_done),
+        cmocka_unit_test(tables_are_cut_evenly),
+        cmocka_unit_test(queries_read_at_a_timestamp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

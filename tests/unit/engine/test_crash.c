@@ -27,8 +27,13 @@ static void *child_client_main(void *arg) {
             cells[2 * i + 1] = VALUE_INT64(n + 1);
         }
         struct rows rows = { .cells = cells, .n_columns = 2 };
-        struct engine_mutation m = { .kind = MUTATION_INSERT_OR_UPDATE, .table = STR("T"), .columns = columns, .n_columns = 2,
-                                     .n_rows = ROWS, .row = rows_next, .ctx = &rows };
+        struct engine_mutation m = { .kind = MUTATION_INSERT_OR_UPDATE,
+                                     .table = STR("T"),
+                                     .columns = columns,
+                                     .n_columns = 2,
+                                     .n_rows = ROWS,
+                                     .row = rows_next,
+                                     .ctx = &rows };
         struct engine_commit commit = { .mutations = &m, .n = 1 };
         int32_t told[2] = { c->id, n + 1 };
         if (commit_now(c->f->db, &commit) || write(c->fd, told, sizeof told) != sizeof told) _exit(3);
@@ -68,7 +73,8 @@ static void check_rows(struct fixture *f, const int64_t *told, int round) {
         if (!told[c] && !s.n) continue;
         assert_int_equal(s.n, ROWS);
         for (size_t i = 0; i < s.n; i++)
-            if (s.pairs[i].a != s.pairs[0].a || s.pairs[i].a < told[c]) fail_msg("round %d, client %d: part of a commit, or one lost", round, c);
+            if (s.pairs[i].a != s.pairs[0].a || s.pairs[i].a < told[c])
+                fail_msg("round %d, client %d: part of a commit, or one lost", round, c);
     }
 }
 
@@ -110,7 +116,8 @@ static void kills_lose_nothing(void **state) {
     fixture_close(&f);
 }
 
-static enum code wide_row(void *ctx, const struct sql_column *const *columns, size_t n, struct sql_value *ret, struct err *err) {
+static enum code wide_row(void *ctx, const struct sql_column *const *columns, size_t n, struct sql_value *ret,
+                          struct err *err) {
     static const char text[8000] = { 0 };
     (void)columns;
     (void)n;
@@ -132,9 +139,13 @@ static void a_full_disk_fails_the_commit_alone(void **state) {
     enum code rc = OK;
     struct engine_commit commit;
     for (int i = 0; i < 100 && !rc; i++) {
-        struct engine_mutation m = {
-            .kind = MUTATION_INSERT, .table = STR("T"), .columns = columns, .n_columns = 3, .n_rows = 20, .row = wide_row, .ctx = &next
-        };
+        struct engine_mutation m = { .kind = MUTATION_INSERT,
+                                     .table = STR("T"),
+                                     .columns = columns,
+                                     .n_columns = 3,
+                                     .n_rows = 20,
+                                     .row = wide_row,
+                                     .ctx = &next };
         commit = (struct engine_commit){ .mutations = &m, .n = 1 };
         rc = commit_now(f.db, &commit);
         if (!rc) kept += 20;
@@ -154,26 +165,35 @@ static void a_full_disk_fails_the_commit_alone(void **state) {
 
 /* --- a VFS whose n-th write or sync fails ---------------------------------------------------------------------------- */
 
-static _Atomic int faults_left; /* counts down to the failing call; 0 = none. The test's, shared with the engine's threads */
+static _Atomic int
+    faults_left; /* counts down to the failing call; 0 = none. The test's, shared with the engine's threads */
 static sqlite3_vfs faulty;
-static sqlite3_io_methods faulty_methods, real_methods;
+static sqlite3_io_methods faulty_methods[2], real_methods; /* main file, WAL: SQLite's own tables differ in their locks */
+static pthread_mutex_t faulty_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static bool fails_now(void) { return atomic_load(&faults_left) > 0 && atomic_fetch_sub(&faults_left, 1) == 1; }
+static bool fails_now(void) {
+    return atomic_load(&faults_left) > 0 && atomic_fetch_sub(&faults_left, 1) == 1;
+}
 static int faulty_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at) {
     return fails_now() ? SQLITE_IOERR_WRITE : real_methods.xWrite(file, p, n, at);
 }
-static int faulty_sync(sqlite3_file *file, int flags) { return fails_now() ? SQLITE_IOERR_FSYNC : real_methods.xSync(file, flags); }
+static int faulty_sync(sqlite3_file *file, int flags) {
+    return fails_now() ? SQLITE_IOERR_FSYNC : real_methods.xSync(file, flags);
+}
 
 static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out) {
     sqlite3_vfs *real = vfs->pAppData;
     int rc = real->xOpen(real, name, file, flags, out);
-    if (rc == SQLITE_OK && file->pMethods && (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL))) {
-        real_methods = *file->pMethods;
-        faulty_methods = real_methods;
-        faulty_methods.xWrite = faulty_write;
-        faulty_methods.xSync = faulty_sync;
-        file->pMethods = &faulty_methods;
+    if (rc != SQLITE_OK || !file->pMethods || !(flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL))) return rc;
+    sqlite3_io_methods *methods = &faulty_methods[flags & SQLITE_OPEN_WAL ? 1 : 0];
+    pthread_mutex_lock(&faulty_lock);
+    if (!methods->xWrite) {
+        *methods = real_methods = *file->pMethods;
+        methods->xWrite = faulty_write;
+        methods->xSync = faulty_sync;
     }
+    pthread_mutex_unlock(&faulty_lock);
+    file->pMethods = methods;
     return rc;
 }
 

@@ -23,7 +23,8 @@ static void check(struct fixture *f, const struct version *v, int64_t at, struct
     size_t n = 0;
     for (int64_t k = s->lo; k <= s->hi; k++) {
         if (!v->a[k]) continue;
-        if (n >= s->n || s->pairs[n].k != k || s->pairs[n].a != v->a[k]) fail_msg("at %lld, key %lld differs", (long long)at, (long long)k);
+        if (n >= s->n || s->pairs[n].k != k || s->pairs[n].a != v->a[k])
+            fail_msg("at %lld, key %lld differs", (long long)at, (long long)k);
         n++;
     }
     assert_int_equal(s->n, n);
@@ -50,8 +51,14 @@ static enum code one_commit(struct fixture *f, struct version *v, uint64_t *seed
         m->cells[1] = VALUE_INT64(a);
         m->rows = (struct rows){ .cells = m->cells, .n_columns = 2 };
         m->keys = (struct delete_keys){ k, r >> 16 & 1 ? k : k + (int64_t)(r >> 17 & 7) };
-        m->m = (struct engine_mutation){ .kind = kind, .table = STR("T"), .columns = columns, .n_columns = 2, .n_rows = 1,
-                                         .row = rows_next, .keys = delete_keys_fill, .ctx = &m->rows };
+        m->m = (struct engine_mutation){ .kind = kind,
+                                         .table = STR("T"),
+                                         .columns = columns,
+                                         .n_columns = 2,
+                                         .n_rows = 1,
+                                         .row = rows_next,
+                                         .keys = delete_keys_fill,
+                                         .ctx = &m->rows };
         if (kind == MUTATION_DELETE) m->m.ctx = &m->keys;
         list[i] = m->m;
         if (expected) continue;
@@ -63,10 +70,8 @@ static enum code one_commit(struct fixture *f, struct version *v, uint64_t *seed
     struct engine_commit commit = { .mutations = list, .n = n };
     enum code rc = commit_now(f->db, &commit);
     if (rc != expected) fail_msg("code %d, expected %d: %s", (int)rc, (int)expected, commit.job.err.message);
-    if (rc)
-        *v = before;
-    else
-        v->us = commit.ret_timestamp_us;
+    if (rc) *v = before;
+    else v->us = commit.ret_timestamp_us;
     return rc;
 }
 
@@ -90,7 +95,8 @@ static void reads_see_what_had_committed(void **state) {
             }
             size_t pick = random_next(&s) % (n + 1);
             if (versions[pick].us > versions[0].us) check(&f, &versions[pick], versions[pick].us, &scan, &s);
-            if (pick && versions[pick].us - 1 > versions[0].us) check(&f, &versions[pick - 1], versions[pick].us - 1, &scan, &s);
+            if (pick && versions[pick].us - 1 > versions[0].us)
+                check(&f, &versions[pick - 1], versions[pick].us - 1, &scan, &s);
             if (i == COMMITS / 2) fixture_reopen(&f, NULL); /* the file knows it all */
         }
         scan.when = (struct engine_when){ 0 };
@@ -113,9 +119,9 @@ static void *write_load(void *arg) {
     while (!atomic_load(l->stop)) {
         int64_t k = (int64_t)(random_next(&l->seed) % 100);
         if (random_next(&l->seed) % 4)
-            assert_int_equal(write_now(l->f, "T", MUTATION_INSERT_OR_UPDATE, k, (int64_t)(random_next(&l->seed) >> 40), NULL, NULL), OK);
-        else
-            assert_int_equal(delete_now(l->f, "T", k, k + 3, NULL, NULL), OK);
+            assert_int_equal(
+                write_now(l->f, "T", MUTATION_INSERT_OR_UPDATE, k, (int64_t)(random_next(&l->seed) >> 40), NULL, NULL), OK);
+        else assert_int_equal(delete_now(l->f, "T", k, k + 3, NULL, NULL), OK);
     }
     return NULL;
 }
@@ -198,8 +204,12 @@ static void near_future_reads_wait(void **state) {
     s.when.timestamp_us = clock_wall_us() + INT64_C(3601) * 1000000;
     assert_int_equal(scan_now(f.db, "T", &s), DEADLINE_EXCEEDED);
     int64_t got = 0;
-    assert_int_equal(engine_pick_timestamp(f.db, (struct engine_bound){ ENGINE_READ_TIMESTAMP, s.when.timestamp_us }, &got, NULL), DEADLINE_EXCEEDED);
-    assert_int_equal(engine_pick_timestamp(f.db, (struct engine_bound){ ENGINE_EXACT_STALENESS, INT64_C(3601) * 1000000 }, &got, NULL), FAILED_PRECONDITION);
+    assert_int_equal(
+        engine_pick_timestamp(f.db, (struct engine_bound){ ENGINE_READ_TIMESTAMP, s.when.timestamp_us }, &got, NULL),
+        DEADLINE_EXCEEDED);
+    assert_int_equal(
+        engine_pick_timestamp(f.db, (struct engine_bound){ ENGINE_EXACT_STALENESS, INT64_C(3601) * 1000000 }, &got, NULL),
+        FAILED_PRECONDITION);
     assert_int_equal(engine_pick_timestamp(f.db, (struct engine_bound){ ENGINE_STRONG, 0 }, &got, NULL), OK);
     assert_true(got >= us);
     fixture_close(&f);

@@ -32,9 +32,12 @@ static struct sql_value random_value(enum sql_type type, uint64_t *seed, struct 
 
 enum { N_TYPES = 7 };
 static const struct sql_column key_columns[N_TYPES] = {
-    { .name = STR_INIT("b"), .type = SQL_BOOL },       { .name = STR_INIT("i"), .type = SQL_INT64 },
-    { .name = STR_INIT("f"), .type = SQL_FLOAT64 },    { .name = STR_INIT("t"), .type = SQL_TIMESTAMP },
-    { .name = STR_INIT("d"), .type = SQL_DATE },       { .name = STR_INIT("s"), .type = SQL_STRING, .max_length = INT64_MAX },
+    { .name = STR_INIT("b"), .type = SQL_BOOL },
+    { .name = STR_INIT("i"), .type = SQL_INT64 },
+    { .name = STR_INIT("f"), .type = SQL_FLOAT64 },
+    { .name = STR_INIT("t"), .type = SQL_TIMESTAMP },
+    { .name = STR_INIT("d"), .type = SQL_DATE },
+    { .name = STR_INIT("s"), .type = SQL_STRING, .max_length = INT64_MAX },
     { .name = STR_INIT("y"), .type = SQL_BYTES, .max_length = INT64_MAX },
 };
 
@@ -46,7 +49,9 @@ static int naive(const struct sql_table *t, const struct sql_value *a, const str
     return 0;
 }
 
-static int sign(int x) { return (x > 0) - (x < 0); }
+static int sign(int x) {
+    return (x > 0) - (x < 0);
+}
 
 static void keys_order_as_values(void **state) {
     (void)state;
@@ -65,7 +70,8 @@ static void keys_order_as_values(void **state) {
         struct buf ka = BUF_INIT(KEY_MAX_BYTES), kb = BUF_INIT(KEY_MAX_BYTES);
         assert_int_equal(key_encode(&t, a, 3, &ka, NULL), OK);
         assert_int_equal(key_encode(&t, b, 3, &kb, NULL), OK);
-        if (sign(str_cmp(buf_str(&ka), buf_str(&kb))) != sign(naive(&t, a, b))) fail_msg("seed %llu", (unsigned long long)seed);
+        if (sign(str_cmp(buf_str(&ka), buf_str(&kb))) != sign(naive(&t, a, b)))
+            fail_msg("seed %llu", (unsigned long long)seed);
         assert_true(key_decode(&t, buf_str(&ka), arena, back));
         assert_int_equal(naive(&t, a, back), 0);
         assert_false(key_decode(&t, str_upto(buf_str(&ka), ka.n - 1), arena, back));
@@ -82,11 +88,13 @@ static void ranges_hold_what_their_prefixes_say(void **state) {
         uint64_t s = seed;
         struct arena *arena = arena_new(1 << 20);
         struct sql_key_part parts[2] = { { 5, random_next(&s) & 1 }, { 1, random_next(&s) & 1 } };
-        struct sql_table t = { .name = STR("T"), .columns = key_columns, .n_columns = N_TYPES, .key = parts, .n_key = 2 }, prefix = t;
+        struct sql_table t = { .name = STR("T"), .columns = key_columns, .n_columns = N_TYPES, .key = parts, .n_key = 2 },
+                         prefix = t;
         struct sql_value row[2], lo[2], hi[2];
         struct sql_value *all[] = { row, lo, hi };
         for (int i = 0; i < 6; i++) all[i / 2][i % 2] = random_value(i % 2 ? SQL_INT64 : SQL_STRING, &s, arena);
-        struct key_bound start = { lo, random_next(&s) % 3, random_next(&s) & 1 }, end = { hi, random_next(&s) % 3, random_next(&s) & 1 };
+        struct key_bound start = { lo, random_next(&s) % 3, random_next(&s) & 1 },
+                         end = { hi, random_next(&s) % 3, random_next(&s) & 1 };
         prefix.n_key = (uint16_t)start.n;
         int above = naive(&prefix, row, lo);
         prefix.n_key = (uint16_t)end.n;
@@ -109,9 +117,11 @@ static void sets_are_sorted_and_disjoint(void **state) {
     struct sql_table t = { .name = STR("T"), .columns = key_columns, .n_columns = N_TYPES, .key = &part, .n_key = 1 };
     struct key_set set = { .arena = arena, .table = &t };
     int64_t points[] = { 9, 3, 3, 7, 5 };
-    for (size_t i = 0; i < COUNT(points); i++) assert_int_equal(key_set_add_key(&set, &VALUE_INT64(points[i]), 1, NULL), OK);
+    for (size_t i = 0; i < COUNT(points); i++)
+        assert_int_equal(key_set_add_key(&set, &VALUE_INT64(points[i]), 1, NULL), OK);
     struct sql_value four = VALUE_INT64(4), eight = VALUE_INT64(8);
-    assert_int_equal(key_set_add_range(&set, (struct key_bound){ &four, 1, true }, (struct key_bound){ &eight, 1, true }, NULL), OK);
+    assert_int_equal(
+        key_set_add_range(&set, (struct key_bound){ &four, 1, true }, (struct key_bound){ &eight, 1, true }, NULL), OK);
     key_set_finish(&set);
     assert_int_equal(set.n, 3); /* 3, [4, 8], 9 */
     assert_true(set.ranges[0].point && !set.ranges[1].point && set.ranges[2].point);
@@ -126,7 +136,8 @@ static void large_keys_are_refused(void **state) {
     static char text[KEY_MAX_VALUE_BYTES + 1];
     struct sql_key_part part = { 5, true };
     struct sql_table t = { .name = STR("T"), .columns = key_columns, .n_columns = N_TYPES, .key = &part, .n_key = 1 };
-    struct sql_value fits = VALUE_STRING(((struct str){ text, sizeof text - 1 })), large = VALUE_STRING(((struct str){ text, sizeof text }));
+    struct sql_value fits = VALUE_STRING(((struct str){ text, sizeof text - 1 })),
+                     large = VALUE_STRING(((struct str){ text, sizeof text }));
     struct buf b = BUF_INIT(KEY_MAX_BYTES);
     assert_int_equal(key_encode(&t, &fits, 1, &b, NULL), OK); /* all zeros: the longest encoding */
     assert_int_equal(key_encode(&t, &large, 1, &b, NULL), FAILED_PRECONDITION);
@@ -193,18 +204,45 @@ struct check_case {
     enum code code;
 };
 static const struct check_case checks[] = {
-    { "fits in characters", { .type = SQL_STRING, .max_length = 2 }, { .type = SQL_STRING, .s = STR_INIT("\xc3\xa9\xc3\xa9") }, OK },
-    { "one character too long", { .type = SQL_STRING, .max_length = 1 }, { .type = SQL_STRING, .s = STR_INIT("ab") }, FAILED_PRECONDITION },
-    { "BYTES count bytes", { .type = SQL_BYTES, .max_length = 3 }, { .type = SQL_BYTES, .s = STR_INIT("\xc3\xa9\xc3\xa9") }, FAILED_PRECONDITION },
+    { "fits in characters",
+      { .type = SQL_STRING, .max_length = 2 },
+      { .type = SQL_STRING, .s = STR_INIT("\xc3\xa9\xc3\xa9") },
+      OK },
+    { "one character too long",
+      { .type = SQL_STRING, .max_length = 1 },
+      { .type = SQL_STRING, .s = STR_INIT("ab") },
+      FAILED_PRECONDITION },
+    { "BYTES count bytes",
+      { .type = SQL_BYTES, .max_length = 3 },
+      { .type = SQL_BYTES, .s = STR_INIT("\xc3\xa9\xc3\xa9") },
+      FAILED_PRECONDITION },
     { "NULL", { .type = SQL_INT64 }, { .type = SQL_INT64, .is_null = true }, OK },
-    { "NULL in NOT NULL", { .type = SQL_INT64, .not_null = true }, { .type = SQL_INT64, .is_null = true }, FAILED_PRECONDITION },
+    { "NULL in NOT NULL",
+      { .type = SQL_INT64, .not_null = true },
+      { .type = SQL_INT64, .is_null = true },
+      FAILED_PRECONDITION },
     { "another type", { .type = SQL_INT64 }, { .type = SQL_STRING, .s = STR_INIT("1") }, INVALID_ARGUMENT },
     { "day after the last", { .type = SQL_DATE }, { .type = SQL_DATE, .i64 = VALUE_MAX_DATE + 1 }, INVALID_ARGUMENT },
-    { "second after the last", { .type = SQL_TIMESTAMP }, { .type = SQL_TIMESTAMP, .i64 = VALUE_MAX_SECONDS + 1 }, INVALID_ARGUMENT },
-    { "bad UTF-8", { .type = SQL_STRING, .max_length = INT64_MAX }, { .type = SQL_STRING, .s = STR_INIT("\xff") }, INVALID_ARGUMENT },
-    { "placeholder not allowed", { .type = SQL_TIMESTAMP }, { .type = SQL_TIMESTAMP, .is_commit_timestamp = true }, FAILED_PRECONDITION },
-    { "placeholder", { .type = SQL_TIMESTAMP, .allow_commit_timestamp = true }, { .type = SQL_TIMESTAMP, .is_commit_timestamp = true }, OK },
-    { "a future commit timestamp", { .type = SQL_TIMESTAMP, .allow_commit_timestamp = true }, { .type = SQL_TIMESTAMP, .i64 = VALUE_MAX_SECONDS }, FAILED_PRECONDITION },
+    { "second after the last",
+      { .type = SQL_TIMESTAMP },
+      { .type = SQL_TIMESTAMP, .i64 = VALUE_MAX_SECONDS + 1 },
+      INVALID_ARGUMENT },
+    { "bad UTF-8",
+      { .type = SQL_STRING, .max_length = INT64_MAX },
+      { .type = SQL_STRING, .s = STR_INIT("\xff") },
+      INVALID_ARGUMENT },
+    { "placeholder not allowed",
+      { .type = SQL_TIMESTAMP },
+      { .type = SQL_TIMESTAMP, .is_commit_timestamp = true },
+      FAILED_PRECONDITION },
+    { "placeholder",
+      { .type = SQL_TIMESTAMP, .allow_commit_timestamp = true },
+      { .type = SQL_TIMESTAMP, .is_commit_timestamp = true },
+      OK },
+    { "a future commit timestamp",
+      { .type = SQL_TIMESTAMP, .allow_commit_timestamp = true },
+      { .type = SQL_TIMESTAMP, .i64 = VALUE_MAX_SECONDS },
+      FAILED_PRECONDITION },
 };
 
 static void values_are_checked(void **state) {
@@ -222,7 +260,10 @@ static void sqlite_makes_the_same_keys(void **state) {
     sqlite3_stmt *stmt = NULL;
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
     assert_int_equal(key_register(db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT lk('i+s-', ?1, ?2), lkn('i+s-', ?1, ?2), lkz(lk('i+', ?1)), lk('f+', 'NaN')", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT lk('i+s-', ?1, ?2), lkn('i+s-', ?1, ?2), lkz(lk('i+', ?1)), lk('f+', 'NaN')", -1,
+                           &stmt, NULL),
+        SQLITE_OK);
     struct sql_value v[] = { VALUE_INT64(-5), VALUE_STRING(((struct str){ "a\0b", 3 })) };
     for (int round = 0; round < 2; round++) {
         v[1].is_null = round;
@@ -241,16 +282,17 @@ static void sqlite_makes_the_same_keys(void **state) {
         buf_free(&expected);
     }
     sqlite3_finalize(stmt);
-    static const char *const bad[] = { "SELECT lk()", "SELECT lk('i+')", "SELECT lk('q+', 1)", "SELECT lk('i*', 1)", "SELECT lk('i+', 'x')" };
+    static const char *const bad[] = { "SELECT lk()", "SELECT lk('i+')", "SELECT lk('q+', 1)", "SELECT lk('i*', 1)",
+                                       "SELECT lk('i+', 'x')" };
     for (size_t i = 0; i < COUNT(bad); i++) assert_int_equal(sqlite3_exec(db, bad[i], NULL, NULL, NULL), SQLITE_ERROR);
     sqlite3_close(db);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_order_as_values),   cmocka_unit_test(ranges_hold_what_their_prefixes_say),
+        cmocka_unit_test(keys_order_as_values),         cmocka_unit_test(ranges_hold_what_their_prefixes_say),
         cmocka_unit_test(sets_are_sorted_and_disjoint), cmocka_unit_test(large_keys_are_refused),
-        cmocka_unit_test(texts_read_and_print),   cmocka_unit_test(values_are_checked),
+        cmocka_unit_test(texts_read_and_print),         cmocka_unit_test(values_are_checked),
         cmocka_unit_test(sqlite_makes_the_same_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

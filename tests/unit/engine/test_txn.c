@@ -11,9 +11,13 @@ static enum code commit_txn(struct fixture *f, const uint8_t *id, struct str who
     struct sql_value cells[] = { VALUE_INT64(k), VALUE_INT64(a) };
     struct str columns[] = { STR("k"), STR("a") };
     struct rows rows = { .cells = cells, .n_columns = 2 };
-    struct engine_mutation m = {
-        .kind = MUTATION_INSERT_OR_UPDATE, .table = STR("T"), .columns = columns, .n_columns = 2, .n_rows = 1, .row = rows_next, .ctx = &rows
-    };
+    struct engine_mutation m = { .kind = MUTATION_INSERT_OR_UPDATE,
+                                 .table = STR("T"),
+                                 .columns = columns,
+                                 .n_columns = 2,
+                                 .n_rows = 1,
+                                 .row = rows_next,
+                                 .ctx = &rows };
     struct engine_commit commit = { .mutations = &m, .n = 1, .has_txn = true, .owner = who };
     memcpy(commit.txn, id, ENGINE_TXN_ID_BYTES);
     enum code rc = commit_now(f->db, &commit);
@@ -39,7 +43,8 @@ struct conflict_case {
     int64_t written; /* by another, between read and commit; negative: deletes */
     enum code code;
 };
-static const struct conflict_case conflicts[] = { /* rows 10, 20, 30 are there */
+static const struct conflict_case conflicts[] = {
+    /* rows 10, 20, 30 are there */
     { "the row that was read", 10, 10, 0, 10, ABORTED },
     { "another row", 10, 10, 0, 20, OK },
     { "a new row in the range", 10, 30, 0, 15, ABORTED },
@@ -63,10 +68,8 @@ static void conflicts_abort(void **state) {
         uint8_t id[ENGINE_TXN_ID_BYTES];
         begin(&f, NULL, id);
         assert_int_equal(read_txn(&f, &s, id, c->lo, c->hi, c->limit), OK);
-        if (c->written < 0)
-            assert_int_equal(delete_now(&f, "T", -c->written, -c->written, NULL, NULL), OK);
-        else
-            assert_int_equal(write_now(&f, "T", MUTATION_INSERT_OR_UPDATE, c->written, 2, NULL, NULL), OK);
+        if (c->written < 0) assert_int_equal(delete_now(&f, "T", -c->written, -c->written, NULL, NULL), OK);
+        else assert_int_equal(write_now(&f, "T", MUTATION_INSERT_OR_UPDATE, c->written, 2, NULL, NULL), OK);
         enum code rc = commit_txn(&f, id, owner, 99, 1, NULL);
         if (rc != c->code) fail_msg("%s: code %d", c->name, (int)rc);
     }
@@ -152,7 +155,8 @@ static void transactions_are_serializable(void **state) {
     fixture_open(&f, NULL);
     make_table(&f, "T");
     int64_t balance[ACCOUNTS] = { 0 };
-    for (int64_t k = 0; k < ACCOUNTS; k++) assert_int_equal(write_now(&f, "T", MUTATION_INSERT, k, balance[k] = k + 1, NULL, NULL), OK);
+    for (int64_t k = 0; k < ACCOUNTS; k++)
+        assert_int_equal(write_now(&f, "T", MUTATION_INSERT, k, balance[k] = k + 1, NULL, NULL), OK);
     static struct client clients[CLIENTS];
     static struct transfer all[CLIENTS * TRANSFERS];
     pthread_t threads[CLIENTS];
@@ -184,10 +188,8 @@ static void *hammer(void *arg) {
     for (int64_t n = 0; !atomic_load(&c->stop); n++) {
         struct timespec pause = { 0, 2000000 };
         enum code rc = write_now(c->f, "T", MUTATION_INSERT_OR_UPDATE, 1, n, NULL, NULL);
-        if (rc == ABORTED)
-            nanosleep(&pause, NULL);
-        else
-            assert_int_equal(rc, OK);
+        if (rc == ABORTED) nanosleep(&pause, NULL);
+        else assert_int_equal(rc, OK);
     }
     return NULL;
 }
