@@ -72,6 +72,7 @@ struct sql_source {
     const struct sql_table *table; /* a base table or INFORMATION_SCHEMA's; NULL for a subquery or WITH */
     struct sql_query *query;       /* else */
     struct sql_cte *cte;           /* when the query is one of WITH */
+    struct sql_query *owner;       /* the SELECT in whose FROM it stands */
     bool *used;                    /* for each column of `table`: read by the statement */
     uint32_t at;
 };

@@ -6,3 +6,4 @@
 
 const struct sql_table *sql_info_schema_table(struct str name); /* "TABLES", any case; NULL */
 const struct sql_table *sql_info_schema_at(size_t index); /* each of them, for tests and TABLES itself; NULL at the end */
+bool sql_info_schema_elsewhere(struct str name);          /* Spanner has this table, this program does not serve it yet */
