@@ -1,6 +1,31 @@
 #include "data/json.h"
 
-#include <string.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+/* jansson's lexer forgets a byte when its buffer cannot grow, and goes on: "bob" may be read for "boob". So its allocations
+ * are watched, and a tree that was read while one failed is thrown away. Thread-local: one reader at a time on a thread. */
+static _Thread_local bool short_of_memory;
+
+static void *watched_malloc(size_t n) {
+    void *p = arena_should_fail() ? NULL : malloc(n);
+    if (!p) short_of_memory = true;
+    return p;
+}
+
+static void watch(void) {
+    json_set_alloc_funcs(watched_malloc, free);
+}
+
+static json_t *load(struct str text, json_error_t *error) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, watch);
+    short_of_memory = false;
+    json_t *json = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES, error);
+    if (!short_of_memory) return json;
+    json_decref(json);
+    return NULL;
+}
 
 void json_freep(json_t **json) {
     json_decref(*json);
@@ -45,9 +70,9 @@ enum code json_read(struct str text, size_t max_bytes, unsigned max_depth, json_
         return err_at(err, INVALID_ARGUMENT, line, column, "nested deeper than %u", max_depth);
     }
     json_error_t je;
-    json_t *json = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &je);
+    json_t *json = load(text, &je);
     if (!json) {
-        if (json_error_code(&je) == json_error_out_of_memory) return err_oom(err);
+        if (short_of_memory) return err_oom(err);
         unsigned line = je.line > 0 ? (unsigned)je.line : 1, column = je.column > 0 ? (unsigned)je.column : 1;
         /* jansson's text quotes the input near the fault, which may be a secret: say only where. */
         return err_at(err, INVALID_ARGUMENT, line, column, "not valid JSON%s",

@@ -12,8 +12,8 @@ struct write {
     struct apply *a;
     const struct engine_mutation *m;
     const struct engine_table *t;
-    const struct sql_column **columns;         /* of the cells */
-    int part_cell[SQL_MAX_KEY_PARTS];          /* which cell holds each part of the key */
+    const struct sql_column **columns;          /* of the cells */
+    int part_cell[SQL_MAX_KEY_PARTS];           /* which cell holds each part of the key */
     sqlite3_stmt *insert, *update, *keep, *del; /* those that the kind needs */
     struct sql_value *cells;
     struct buf key;
@@ -27,10 +27,13 @@ static void put_columns(const struct sql_table *t, struct buf *out) {
     for (uint16_t i = 0; i < t->n_columns; i++) buf_printf(out, ", c%" PRIu32, t->columns[i].id);
 }
 
-static const char *where(bool point) { return point ? " WHERE key = ?1" : " WHERE key >= ?1 AND key < ?3"; }
+static const char *where(bool point) {
+    return point ? " WHERE key = ?1" : " WHERE key >= ?1 AND key < ?3";
+}
 
 /* Copies the versions that end now into the history; a version of this same commit never was visible. */
-static enum code prepare_keep(struct engine_db *db, const struct sql_table *t, bool point, sqlite3_stmt **ret, struct err *err) {
+static enum code prepare_keep(struct engine_db *db, const struct sql_table *t, bool point, sqlite3_stmt **ret,
+                              struct err *err) {
     DEFER(buf_free) struct buf sql = BUF_INIT(SQL_MAX_BYTES);
     buf_printf(&sql, "INSERT INTO h%" PRIu32 "(key, until, ts", t->id);
     put_columns(t, &sql);
@@ -40,7 +43,8 @@ static enum code prepare_keep(struct engine_db *db, const struct sql_table *t, b
     return statement(db, &sql, ret, err);
 }
 
-static enum code prepare_delete(struct engine_db *db, const struct sql_table *t, bool point, sqlite3_stmt **ret, struct err *err) {
+static enum code prepare_delete(struct engine_db *db, const struct sql_table *t, bool point, sqlite3_stmt **ret,
+                                struct err *err) {
     DEFER(buf_free) struct buf sql = BUF_INIT(256);
     buf_printf(&sql, "DELETE FROM t%" PRIu32 "%s", t->id, where(point));
     return statement(db, &sql, ret, err);
@@ -70,7 +74,8 @@ static int bind_bytes(sqlite3_stmt *stmt, int index, struct str s) {
     return sqlite3_bind_blob64(stmt, index, s.n ? s.p : "", s.n, SQLITE_STATIC);
 }
 
-static enum code run(struct apply *a, sqlite3_stmt *stmt, struct str lo, struct str hi, int64_t *ret_changes, struct err *err) {
+static enum code run(struct apply *a, sqlite3_stmt *stmt, struct str lo, struct str hi, int64_t *ret_changes,
+                     struct err *err) {
     int rc = bind_bytes(stmt, P_KEY, lo);
     int n = sqlite3_bind_parameter_count(stmt);
     if (rc == SQLITE_OK && n >= P_TS) rc = sqlite3_bind_int64(stmt, P_TS, a->commit_us);
@@ -117,11 +122,13 @@ static enum code write_row(struct write *w, size_t row, struct err *err) {
     switch (w->m->kind) {
     case MUTATION_INSERT:
         rc = insert_row(w, &changes, err);
-        if (!rc && !changes) rc = err_set(err, ALREADY_EXISTS, "Row %zu of the mutation already exists in table %.*s.", row, STR_ARG(table));
+        if (!rc && !changes)
+            rc = err_set(err, ALREADY_EXISTS, "Row %zu of the mutation already exists in table %.*s.", row, STR_ARG(table));
         break;
     case MUTATION_UPDATE:
         rc = update_row(w, &changes, err);
-        if (!rc && !changes) rc = err_set(err, NOT_FOUND, "Row %zu of the mutation was not found in table %.*s.", row, STR_ARG(table));
+        if (!rc && !changes)
+            rc = err_set(err, NOT_FOUND, "Row %zu of the mutation was not found in table %.*s.", row, STR_ARG(table));
         break;
     case MUTATION_INSERT_OR_UPDATE:
         rc = insert_row(w, &changes, err);
@@ -143,7 +150,8 @@ static enum code take_cells(struct write *w, struct err *err) {
         w->a->bytes += !v->is_null && (v->type == SQL_STRING || v->type == SQL_BYTES) ? v->s.n : 8;
     }
     if (!rc && w->a->bytes > ENGINE_MAX_COMMIT_BYTES)
-        rc = err_set(err, INVALID_ARGUMENT, "The transaction exceeds the maximum commit size of %d bytes.", ENGINE_MAX_COMMIT_BYTES);
+        rc = err_set(err, INVALID_ARGUMENT, "The transaction exceeds the maximum commit size of %d bytes.",
+                     ENGINE_MAX_COMMIT_BYTES);
     return rc;
 }
 
@@ -169,7 +177,9 @@ static enum code find_columns(struct write *w, struct err *err) {
     for (size_t i = 0; i < w->m->n_columns; i++) {
         struct str name = w->m->columns[i];
         int at = sql_table_find(t, name);
-        if (at < 0) return err_set(err, NOT_FOUND, "Column not found in table %.*s: %.*s", STR_ARG(t->name), STR_ARG(str_upto(name, 200)));
+        if (at < 0)
+            return err_set(err, NOT_FOUND, "Column not found in table %.*s: %.*s", STR_ARG(t->name),
+                           STR_ARG(str_upto(name, 200)));
         w->columns[i] = &t->columns[at];
         if (cell_of(w, w->columns[i]) != (int)i)
             return err_set(err, INVALID_ARGUMENT, "Column %.*s is given more than once.", STR_ARG(t->columns[at].name));
@@ -183,14 +193,14 @@ static enum code check_columns(struct write *w, struct err *err) {
         const struct sql_column *c = &t->columns[t->key[i].column];
         w->part_cell[i] = cell_of(w, c);
         if (w->part_cell[i] < 0)
-            return err_set(err, FAILED_PRECONDITION, "The mutation on table %.*s does not give its key column %.*s.", STR_ARG(t->name),
-                           STR_ARG(c->name));
+            return err_set(err, FAILED_PRECONDITION, "The mutation on table %.*s does not give its key column %.*s.",
+                           STR_ARG(t->name), STR_ARG(c->name));
     }
     for (uint16_t i = 0; i < t->n_columns && w->m->kind != MUTATION_UPDATE; i++)
         if (t->columns[i].not_null && cell_of(w, &t->columns[i]) < 0)
             return err_set(err, FAILED_PRECONDITION,
-                           "A new row in table %.*s does not specify a non-null value for NOT NULL column: %.*s", STR_ARG(t->name),
-                           STR_ARG(t->columns[i].name));
+                           "A new row in table %.*s does not specify a non-null value for NOT NULL column: %.*s",
+                           STR_ARG(t->name), STR_ARG(t->columns[i].name));
     return OK;
 }
 
@@ -211,7 +221,8 @@ static void write_clean(struct write *w) {
     buf_free(&w->key);
 }
 
-static enum code apply_write(struct apply *a, const struct engine_mutation *m, const struct engine_table *t, struct err *err) {
+static enum code apply_write(struct apply *a, const struct engine_mutation *m, const struct engine_table *t,
+                             struct err *err) {
     DEFER(write_clean) struct write w = { .a = a, .m = m, .t = t, .key = BUF_INIT(KEY_MAX_BYTES) };
     if (m->n_columns > SQL_MAX_COLUMNS) return err_set(err, INVALID_ARGUMENT, "The mutation names too many columns.");
     w.columns = arena_array(a->db->scratch, m->n_columns + 1, sizeof(const struct sql_column *));
@@ -241,7 +252,8 @@ static enum code delete_range(struct apply *a, const struct sql_table *t, const 
     return rc;
 }
 
-static enum code apply_delete(struct apply *a, const struct engine_mutation *m, const struct engine_table *t, struct err *err) {
+static enum code apply_delete(struct apply *a, const struct engine_mutation *m, const struct engine_table *t,
+                              struct err *err) {
     struct key_set set = { .arena = a->db->scratch, .table = &t->sql };
     enum code rc = m->keys(m->ctx, &t->sql, &set, err);
     a->count += set.n;

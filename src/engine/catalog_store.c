@@ -7,9 +7,10 @@ enum { CATALOG_MAX_BYTES = 64 << 20 };
 static const char tables_sql[] = "SELECT id, name FROM tables ORDER BY name COLLATE NOCASE";
 static const char columns_sql[] = "SELECT id, name, type, max_length, not_null, allow_commit_timestamp FROM columns"
                                   " WHERE table_id = ?1 ORDER BY ordinal";
-static const char key_sql[] = "SELECT (SELECT count(*) FROM columns b WHERE b.table_id = k.table_id AND b.ordinal < c.ordinal),"
-                              " k.descending FROM key_parts k JOIN columns c ON c.id = k.column_id AND c.table_id = k.table_id"
-                              " WHERE k.table_id = ?1 ORDER BY k.ordinal";
+static const char key_sql[] =
+    "SELECT (SELECT count(*) FROM columns b WHERE b.table_id = k.table_id AND b.ordinal < c.ordinal),"
+    " k.descending FROM key_parts k JOIN columns c ON c.id = k.column_id AND c.table_id = k.table_id"
+    " WHERE k.table_id = ?1 ORDER BY k.ordinal";
 
 struct table_state *table_state_find(struct engine_db *db, uint32_t id) {
     for (struct table_state *s = db->states; s; s = s->next)
@@ -42,7 +43,8 @@ static enum code state_get(struct engine_db *db, uint32_t id, struct table_state
 }
 
 static struct str column_text(struct arena *arena, sqlite3_stmt *stmt, int i) {
-    return str_dup(arena, (struct str){ (const char *)sqlite3_column_text(stmt, i), (size_t)sqlite3_column_bytes(stmt, i) });
+    return str_dup(arena,
+                   (struct str){ (const char *)sqlite3_column_text(stmt, i), (size_t)sqlite3_column_bytes(stmt, i) });
 }
 
 static enum code load_columns(struct engine_db *db, struct arena *arena, struct sql_table *t, struct err *err) {
@@ -102,7 +104,8 @@ static enum code load_tables(struct engine_db *db, struct engine_catalog *c, str
     size_t cap = 0;
     while (sqlite3_step(done) == SQLITE_ROW) {
         struct engine_table *t = ARENA_NEW(c->arena, struct engine_table);
-        if (!t || !arena_grow(c->arena, &tables, &cap, c->sql.n_tables + 1, sizeof(const struct sql_table *))) return err_oom(err);
+        if (!t || !arena_grow(c->arena, &tables, &cap, c->sql.n_tables + 1, sizeof(const struct sql_table *)))
+            return err_oom(err);
         t->sql.id = (uint32_t)sqlite3_column_int64(stmt, 0);
         t->sql.name = column_text(c->arena, stmt, 1);
         if (!t->sql.name.p) return err_oom(err);

@@ -1,4 +1,5 @@
-/* One commit: validate, apply the mutations under a savepoint, leave the old versions in the history, add the audit entry. */
+/* One commit: validate, apply the mutations under a savepoint, leave the old versions in the history, add the audit entry.
+ */
 #include <inttypes.h>
 #include "base/clock.h"
 #include "engine/apply.h"
@@ -7,18 +8,21 @@
 enum { ENTRY_MAX_BYTES = 1 << 20 };
 
 static enum code too_many(uint64_t count, struct err *err) {
-    return err_set(err, INVALID_ARGUMENT,
-                   "The transaction contains too many mutations. It has %" PRIu64 "; the limit is %d. Insert and update operations count "
-                   "with the multiplicity of the number of columns they affect. Please reduce the number of writes, or use fewer "
-                   "columns.",
-                   count, ENGINE_MAX_MUTATIONS);
+    return err_set(
+        err, INVALID_ARGUMENT,
+        "The transaction contains too many mutations. It has %" PRIu64
+        "; the limit is %d. Insert and update operations count "
+        "with the multiplicity of the number of columns they affect. Please reduce the number of writes, or use fewer "
+        "columns.",
+        count, ENGINE_MAX_MUTATIONS);
 }
 
 /* The writes are known before the first is applied; what is deleted is counted on the way. */
 static enum code count_writes(struct engine_commit *commit, struct err *err) {
     uint64_t count = 0;
     for (size_t i = 0; i < commit->n; i++)
-        if (commit->mutations[i].kind != MUTATION_DELETE) count += commit->mutations[i].n_rows * commit->mutations[i].n_columns;
+        if (commit->mutations[i].kind != MUTATION_DELETE)
+            count += commit->mutations[i].n_rows * commit->mutations[i].n_columns;
     commit->ret_mutation_count = count;
     return count > ENGINE_MAX_MUTATIONS ? too_many(count, err) : OK;
 }
@@ -30,7 +34,8 @@ static enum code add_entry(struct engine_db *db, struct engine_commit *commit, i
     if (rc) return rc;
     if (!buf_ok(&b)) return err_set(err, RESOURCE_EXHAUSTED, "the audit entry of a commit is too large");
     struct str copy = str_dup(db->scratch, buf_str(&b));
-    if (!copy.p || !arena_grow(db->scratch, &db->entries, &db->entries_cap, db->n_entries + 1, sizeof *db->entries)) return err_oom(err);
+    if (!copy.p || !arena_grow(db->scratch, &db->entries, &db->entries_cap, db->n_entries + 1, sizeof *db->entries))
+        return err_oom(err);
     rc = outbox_add(db, commit_us, copy, err);
     if (!rc) db->entries[db->n_entries++] = (struct batch_entry){ commit_us, copy };
     return rc;
@@ -56,26 +61,28 @@ static enum code savepoint(struct engine_db *db, const char *sql, struct err *er
     return rc ? rc : store_run(stmt, err);
 }
 
-static bool in_batch(const struct engine_db *db) { return !sqlite3_get_autocommit(store_sqlite(db->store)); }
+static bool in_batch(const struct engine_db *db) {
+    return !sqlite3_get_autocommit(store_sqlite(db->store));
+}
 
 /* Ends the savepoint. When even that fails the whole batch is taken back, which the writer sees. */
 static enum code end_savepoint(struct engine_db *db, enum code outcome, struct err *err) {
     if (!in_batch(db)) return outcome ? outcome : err_set(err, INTERNAL, "the batch was lost");
     if (outcome == OK) return savepoint(db, "RELEASE one", err);
     if (savepoint(db, "ROLLBACK TO one", NULL) == OK && savepoint(db, "RELEASE one", NULL) == OK) return outcome;
-    return store_exec(db->store, "ROLLBACK", NULL) == OK ? outcome : err_set(err, INTERNAL, "a commit could not be taken back");
+    return store_exec(db->store, "ROLLBACK", NULL) == OK ? outcome
+                                                         : err_set(err, INTERNAL, "a commit could not be taken back");
 }
 
-static enum code apply_in_savepoint(struct engine_db *db, struct engine_commit *commit, int64_t commit_us, struct err *err) {
+static enum code apply_in_savepoint(struct engine_db *db, struct engine_commit *commit, int64_t commit_us,
+                                    struct err *err) {
     struct write_set writes = { .arena = db->scratch };
     size_t n_entries = db->n_entries;
     enum code rc = savepoint(db, "SAVEPOINT one", err);
     if (rc) return rc;
     rc = end_savepoint(db, apply_all(db, commit, commit_us, &writes, err), err);
-    if (rc)
-        db->n_entries = n_entries;
-    else
-        ring_add(db->ring, commit_us, &writes);
+    if (rc) db->n_entries = n_entries;
+    else ring_add(db->ring, commit_us, &writes);
     return rc;
 }
 

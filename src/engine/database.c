@@ -9,18 +9,19 @@
 
 enum { APPLICATION_ID = 0x4c4e4b53 /* "LNKS" */, SCRATCH_MAX_BYTES = 512 << 20 };
 
-static const char format_sql[] = "BEGIN;"
-                                 "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-                                 "CREATE TABLE clock(id INTEGER PRIMARY KEY, us INTEGER NOT NULL);"
-                                 "CREATE TABLE tables(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE,"
-                                 " changed INTEGER NOT NULL);"
-                                 "CREATE TABLE columns(id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, ordinal INTEGER NOT NULL,"
-                                 " name TEXT NOT NULL COLLATE NOCASE, type INTEGER NOT NULL, max_length INTEGER NOT NULL,"
-                                 " not_null INTEGER NOT NULL, allow_commit_timestamp INTEGER NOT NULL, UNIQUE(table_id, name));"
-                                 "CREATE TABLE key_parts(table_id INTEGER NOT NULL, ordinal INTEGER NOT NULL,"
-                                 " column_id INTEGER NOT NULL, descending INTEGER NOT NULL, PRIMARY KEY(table_id, ordinal)) WITHOUT ROWID;"
-                                 "CREATE TABLE outbox(seq INTEGER PRIMARY KEY, entry BLOB NOT NULL);"
-                                 "INSERT INTO meta VALUES('next_id', 2000), ('version', 1), ('pruned', 0);";
+static const char format_sql[] =
+    "BEGIN;"
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE clock(id INTEGER PRIMARY KEY, us INTEGER NOT NULL);"
+    "CREATE TABLE tables(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE,"
+    " changed INTEGER NOT NULL);"
+    "CREATE TABLE columns(id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, ordinal INTEGER NOT NULL,"
+    " name TEXT NOT NULL COLLATE NOCASE, type INTEGER NOT NULL, max_length INTEGER NOT NULL,"
+    " not_null INTEGER NOT NULL, allow_commit_timestamp INTEGER NOT NULL, UNIQUE(table_id, name));"
+    "CREATE TABLE key_parts(table_id INTEGER NOT NULL, ordinal INTEGER NOT NULL,"
+    " column_id INTEGER NOT NULL, descending INTEGER NOT NULL, PRIMARY KEY(table_id, ordinal)) WITHOUT ROWID;"
+    "CREATE TABLE outbox(seq INTEGER PRIMARY KEY, entry BLOB NOT NULL);"
+    "INSERT INTO meta VALUES('next_id', 2000), ('version', 1), ('pruned', 0);";
 
 static enum code write_format(struct store *s, const struct engine_options *options, struct err *err) {
     enum code rc = store_exec(s, format_sql, err);
@@ -28,8 +29,8 @@ static enum code write_format(struct store *s, const struct engine_options *opti
     if (!rc) rc = meta_set(s, "created", now, err);
     if (!rc) rc = clock_set(s, 0, now, err);
     DEFER(buf_free) struct buf sql = BUF_INIT(256);
-    buf_printf(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT; PRAGMA max_page_count = %u", APPLICATION_ID,
-               ENGINE_FORMAT, options->max_pages_for_test ? options->max_pages_for_test : 1073741823U);
+    buf_printf(&sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT; PRAGMA max_page_count = %u",
+               APPLICATION_ID, ENGINE_FORMAT, options->max_pages_for_test ? options->max_pages_for_test : 1073741823U);
     buf_add_char(&sql, '\0');
     if (!rc) rc = buf_ok(&sql) ? store_exec(s, sql.p, err) : err_oom(err);
     return rc;
@@ -57,10 +58,8 @@ static enum code pragma_int(struct store *s, const char *sql, int64_t *ret, stru
     enum code rc = store_prepare(s, str_z(sql), &stmt, err);
     if (rc) return rc;
     int step = sqlite3_step(stmt);
-    if (step == SQLITE_ROW)
-        *ret = sqlite3_column_int64(stmt, 0);
-    else
-        rc = store_error(store_sqlite(s), step, err);
+    if (step == SQLITE_ROW) *ret = sqlite3_column_int64(stmt, 0);
+    else rc = store_error(store_sqlite(s), step, err);
     store_done(stmt);
     return rc;
 }
@@ -73,8 +72,9 @@ static enum code check_format(struct engine_db *db, struct err *err) {
     if (application != APPLICATION_ID)
         return err_set(err, FAILED_PRECONDITION, "%s is a database of another program", db->path);
     if (format > ENGINE_FORMAT)
-        return err_set(err, FAILED_PRECONDITION, "%s was written by a newer version: its format is %lld, this program reads up to %d",
-                       db->path, (long long)format, ENGINE_FORMAT);
+        return err_set(err, FAILED_PRECONDITION,
+                       "%s was written by a newer version: its format is %lld, this program reads up to %d", db->path,
+                       (long long)format, ENGINE_FORMAT);
     return OK;
 }
 
@@ -105,7 +105,7 @@ static enum code recover(struct engine_db *db, struct err *err) {
     if (!rc) rc = catalog_load(db, &db->catalog, err);
     if (rc) return rc;
     atomic_store(&db->pruned_us, pruned);
-    clock_floor(db->last_us); /* a clock that was set back gives no timestamp twice */
+    clock_floor(db->last_us);       /* a clock that was set back gives no timestamp twice */
     db->floor_us = clock_wall_us(); /* reads that a process before this one served */
     db->ring = ring_new(db->options->ring_bytes, db->last_us);
     db->scratch = arena_new(SCRATCH_MAX_BYTES);
@@ -172,6 +172,11 @@ void db_shut(struct engine_db *db) {
     db->store = NULL;
 }
 
+struct engine_db *engine_db_ref(struct engine_db *db) {
+    atomic_fetch_add(&db->refs, 1);
+    return db;
+}
+
 struct engine_db *engine_db_unref(struct engine_db *db) {
     if (!db || atomic_fetch_sub(&db->refs, 1) != 1) return NULL;
     if (db->catalog) engine_catalog_unref(&db->catalog->sql);
@@ -193,5 +198,9 @@ struct engine_db *engine_db_unref(struct engine_db *db) {
     return NULL;
 }
 
-struct str engine_db_name(const struct engine_db *db) { return str_z(db->name); }
-int64_t engine_db_create_time(const struct engine_db *db) { return db->created_us; }
+struct str engine_db_name(const struct engine_db *db) {
+    return str_z(db->name);
+}
+int64_t engine_db_create_time(const struct engine_db *db) {
+    return db->created_us;
+}

@@ -57,23 +57,24 @@ struct engine_db {
 
     pthread_mutex_t lock;
     pthread_cond_t write_wake, read_wake, batch_done, keeper_wake;
-    struct engine_catalog *catalog;     /* [lock] */
-    struct job_queue writes, reads;     /* [lock] */
-    struct engine_job *waiting;         /* [lock] reads at a time to come, soonest first */
-    bool closing, checkpoint_wanted;    /* [lock] */
-    int64_t last_us, pending_us, floor_us; /* [lock] last durable commit; first of the batch at work or 0; latest served read */
+    struct engine_catalog *catalog;  /* [lock] */
+    struct job_queue writes, reads;  /* [lock] */
+    struct engine_job *waiting;      /* [lock] reads at a time to come, soonest first */
+    bool closing, checkpoint_wanted; /* [lock] */
+    int64_t last_us, pending_us,
+        floor_us; /* [lock] last durable commit; first of the batch at work or 0; latest served read */
     int64_t outbox_done[ENGINE_OUTBOX_DONE]; /* [lock] */
     size_t n_outbox_done;
     _Atomic int64_t pruned_us; /* versions that ended at or before are gone */
 
-    struct store *store;        /* [writer] */
-    struct ring *ring;          /* [writer] */
-    struct table_state *states; /* [writer] after open */
-    struct arena *scratch;      /* [writer] of the batch at work */
+    struct store *store;         /* [writer] */
+    struct ring *ring;           /* [writer] */
+    struct table_state *states;  /* [writer] after open */
+    struct arena *scratch;       /* [writer] of the batch at work */
     struct batch_entry *entries; /* [writer] audit entries of the batch at work, in scratch */
     size_t n_entries, entries_cap;
-    size_t wal_pages;           /* [writer] */
-    uint64_t pruned_mono_us;    /* [writer] when it last looked for what to prune */
+    size_t wal_pages;        /* [writer] */
+    uint64_t pruned_mono_us; /* [writer] when it last looked for what to prune */
     struct txns txns;
 
     pthread_t writer, keeper, readers[ENGINE_MAX_READERS];
@@ -114,8 +115,8 @@ struct engine_job_kind {
     void (*run)(struct engine_job *job, void *thread); /* a read: struct reader */
     void (*done)(struct engine_job *job);
 };
-MUST_USE enum code queue_post(struct engine_db *db, struct engine_job *job, const struct engine_job_kind *kind, size_t bytes,
-                              int64_t due_us, struct err *err);
+MUST_USE enum code queue_post(struct engine_db *db, struct engine_job *job, const struct engine_job_kind *kind,
+                              size_t bytes, int64_t due_us, struct err *err);
 void queue_push(struct job_queue *queue, struct engine_job *job);
 struct engine_job *queue_pop(struct job_queue *queue);
 /* Waits for a read job whose time has come; NULL when the database closes. */

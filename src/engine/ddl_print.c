@@ -5,24 +5,23 @@
 void engine_print_type(const struct sql_column *c, struct buf *out) {
     buf_add_z(out, sql_type_name(c->type));
     if (c->type != SQL_STRING && c->type != SQL_BYTES) return;
-    if (c->max_length == INT64_MAX)
-        buf_add_z(out, "(MAX)");
-    else
-        buf_printf(out, "(%" PRId64 ")", c->max_length);
+    if (c->max_length == INT64_MAX) buf_add_z(out, "(MAX)");
+    else buf_printf(out, "(%" PRId64 ")", c->max_length);
 }
 
 static bool is_reserved(struct str name) {
     static const char *const words[] = {
-        "ALL",      "AND",     "ANY",       "ARRAY",   "AS",       "ASC",       "AT",        "BETWEEN",   "BY",      "CASE",
-        "CAST",     "COLLATE", "CONTAINS",  "CREATE",  "CROSS",    "CUBE",      "CURRENT",   "DEFAULT",   "DEFINE",  "DESC",
-        "DISTINCT", "ELSE",    "END",       "ENUM",    "ESCAPE",   "EXCEPT",    "EXCLUDE",   "EXISTS",    "EXTRACT", "FALSE",
-        "FETCH",    "FOLLOWING", "FOR",     "FROM",    "FULL",     "GROUP",     "GROUPING",  "GROUPS",    "HASH",    "HAVING",
-        "IF",       "IGNORE",  "IN",        "INNER",   "INTERSECT", "INTERVAL", "INTO",      "IS",        "JOIN",    "LATERAL",
-        "LEFT",     "LIKE",    "LIMIT",     "LOOKUP",  "MERGE",    "NATURAL",   "NEW",       "NO",        "NOT",     "NULL",
-        "NULLS",    "OF",      "ON",        "OR",      "ORDER",    "OUTER",     "OVER",      "PARTITION", "PRECEDING", "PROTO",
-        "RANGE",    "RECURSIVE", "RESPECT", "RIGHT",   "ROLLUP",   "ROWS",      "SELECT",    "SET",       "SOME",    "STRUCT",
-        "TABLESAMPLE", "THEN", "TO",        "TREAT",   "TRUE",     "UNBOUNDED", "UNION",     "UNNEST",    "USING",   "WHEN",
-        "WHERE",    "WINDOW",  "WITH",      "WITHIN",
+        "ALL",      "AND",     "ANY",      "ARRAY",    "AS",        "ASC",       "AT",     "BETWEEN", "BY",
+        "CASE",     "CAST",    "COLLATE",  "CONTAINS", "CREATE",    "CROSS",     "CUBE",   "CURRENT", "DEFAULT",
+        "DEFINE",   "DESC",    "DISTINCT", "ELSE",     "END",       "ENUM",      "ESCAPE", "EXCEPT",  "EXCLUDE",
+        "EXISTS",   "EXTRACT", "FALSE",    "FETCH",    "FOLLOWING", "FOR",       "FROM",   "FULL",    "GROUP",
+        "GROUPING", "GROUPS",  "HASH",     "HAVING",   "IF",        "IGNORE",    "IN",     "INNER",   "INTERSECT",
+        "INTERVAL", "INTO",    "IS",       "JOIN",     "LATERAL",   "LEFT",      "LIKE",   "LIMIT",   "LOOKUP",
+        "MERGE",    "NATURAL", "NEW",      "NO",       "NOT",       "NULL",      "NULLS",  "OF",      "ON",
+        "OR",       "ORDER",   "OUTER",    "OVER",     "PARTITION", "PRECEDING", "PROTO",  "RANGE",   "RECURSIVE",
+        "RESPECT",  "RIGHT",   "ROLLUP",   "ROWS",     "SELECT",    "SET",       "SOME",   "STRUCT",  "TABLESAMPLE",
+        "THEN",     "TO",      "TREAT",    "TRUE",     "UNBOUNDED", "UNION",     "UNNEST", "USING",   "WHEN",
+        "WHERE",    "WINDOW",  "WITH",     "WITHIN",
     };
     for (size_t i = 0; i < COUNT(words); i++)
         if (str_eq_nocase(name, str_z(words[i]))) return true;

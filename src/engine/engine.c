@@ -42,7 +42,9 @@ static char *printz(const char *fmt, ...) {
     return n < 0 ? NULL : text;
 }
 
-static void free_text(char **text) { free(*text); }
+static void free_text(char **text) {
+    free(*text);
+}
 
 static enum code lock_directory(struct engine *e, struct err *err) {
     DEFER(free_text) char *path = printz("%s/lock", e->dir);
@@ -90,18 +92,21 @@ void engine_close(struct engine *e) {
 /* --- names ----------------------------------------------------------------------------------------------------------- */
 
 static bool id_ok(struct str id, size_t most) {
-    bool ok = id.n >= 2 && id.n <= most && id.p[0] >= 'a' && id.p[0] <= 'z' && id.p[id.n - 1] != '-' && id.p[id.n - 1] != '_';
+    bool ok = id.n >= 2 && id.n <= most && id.p[0] >= 'a' && id.p[0] <= 'z' && id.p[id.n - 1] != '-' &&
+              id.p[id.n - 1] != '_';
     for (size_t i = 0; i < id.n && ok; i++)
         ok = (id.p[i] >= 'a' && id.p[i] <= 'z') || (id.p[i] >= '0' && id.p[i] <= '9') || id.p[i] == '-' || id.p[i] == '_';
     return ok;
 }
 
 static enum code check_ids(struct str instance, struct str database, struct err *err) {
-    if (!id_ok(instance, 64)) return err_set(err, INVALID_ARGUMENT, "Invalid instance id: %.*s", STR_ARG(str_upto(instance, 100)));
+    if (!id_ok(instance, 64))
+        return err_set(err, INVALID_ARGUMENT, "Invalid instance id: %.*s", STR_ARG(str_upto(instance, 100)));
     if (!id_ok(database, 30))
-        return err_set(err, INVALID_ARGUMENT,
-                       "Invalid database id: %.*s: 2 to 30 characters, a-z first, then a-z, 0-9, _ and -, not _ or - at the end",
-                       STR_ARG(str_upto(database, 100)));
+        return err_set(
+            err, INVALID_ARGUMENT,
+            "Invalid database id: %.*s: 2 to 30 characters, a-z first, then a-z, 0-9, _ and -, not _ or - at the end",
+            STR_ARG(str_upto(database, 100)));
     return OK;
 }
 
@@ -122,7 +127,8 @@ static int database_files(const struct dirent *entry) {
 }
 
 enum code engine_list_databases(struct engine *e, struct str instance, engine_name_fn *each, void *ctx, struct err *err) {
-    if (!id_ok(instance, 64)) return err_set(err, INVALID_ARGUMENT, "Invalid instance id: %.*s", STR_ARG(str_upto(instance, 100)));
+    if (!id_ok(instance, 64))
+        return err_set(err, INVALID_ARGUMENT, "Invalid instance id: %.*s", STR_ARG(str_upto(instance, 100)));
     DEFER(free_text) char *dir = printz("%s/%.*s", e->dir, STR_ARG(instance));
     if (!dir) return err_oom(err);
     struct dirent **entries = NULL;
@@ -153,10 +159,11 @@ static enum code create_locked(struct engine *e, struct str instance, struct str
     if (!path || !dir) return err_oom(err);
     enum code rc = file_make_dirs(dir, 0700, err);
     if (!rc) rc = engine_list_databases(e, instance, count_one, &count, err);
-    if (!rc && access(path, F_OK) == 0) return err_set(err, ALREADY_EXISTS, "Database already exists: %.*s", STR_ARG(database));
+    if (!rc && access(path, F_OK) == 0)
+        return err_set(err, ALREADY_EXISTS, "Database already exists: %.*s", STR_ARG(database));
     if (!rc && count >= ENGINE_MAX_DATABASES)
-        return err_set(err, RESOURCE_EXHAUSTED, "Instance %.*s has %d databases, the most that are possible", STR_ARG(instance),
-                       ENGINE_MAX_DATABASES);
+        return err_set(err, RESOURCE_EXHAUSTED, "Instance %.*s has %d databases, the most that are possible",
+                       STR_ARG(instance), ENGINE_MAX_DATABASES);
     if (!rc) rc = db_create_file(path, &e->options, err);
     return rc ? rc : file_sync_dir(dir, err);
 }
@@ -170,7 +177,8 @@ enum code engine_create_database(struct engine *e, struct str instance, struct s
     return rc;
 }
 
-static enum code get_locked(struct engine *e, struct str instance, struct str database, struct engine_db **ret, struct err *err) {
+static enum code get_locked(struct engine *e, struct str instance, struct str database, struct engine_db **ret,
+                            struct err *err) {
     DEFER(free_text) char *name = printz("%.*s/%.*s", STR_ARG(instance), STR_ARG(database));
     DEFER(free_text) char *path = file_path(e, instance, database);
     if (!name || !path) return err_oom(err);
@@ -189,7 +197,8 @@ static enum code get_locked(struct engine *e, struct str instance, struct str da
     return OK;
 }
 
-enum code engine_get_database(struct engine *e, struct str instance, struct str database, struct engine_db **ret, struct err *err) {
+enum code engine_get_database(struct engine *e, struct str instance, struct str database, struct engine_db **ret,
+                              struct err *err) {
     enum code rc = check_ids(instance, database, err);
     if (rc) return rc;
     pthread_mutex_lock(&e->lock);
@@ -206,7 +215,8 @@ static enum code drop_locked(struct engine *e, struct str instance, struct str d
     if (!name || !path || !wal || !shm) return err_oom(err);
     struct engine_db *db = map_remove(e->databases, str_z(name));
     if (db) shut_and_unref(db);
-    if (unlink(path) != 0) return errno == ENOENT ? err_set(err, NOT_FOUND, "Database not found: %s", name) : err_errno(err, path);
+    if (unlink(path) != 0)
+        return errno == ENOENT ? err_set(err, NOT_FOUND, "Database not found: %s", name) : err_errno(err, path);
     unlink(wal);
     unlink(shm);
     *strrchr(path, '/') = '\0';

@@ -60,10 +60,8 @@ static void put_value(const struct sql_value *v, struct buf *out) {
 
 void key_encode_part(const struct sql_value *v, bool desc, struct buf *out) {
     size_t from = out->n;
-    if (v->is_null)
-        buf_add_char(out, TAG_NULL);
-    else
-        put_value(v, out);
+    if (v->is_null) buf_add_char(out, TAG_NULL);
+    else put_value(v, out);
     if (desc && buf_ok(out))
         for (size_t i = from; i < out->n; i++) out->p[i] = (char)~out->p[i];
 }
@@ -73,10 +71,11 @@ static size_t value_bytes(const struct sql_value *v) {
     return v->type == SQL_STRING || v->type == SQL_BYTES ? v->s.n : 8;
 }
 
-enum code key_encode(const struct sql_table *table, const struct sql_value *parts, size_t n, struct buf *out, struct err *err) {
+enum code key_encode(const struct sql_table *table, const struct sql_value *parts, size_t n, struct buf *out,
+                     struct err *err) {
     if (n > table->n_key)
-        return err_set(err, INVALID_ARGUMENT, "Wrong number of key parts for %.*s. Expected: %u. Got: %zu.", STR_ARG(table->name),
-                       table->n_key, n);
+        return err_set(err, INVALID_ARGUMENT, "Wrong number of key parts for %.*s. Expected: %u. Got: %zu.",
+                       STR_ARG(table->name), table->n_key, n);
     size_t bytes = 0;
     for (size_t i = 0; i < n; i++) {
         const struct sql_column *c = &table->columns[table->key[i].column];
@@ -85,8 +84,8 @@ enum code key_encode(const struct sql_table *table, const struct sql_value *part
                            STR_ARG(table->name), sql_type_name(c->type), sql_type_name(parts[i].type));
         bytes += value_bytes(&parts[i]);
         if (bytes > KEY_MAX_VALUE_BYTES)
-            return err_set(err, FAILED_PRECONDITION, "The key of a row of table %.*s is larger than %d bytes.", STR_ARG(table->name),
-                           KEY_MAX_VALUE_BYTES);
+            return err_set(err, FAILED_PRECONDITION, "The key of a row of table %.*s is larger than %d bytes.",
+                           STR_ARG(table->name), KEY_MAX_VALUE_BYTES);
         key_encode_part(&parts[i], table->key[i].desc, out);
     }
     return buf_ok(out) ? OK : err_oom(err);
@@ -173,10 +172,8 @@ bool key_decode(const struct sql_table *table, struct str key, struct arena *are
         uint8_t tag = 0;
         r.flip = table->key[i].desc ? 0xff : 0;
         if (!get_byte(&r, &tag)) return false;
-        if (tag == TAG_NULL)
-            v.is_null = true;
-        else if (tag != TAG_VALUE + (int)v.type || !get_value(&r, arena, &v))
-            return false;
+        if (tag == TAG_NULL) v.is_null = true;
+        else if (tag != TAG_VALUE + (int)v.type || !get_value(&r, arena, &v)) return false;
         ret_parts[i] = v;
     }
     return r.rest.n == 0;

@@ -11,7 +11,8 @@ static enum code add(struct key_set *set, struct key_range range, struct err *er
 }
 
 /* The key bytes in the arena, with one more byte behind them when `behind`. */
-static enum code encode(struct key_set *set, const struct sql_value *parts, size_t n, bool behind, struct str *ret, struct err *err) {
+static enum code encode(struct key_set *set, const struct sql_value *parts, size_t n, bool behind, struct str *ret,
+                        struct err *err) {
     DEFER(buf_free) struct buf b = BUF_INIT(KEY_MAX_BYTES + 1);
     enum code rc = key_encode(set->table, parts, n, &b, err);
     if (rc) return rc;
@@ -26,8 +27,8 @@ static enum code encode(struct key_set *set, const struct sql_value *parts, size
 
 enum code key_set_add_key(struct key_set *set, const struct sql_value *parts, size_t n, struct err *err) {
     if (n != set->table->n_key)
-        return err_set(err, INVALID_ARGUMENT, "Wrong number of key parts for %.*s. Expected: %u. Got: %zu.", STR_ARG(set->table->name),
-                       set->table->n_key, n);
+        return err_set(err, INVALID_ARGUMENT, "Wrong number of key parts for %.*s. Expected: %u. Got: %zu.",
+                       STR_ARG(set->table->name), set->table->n_key, n);
     struct key_range range = { .point = true };
     enum code rc = encode(set, parts, n, true, &range.hi, err);
     if (rc) return rc;
@@ -77,10 +78,8 @@ bool key_ranges_hit(const struct key_range *sorted, size_t n, struct str lo, str
     size_t from = 0, to = n; /* the first range that ends behind lo */
     while (from < to) {
         size_t middle = from + (to - from) / 2;
-        if (str_cmp(sorted[middle].hi, lo) > 0)
-            to = middle;
-        else
-            from = middle + 1;
+        if (str_cmp(sorted[middle].hi, lo) > 0) to = middle;
+        else from = middle + 1;
     }
     return from < n && str_cmp(sorted[from].lo, hi) < 0;
 }

@@ -6,7 +6,7 @@ static bool letter_type(char letter, enum sql_type *ret) {
     static const struct {
         char letter;
         enum sql_type type;
-    } letters[] = { { 'b', SQL_BOOL },      { 'i', SQL_INT64 }, { 'f', SQL_FLOAT64 }, { 't', SQL_TIMESTAMP },
+    } letters[] = { { 'b', SQL_BOOL }, { 'i', SQL_INT64 },  { 'f', SQL_FLOAT64 }, { 't', SQL_TIMESTAMP },
                     { 'd', SQL_DATE }, { 's', SQL_STRING }, { 'y', SQL_BYTES } };
     for (size_t i = 0; i < COUNT(letters); i++)
         if (letters[i].letter == letter) {
@@ -43,16 +43,17 @@ static void give_key(sqlite3_context *ctx, int n, sqlite3_value **args, bool nul
     DEFER(buf_free) struct buf out = BUF_INIT(KEY_MAX_BYTES);
     bool null = false;
     const char *fault = make_key(n, args, nulls, &out, &null);
-    if (fault)
-        sqlite3_result_error(ctx, fault, -1);
-    else if (null)
-        sqlite3_result_null(ctx);
-    else
-        sqlite3_result_blob64(ctx, out.n ? out.p : "", out.n, SQLITE_TRANSIENT);
+    if (fault) sqlite3_result_error(ctx, fault, -1);
+    else if (null) sqlite3_result_null(ctx);
+    else sqlite3_result_blob64(ctx, out.n ? out.p : "", out.n, SQLITE_TRANSIENT);
 }
 
-static void lk(sqlite3_context *ctx, int n, sqlite3_value **args) { give_key(ctx, n, args, false); }
-static void lkn(sqlite3_context *ctx, int n, sqlite3_value **args) { give_key(ctx, n, args, true); }
+static void lk(sqlite3_context *ctx, int n, sqlite3_value **args) {
+    give_key(ctx, n, args, false);
+}
+static void lkn(sqlite3_context *ctx, int n, sqlite3_value **args) {
+    give_key(ctx, n, args, true);
+}
 
 static void lkz(sqlite3_context *ctx, int n, sqlite3_value **args) {
     (void)n;
@@ -60,12 +61,9 @@ static void lkz(sqlite3_context *ctx, int n, sqlite3_value **args) {
     bool blob = sqlite3_value_type(args[0]) == SQLITE_BLOB;
     if (blob) buf_add(&out, sqlite3_value_blob(args[0]), (size_t)sqlite3_value_bytes(args[0]));
     buf_add_char(&out, '\xff');
-    if (!buf_ok(&out))
-        sqlite3_result_error(ctx, "lkz: the key is too large", -1);
-    else if (blob)
-        sqlite3_result_blob64(ctx, out.p, out.n, SQLITE_TRANSIENT);
-    else
-        sqlite3_result_null(ctx);
+    if (!buf_ok(&out)) sqlite3_result_error(ctx, "lkz: the key is too large", -1);
+    else if (blob) sqlite3_result_blob64(ctx, out.p, out.n, SQLITE_TRANSIENT);
+    else sqlite3_result_null(ctx);
 }
 
 int key_register(sqlite3 *db) {
@@ -77,7 +75,7 @@ int key_register(sqlite3 *db) {
     int rc = SQLITE_OK;
     for (size_t i = 0; i < COUNT(functions) && rc == SQLITE_OK; i++)
         rc = sqlite3_create_function_v2(db, functions[i].name, functions[i].args,
-                                        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL, functions[i].fn, NULL, NULL,
-                                        NULL);
+                                        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL, functions[i].fn, NULL,
+                                        NULL, NULL);
     return rc;
 }

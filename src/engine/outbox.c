@@ -1,4 +1,5 @@
-/* Audit entries that are durable with their commit and not yet in the audit log. seq is the commit timestamp: unique, growing. */
+/* Audit entries that are durable with their commit and not yet in the audit log. seq is the commit timestamp: unique,
+ * growing. */
 #include <string.h>
 #include "engine/db.h"
 
@@ -15,7 +16,8 @@ enum code outbox_add(struct engine_db *db, int64_t seq, struct str entry, struct
 
 void engine_outbox_done(struct engine_db *db, int64_t seq) {
     pthread_mutex_lock(&db->lock);
-    if (db->n_outbox_done < COUNT(db->outbox_done)) db->outbox_done[db->n_outbox_done++] = seq; /* else it comes again after a restart */
+    if (db->n_outbox_done < COUNT(db->outbox_done))
+        db->outbox_done[db->n_outbox_done++] = seq; /* else it comes again after a restart */
     pthread_mutex_unlock(&db->lock);
 }
 

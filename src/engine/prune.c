@@ -26,15 +26,14 @@ static enum code find_end(struct engine_db *db, const struct table_state *s, str
     int step = 0;
     enum code rc = one_row(db, &sql, s, (struct str){ 0 }, 0, &stmt, &step, err);
     if (rc) return rc;
-    if (step == SQLITE_ROW)
-        buf_add(ret_end, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
-    else
-        buf_add_char(ret_end, '\xff');
+    if (step == SQLITE_ROW) buf_add(ret_end, sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0));
+    else buf_add_char(ret_end, '\xff');
     if (str_eq(buf_str(ret_end), buf_str(&s->prune_after))) buf_add_char(ret_end, '\0'); /* a key of very many versions */
     return buf_ok(ret_end) ? OK : err_oom(err);
 }
 
-static enum code delete_old(struct engine_db *db, const struct table_state *s, struct str end, int64_t horizon, struct err *err) {
+static enum code delete_old(struct engine_db *db, const struct table_state *s, struct str end, int64_t horizon,
+                            struct err *err) {
     DEFER(buf_free) struct buf sql = BUF_INIT(256);
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     int step = 0;

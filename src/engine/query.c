@@ -29,7 +29,8 @@ static enum code step_all(struct reader *r, struct engine_query *q, sqlite3_stmt
     int rc = SQLITE_ROW;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         enum engine_next next = q->row(q, &row);
-        if (next == ENGINE_FAIL) return q->job.err.code ? q->job.err.code : err_set(&q->job.err, CANCELLED, "the query was stopped");
+        if (next == ENGINE_FAIL)
+            return q->job.err.code ? q->job.err.code : err_set(&q->job.err, CANCELLED, "the query was stopped");
         q->ret_rows++;
         if (next == ENGINE_PAUSE) return OK;
     }

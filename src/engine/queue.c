@@ -37,10 +37,8 @@ static enum code post_locked(struct engine_db *db, struct engine_job *job, struc
     bool full = job->kind->write ? queue->n && queue->bytes + job->bytes > db->options->write_queue_bytes
                                  : queue->n >= db->options->read_queue_jobs;
     if (full) return err_set(err, RESOURCE_EXHAUSTED, "too many requests wait for database %s", db->name);
-    if (job->due_us > clock_wall_us())
-        wait_in_order(db, job);
-    else
-        queue_push(queue, job);
+    if (job->due_us > clock_wall_us()) wait_in_order(db, job);
+    else queue_push(queue, job);
     pthread_cond_signal(job->kind->write ? &db->write_wake : &db->read_wake);
     return OK;
 }
@@ -87,8 +85,7 @@ struct engine_job *queue_next_read(struct engine_db *db) {
         if (db->waiting) {
             int64_t us = db->waiting->due_us - clock_wall_us();
             lock_wait_us(&db->read_wake, &db->lock, us < 1000 ? 1000 : us > 1000000 ? 1000000 : us);
-        } else
-            pthread_cond_wait(&db->read_wake, &db->lock);
+        } else pthread_cond_wait(&db->read_wake, &db->lock);
     }
     pthread_mutex_unlock(&db->lock);
     return job;

@@ -48,7 +48,8 @@ static enum code prepare(struct reading *w, bool point, sqlite3_stmt **ret, stru
 static int bind(struct reading *w, sqlite3_stmt *stmt, const struct key_range *range) {
     int rc = sqlite3_bind_blob64(stmt, 1, range->lo.n ? range->lo.p : "", range->lo.n, SQLITE_STATIC);
     int n = sqlite3_bind_parameter_count(stmt);
-    if (rc == SQLITE_OK && n >= 2 && !range->point) rc = sqlite3_bind_blob64(stmt, 2, range->hi.p, range->hi.n, SQLITE_STATIC);
+    if (rc == SQLITE_OK && n >= 2 && !range->point)
+        rc = sqlite3_bind_blob64(stmt, 2, range->hi.p, range->hi.n, SQLITE_STATIC);
     if (rc == SQLITE_OK && n >= 3) rc = sqlite3_bind_int64(stmt, 3, w->snapshot->at_us);
     return rc;
 }
@@ -63,7 +64,8 @@ static enum code give_row(struct reading *w, sqlite3_stmt *stmt) {
     struct engine_row row = { .stmt = stmt, .first = 1, .n = q->n_columns };
     row.key = (struct str){ sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0) };
     enum engine_next next = q->row(q, &row);
-    if (next == ENGINE_FAIL) return q->job.err.code ? q->job.err.code : err_set(&q->job.err, CANCELLED, "the reader stopped");
+    if (next == ENGINE_FAIL)
+        return q->job.err.code ? q->job.err.code : err_set(&q->job.err, CANCELLED, "the reader stopped");
     q->ret_rows++;
     bool full = q->limit && q->ret_rows >= q->limit;
     w->stop = full || next == ENGINE_PAUSE;

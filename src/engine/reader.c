@@ -16,9 +16,17 @@ static int progress(void *arg) {
     return r->stopped_by_deadline;
 }
 
-/* t<id>, h<id>, and SQLite's JSON tables for arrays of parameters. */
-static bool may_read(const char *table) {
+static bool is_internal(const char *table) {
+    static const char *const names[] = { "meta", "clock", "tables", "columns", "key_parts", "outbox" };
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_eq_nocase(str_z(table), str_z(names[i]))) return true;
+    return sqlite3_strnicmp(table, "sqlite_", 7) == 0 || sqlite3_strnicmp(table, "pragma_", 7) == 0;
+}
+
+/* t<id>, h<id>, and SQLite's JSON tables for arrays of parameters. A name without a column may be a WITH clause's. */
+static bool may_read(const char *table, const char *column) {
     if (!table) return false;
+    if (column && !*column) return !is_internal(table);
     if (strcmp(table, "json_each") == 0 || strcmp(table, "json_tree") == 0) return true;
     return (table[0] == 't' || table[0] == 'h') && table[1] && strspn(table + 1, "0123456789") == strlen(table + 1);
 }
@@ -30,7 +38,7 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
     switch (action) {
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE: return SQLITE_OK;
-    case SQLITE_READ: return may_read(a) ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_READ: return may_read(a, b) ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_FUNCTION: return b && strcmp(b, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
     default: return SQLITE_DENY;
     }
@@ -48,7 +56,8 @@ enum code when_check(const struct engine_when *when, int64_t *ret_due_us, struct
     *ret_due_us = 0;
     if (when->has_txn || !when->at) return OK;
     int64_t ahead = when->timestamp_us - clock_wall_us();
-    if (ahead > ENGINE_FUTURE_US) return err_set(err, DEADLINE_EXCEEDED, "The read timestamp is more than an hour in the future.");
+    if (ahead > ENGINE_FUTURE_US)
+        return err_set(err, DEADLINE_EXCEEDED, "The read timestamp is more than an hour in the future.");
     if (ahead > 0) *ret_due_us = when->timestamp_us;
     return OK;
 }
@@ -61,20 +70,6 @@ static bool settle_past(struct engine_db *db, int64_t at_us) {
     bool early = at_us > clock_wall_us(); /* handed out because the database closes */
     pthread_mutex_unlock(&db->lock);
     return !early;
-}
-
-/* A strong read takes SQLite's state as it is, whose last commit is `last_us`, and names the latest timestamp that has the
- * same state for ever. */
-static int64_t settle_strong(struct engine_db *db, int64_t last_us) {
-    int64_t at = last_us;
-    pthread_mutex_lock(&db->lock);
-    if (db->last_us == last_us) {
-        int64_t now = clock_wall_us();
-        at = db->pending_us ? db->pending_us - 1 : now > last_us ? now : last_us;
-        if (db->floor_us < at) db->floor_us = at;
-    }
-    pthread_mutex_unlock(&db->lock);
-    return at;
 }
 
 static enum code open_at(struct reader *r, struct engine_snapshot *s, struct err *err) {
@@ -91,15 +86,16 @@ static enum code open_at(struct reader *r, struct engine_snapshot *s, struct err
 enum code snapshot_open(struct reader *r, struct engine_when *when, struct engine_snapshot *ret, struct err *err) {
     *ret = (struct engine_snapshot){ .db = r->db, .when = when, .live = !when->at && !when->has_txn };
     int64_t last_us = 0;
+    /* A strong read takes SQLite's state as it is. All that committed up to `before` is in it, nothing behind its last
+     * commit is: so it is the state at the later of the two, for ever. */
+    int64_t before = ret->live ? db_strong_timestamp(r->db) : 0;
     enum code rc = ret->live ? OK : open_at(r, ret, err);
     if (!rc) rc = store_exec(r->store, "BEGIN", err);
     if (!rc) ret->open = true;
     if (!rc) rc = clock_get(r->store, 0, &last_us, err); /* takes the snapshot */
     if (rc) return rc;
-    if (ret->live)
-        ret->at_us = settle_strong(r->db, last_us);
-    else
-        rc = db_check_age(r->db, ret->at_us, err);
+    if (ret->live) ret->at_us = before > last_us ? before : last_us;
+    else rc = db_check_age(r->db, ret->at_us, err);
     if (rc && ret->txn) rc = err_set(err, ABORTED, "Transaction was aborted: it is too old.");
     when->ret_timestamp_us = ret->at_us;
     return rc;
@@ -117,18 +113,23 @@ enum code snapshot_history(const struct engine_snapshot *s, const struct sql_tab
         return err_set(err, FAILED_PRECONDITION, "Table %.*s was dropped.", STR_ARG(table->name));
     *ret = !s->live && atomic_load(&state->newest_us) > s->at_us;
     if (s->live || atomic_load(&state->changed_us) <= s->at_us) return OK;
-    if (s->txn) return err_set(err, ABORTED, "Transaction was aborted: the schema of table %.*s changed.", STR_ARG(table->name));
-    return err_set(err, FAILED_PRECONDITION, "The schema of table %.*s changed after the read timestamp.", STR_ARG(table->name));
+    if (s->txn)
+        return err_set(err, ABORTED, "Transaction was aborted: the schema of table %.*s changed.", STR_ARG(table->name));
+    return err_set(err, FAILED_PRECONDITION, "The schema of table %.*s changed after the read timestamp.",
+                   STR_ARG(table->name));
 }
 
-int64_t engine_snapshot_timestamp(const struct engine_snapshot *snapshot) { return snapshot->at_us; }
+int64_t engine_snapshot_timestamp(const struct engine_snapshot *snapshot) {
+    return snapshot->at_us;
+}
 
 static void put_columns(const struct sql_table *t, struct buf *out) {
     buf_add_z(out, "key, ts");
     for (uint16_t i = 0; i < t->n_columns; i++) buf_printf(out, ", c%" PRIu32, t->columns[i].id);
 }
 
-enum code engine_snapshot_table(struct engine_snapshot *s, const struct sql_table *table, struct buf *out, struct err *err) {
+enum code engine_snapshot_table(struct engine_snapshot *s, const struct sql_table *table, struct buf *out,
+                                struct err *err) {
     bool history = false;
     enum code rc = snapshot_history(s, table, &history, err);
     if (rc) return rc;

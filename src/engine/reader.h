@@ -22,7 +22,8 @@ struct reader {
 MUST_USE enum code snapshot_open(struct reader *r, struct engine_when *when, struct engine_snapshot *ret, struct err *err);
 void snapshot_close(struct reader *r, struct engine_snapshot *snapshot);
 /* Must the table be read with its history? FAILED_PRECONDITION when its schema changed since. */
-MUST_USE enum code snapshot_history(const struct engine_snapshot *snapshot, const struct sql_table *table, bool *ret, struct err *err);
+MUST_USE enum code snapshot_history(const struct engine_snapshot *snapshot, const struct sql_table *table, bool *ret,
+                                    struct err *err);
 /* What an SQLite error means to a reader: cancelled, out of time, or as store_error. */
 enum code reader_error(struct reader *r, int sqlite_rc, struct err *err);
 /* The post's checks of `when`; gives when the job is due. */

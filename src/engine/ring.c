@@ -24,13 +24,13 @@ static bool widen(struct write_set *set) {
     set->n = 0;
     set->bytes = WRITES_MAX_BYTES; /* stays wide */
     for (size_t i = 0; i < n; i++) /* reads ahead of what it writes: entries only shrink */
-        if (!has_whole(set, set->entries[i].table_id) && !add_entry(set, set->entries[i].table_id, STR(""), behind_all)) return false;
+        if (!has_whole(set, set->entries[i].table_id) && !add_entry(set, set->entries[i].table_id, STR(""), behind_all))
+            return false;
     return true;
 }
 
 bool write_set_add(struct write_set *set, uint32_t table_id, struct str lo, struct str hi) {
-    if (set->bytes >= WRITES_MAX_BYTES)
-        return has_whole(set, table_id) || add_entry(set, table_id, STR(""), behind_all);
+    if (set->bytes >= WRITES_MAX_BYTES) return has_whole(set, table_id) || add_entry(set, table_id, STR(""), behind_all);
     struct str lo_copy = str_dup(set->arena, lo), hi_copy = hi.n ? str_dup(set->arena, hi) : hi;
     if (!lo_copy.p || (hi.n && !hi_copy.p) || !add_entry(set, table_id, lo_copy, hi_copy)) return false;
     return set->bytes < WRITES_MAX_BYTES || widen(set);
@@ -107,10 +107,8 @@ struct ring *ring_new(size_t max_bytes, int64_t from_us) {
 static void drop_oldest(struct ring *r) {
     struct commit_block *b = r->oldest;
     r->oldest = b->newer;
-    if (r->oldest)
-        r->oldest->older = NULL;
-    else
-        r->newest = NULL;
+    if (r->oldest) r->oldest->older = NULL;
+    else r->newest = NULL;
     r->bytes -= b->bytes;
     r->from_us = b->commit_us;
     free(b);
@@ -148,10 +146,8 @@ void ring_add(struct ring *r, int64_t commit_us, const struct write_set *set) {
         return;
     }
     b->older = r->newest;
-    if (r->newest)
-        r->newest->newer = b;
-    else
-        r->oldest = b;
+    if (r->newest) r->newest->newer = b;
+    else r->oldest = b;
     r->newest = b;
     r->bytes += b->bytes;
     while (r->oldest && r->bytes > r->max_bytes) drop_oldest(r);

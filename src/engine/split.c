@@ -21,8 +21,8 @@ static void thin(struct samples *s) {
     s->step *= 2;
 }
 
-static enum code next_sample(struct reader *r, sqlite3_stmt *stmt, struct samples *s, struct str lo, struct str hi, struct str *ret,
-                             struct err *err) {
+static enum code next_sample(struct reader *r, sqlite3_stmt *stmt, struct samples *s, struct str lo, struct str hi,
+                             struct str *ret, struct err *err) {
     sqlite3_reset(stmt);
     sqlite3_bind_blob64(stmt, 1, lo.n ? lo.p : "", lo.n, SQLITE_STATIC);
     sqlite3_bind_blob64(stmt, 2, hi.p, hi.n, SQLITE_STATIC);
@@ -65,7 +65,8 @@ static enum code choose(struct engine_split *q, const struct samples *s) {
 static enum code split(struct reader *r, struct engine_split *q) {
     struct samples s = { .arena = q->arena, .keys = ARENA_ARRAY(q->arena, struct str, MOST_SAMPLES), .step = FIRST_STEP };
     DEFER(buf_free) struct buf sql = BUF_INIT(256);
-    buf_printf(&sql, "SELECT key FROM t%" PRIu32 " WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1 OFFSET ?3", q->table->id);
+    buf_printf(&sql, "SELECT key FROM t%" PRIu32 " WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1 OFFSET ?3",
+               q->table->id);
     if (!s.keys || !buf_ok(&sql)) return err_oom(&q->job.err);
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     enum code rc = store_prepare(r->store, buf_str(&sql), &stmt, &q->job.err);

@@ -3,7 +3,9 @@
 #include "base/clock.h"
 #include "engine/db.h"
 
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t most(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
 
 /* Sees all that was acknowledged, waits for nothing: just before the batch at work, else now. */
 int64_t db_strong_timestamp(struct engine_db *db) {
@@ -19,8 +21,8 @@ enum code db_check_age(struct engine_db *db, int64_t at_us, struct err *err) {
     if (at_us >= oldest) return OK;
     char text[CLOCK_RFC3339_MAX];
     clock_rfc3339(at_us, text);
-    return err_set(err, FAILED_PRECONDITION, "Read timestamp %s is too old: versions of rows are kept for %" PRId64 " s.", text,
-                   db->options->retention_us / 1000000);
+    return err_set(err, FAILED_PRECONDITION, "Read timestamp %s is too old: versions of rows are kept for %" PRId64 " s.",
+                   text, db->options->retention_us / 1000000);
 }
 
 enum code engine_pick_timestamp(struct engine_db *db, struct engine_bound bound, int64_t *ret_us, struct err *err) {

@@ -38,7 +38,9 @@ void txns_free(struct txns *txns) {
     pthread_mutex_destroy(&txns->lock);
 }
 
-static struct str id_key(const uint8_t *id) { return (struct str){ (const char *)id, ENGINE_TXN_ID_BYTES }; }
+static struct str id_key(const uint8_t *id) {
+    return (struct str){ (const char *)id, ENGINE_TXN_ID_BYTES };
+}
 
 static struct txn *find(struct txns *txns, const uint8_t *id, struct str owner) {
     struct txn *t = map_get(txns->by_id, id_key(id));
@@ -105,7 +107,8 @@ static void inherit(struct txns *txns, struct txn *t, struct txn *before) {
     try_gate(txns, t);
 }
 
-static enum code begin_locked(struct engine_db *db, struct str owner, const uint8_t *previous, struct txn *t, struct err *err) {
+static enum code begin_locked(struct engine_db *db, struct str owner, const uint8_t *previous, struct txn *t,
+                              struct err *err) {
     struct txns *txns = &db->txns;
     sweep(txns, db->options);
     if (txns->n >= db->options->max_txns)
@@ -118,8 +121,8 @@ static enum code begin_locked(struct engine_db *db, struct str owner, const uint
     return OK;
 }
 
-enum code engine_txn_begin(struct engine_db *db, struct str owner, const uint8_t *previous, uint8_t ret_id[ENGINE_TXN_ID_BYTES],
-                           struct err *err) {
+enum code engine_txn_begin(struct engine_db *db, struct str owner, const uint8_t *previous,
+                           uint8_t ret_id[ENGINE_TXN_ID_BYTES], struct err *err) {
     struct txn *t = txn_new(owner);
     if (!t) return err_oom(err);
     uint8_t id[ENGINE_TXN_ID_BYTES];
@@ -127,23 +130,20 @@ enum code engine_txn_begin(struct engine_db *db, struct str owner, const uint8_t
     pthread_mutex_lock(&db->txns.lock);
     enum code rc = begin_locked(db, owner, previous, t, err);
     pthread_mutex_unlock(&db->txns.lock);
-    if (rc)
-        txn_free(t);
-    else
-        memcpy(ret_id, id, sizeof id);
+    if (rc) txn_free(t);
+    else memcpy(ret_id, id, sizeof id);
     return rc;
 }
 
-enum code engine_txn_rollback(struct engine_db *db, struct str owner, const uint8_t id[ENGINE_TXN_ID_BYTES], struct err *err) {
+enum code engine_txn_rollback(struct engine_db *db, struct str owner, const uint8_t id[ENGINE_TXN_ID_BYTES],
+                              struct err *err) {
     enum code rc = OK;
     pthread_mutex_lock(&db->txns.lock);
     struct txn *t = map_get(db->txns.by_id, id_key(id));
-    if (t && !find(&db->txns, id, owner))
-        rc = err_set(err, NOT_FOUND, "Transaction not found.");
+    if (t && !find(&db->txns, id, owner)) rc = err_set(err, NOT_FOUND, "Transaction not found.");
     else if (t && t->state == TXN_COMMITTED)
         rc = err_set(err, FAILED_PRECONDITION, "Cannot rollback a transaction after Commit() has been called.");
-    else if (t && t->state == TXN_ACTIVE)
-        end(&db->txns, t, TXN_ROLLED_BACK);
+    else if (t && t->state == TXN_ACTIVE) end(&db->txns, t, TXN_ROLLED_BACK);
     pthread_mutex_unlock(&db->txns.lock);
     return rc;
 }
@@ -187,7 +187,8 @@ void txn_read_add(struct engine_db *db, const struct engine_when *when, uint32_t
     pthread_mutex_lock(&db->txns.lock);
     struct txn *t = find(&db->txns, when->txn, when->owner);
     bool active = t && t->state == TXN_ACTIVE;
-    bool ok = !active || (whole ? read_set_add_table(&t->reads, table_id) : read_set_add(&t->reads, table_id, ranges, n_ranges));
+    bool ok = !active ||
+              (whole ? read_set_add_table(&t->reads, table_id) : read_set_add(&t->reads, table_id, ranges, n_ranges));
     if (!ok) end(&db->txns, t, TXN_ABORTED); /* what it read is not known any more */
     pthread_mutex_unlock(&db->txns.lock);
 }
@@ -202,7 +203,8 @@ void txn_read_end(struct engine_db *db, const struct engine_when *when) {
 
 /* --- commit, on the writer thread ------------------------------------------------------------------------------------ */
 
-static enum code validate(struct engine_db *db, struct txn *t, struct engine_commit *commit, bool *ret_again, struct err *err) {
+static enum code validate(struct engine_db *db, struct txn *t, struct engine_commit *commit, bool *ret_again,
+                          struct err *err) {
     if (t && t->state == TXN_COMMITTED) {
         commit->ret_timestamp_us = t->commit_us;
         *ret_again = true;

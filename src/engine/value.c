@@ -37,7 +37,9 @@ bool value_get_timestamp(struct str bytes, int64_t *ret_seconds, int32_t *ret_na
 }
 
 /* An empty slice may have no address, and SQLite takes NULL for the value NULL. */
-static const char *address(struct str s) { return s.p ? s.p : ""; }
+static const char *address(struct str s) {
+    return s.p ? s.p : "";
+}
 
 int value_bind(sqlite3_stmt *stmt, int index, const struct sql_value *v) {
     if (v->is_null) return sqlite3_bind_null(stmt, index);
@@ -69,7 +71,8 @@ static bool read_integer(sqlite3_value *from, struct sql_value *v) {
 static bool read_float(sqlite3_value *from, struct sql_value *v) {
     if (sqlite3_value_type(from) == SQLITE_TEXT) { /* the only text is 'NaN' */
         v->f64 = NAN;
-        return str_eq((struct str){ (const char *)sqlite3_value_text(from), (size_t)sqlite3_value_bytes(from) }, STR("NaN"));
+        return str_eq((struct str){ (const char *)sqlite3_value_text(from), (size_t)sqlite3_value_bytes(from) },
+                      STR("NaN"));
     }
     v->f64 = sqlite3_value_double(from);
     return sqlite3_value_type(from) == SQLITE_FLOAT || sqlite3_value_type(from) == SQLITE_INTEGER;
@@ -86,10 +89,8 @@ bool value_read(sqlite3_value *from, enum sql_type type, struct sql_value *ret) 
     struct sql_value v = { .type = type };
     bool ok = true;
     struct str stamp = { 0 };
-    if (sqlite3_value_type(from) == SQLITE_NULL)
-        v.is_null = true;
-    else
-        switch (type) {
+    if (sqlite3_value_type(from) == SQLITE_NULL) v.is_null = true;
+    else switch (type) {
         case SQL_BOOL:
         case SQL_INT64:
         case SQL_DATE: ok = read_integer(from, &v); break;
@@ -138,20 +139,24 @@ static enum code check_length(struct str table, const struct sql_column *c, cons
     if ((!string && v->type != SQL_BYTES) || v->s.n <= (uint64_t)c->max_length) return OK;
     size_t length = string ? utf8_length(v->s) : v->s.n;
     if (length <= (uint64_t)c->max_length) return OK;
-    return err_set(err, FAILED_PRECONDITION, "New value exceeds the maximum size limit for this column: %.*s.%.*s, size: %zu, limit: %lld.",
+    return err_set(err, FAILED_PRECONDITION,
+                   "New value exceeds the maximum size limit for this column: %.*s.%.*s, size: %zu, limit: %lld.",
                    STR_ARG(table), STR_ARG(c->name), length, (long long)c->max_length);
 }
 
-static enum code check_commit_timestamp(struct str table, const struct sql_column *c, const struct sql_value *v, struct err *err) {
+static enum code check_commit_timestamp(struct str table, const struct sql_column *c, const struct sql_value *v,
+                                        struct err *err) {
     if (v->is_commit_timestamp) {
         if (c->allow_commit_timestamp && v->type == SQL_TIMESTAMP) return OK;
-        return err_set(err, FAILED_PRECONDITION,
-                       "Cannot write commit timestamp because the allow_commit_timestamp column option is not set to true for "
-                       "column %.*s.%.*s.",
-                       STR_ARG(table), STR_ARG(c->name));
+        return err_set(
+            err, FAILED_PRECONDITION,
+            "Cannot write commit timestamp because the allow_commit_timestamp column option is not set to true for "
+            "column %.*s.%.*s.",
+            STR_ARG(table), STR_ARG(c->name));
     }
     if (c->allow_commit_timestamp && v->i64 > clock_wall_s())
-        return err_set(err, FAILED_PRECONDITION, "Cannot write timestamps in the future to column %.*s.%.*s, which has allow_commit_timestamp.",
+        return err_set(err, FAILED_PRECONDITION,
+                       "Cannot write timestamps in the future to column %.*s.%.*s, which has allow_commit_timestamp.",
                        STR_ARG(table), STR_ARG(c->name));
     return OK;
 }
@@ -159,7 +164,8 @@ static enum code check_commit_timestamp(struct str table, const struct sql_colum
 enum code value_check(struct str table, const struct sql_column *column, const struct sql_value *v, struct err *err) {
     if (v->is_null) {
         if (!column->not_null) return OK;
-        return err_set(err, FAILED_PRECONDITION, "%.*s must not be NULL in table %.*s.", STR_ARG(column->name), STR_ARG(table));
+        return err_set(err, FAILED_PRECONDITION, "%.*s must not be NULL in table %.*s.", STR_ARG(column->name),
+                       STR_ARG(table));
     }
     if (v->type != column->type)
         return err_set(err, INVALID_ARGUMENT, "Invalid value for column %.*s in table %.*s: Expected %s, got %s.",
@@ -169,11 +175,13 @@ enum code value_check(struct str table, const struct sql_column *column, const s
         if (rc || v->is_commit_timestamp) return rc;
     }
     enum code rc = value_check_range(v, err);
-    if (rc) return err_wrap(err, "column %.*s of table %.*s", STR_ARG(column->name), STR_ARG(table));
-    return check_length(table, column, v, err);
+    if (rc && err) return err_wrap(err, "column %.*s of table %.*s", STR_ARG(column->name), STR_ARG(table));
+    return rc ? rc : check_length(table, column, v, err);
 }
 
-static int order(int64_t a, int64_t b) { return (a > b) - (a < b); }
+static int order(int64_t a, int64_t b) {
+    return (a > b) - (a < b);
+}
 
 static int compare_float(double a, double b) {
     if (isnan(a) || isnan(b)) return (isnan(a) ? 0 : 1) - (isnan(b) ? 0 : 1);

@@ -41,12 +41,9 @@ static void print_finite(double x, struct buf *out) {
 }
 
 static void print_float(double x, struct buf *out) {
-    if (isnan(x))
-        buf_add_z(out, "NaN");
-    else if (isinf(x))
-        buf_add_z(out, x > 0 ? "Infinity" : "-Infinity");
-    else
-        print_finite(x, out);
+    if (isnan(x)) buf_add_z(out, "NaN");
+    else if (isinf(x)) buf_add_z(out, x > 0 ? "Infinity" : "-Infinity");
+    else print_finite(x, out);
 }
 
 void value_print(const struct sql_value *v, struct buf *out) {
@@ -104,7 +101,9 @@ enum code value_parse(enum sql_type type, struct str text, struct arena *arena, 
     case SQL_BOOL:
     case SQL_UNKNOWN: break;
     }
-    if (!ok) return err_set(err, INVALID_ARGUMENT, "Could not parse the value as %s.", sql_type_name(type)); /* values stay out of errors */
+    if (!ok)
+        return err_set(err, INVALID_ARGUMENT, "Could not parse the value as %s.",
+                       sql_type_name(type)); /* values stay out of errors */
     *ret = v;
     return OK;
 }

@@ -1,4 +1,5 @@
-/* The writer thread: gathers waiting commits, a savepoint each, one fsync for all; DDL on its own; small chores when idle. */
+/* The writer thread: gathers waiting commits, a savepoint each, one fsync for all; DDL on its own; small chores when idle.
+ */
 #include "base/clock.h"
 #include "engine/db.h"
 
@@ -56,7 +57,8 @@ static void rollback(struct engine_db *db) {
 }
 
 /* Applies each; *ret_last is the last timestamp that was used, 0 when none succeeded. */
-static enum code apply_batch(struct engine_db *db, struct engine_job *jobs, int64_t first_us, int64_t *ret_last, struct err *err) {
+static enum code apply_batch(struct engine_db *db, struct engine_job *jobs, int64_t first_us, int64_t *ret_last,
+                             struct err *err) {
     int64_t us = first_us;
     enum code rc = store_exec(db->store, "BEGIN IMMEDIATE", err);
     for (struct engine_job *job = jobs; job && !rc; job = job->next, us++) {
@@ -152,8 +154,7 @@ static enum code run_statement(struct engine_db *db, const struct engine_ddl *dd
             atomic_store(&change.state->dropped, false);
         }
         if (catalog) engine_catalog_unref(&catalog->sql);
-    } else if (catalog)
-        catalog_publish(db, catalog);
+    } else if (catalog) catalog_publish(db, catalog);
     end_batch(db, rc ? 0 : us);
     if (!rc) *ret_us = us;
     return rc;
@@ -208,10 +209,8 @@ void *writer_main(void *arg) {
     struct engine_db *db = arg;
     for (bool closing = false; !closing;) {
         struct engine_job *jobs = next_batch(db, &closing);
-        if (jobs && jobs->kind == &ddl_kind)
-            run_ddl(db, CONTAINER_OF(jobs, struct engine_ddl_job, job));
-        else if (jobs)
-            run_commits(db, jobs);
+        if (jobs && jobs->kind == &ddl_kind) run_ddl(db, CONTAINER_OF(jobs, struct engine_ddl_job, job));
+        else if (jobs) run_commits(db, jobs);
         checkpoint(db);
         if (closing || clock_mono_us() - db->pruned_mono_us >= CHORE_US) chores(db);
     }

@@ -88,9 +88,13 @@ void store_close(struct store *s) {
     free(s);
 }
 
-void store_closep(struct store **s) { store_close(*s); }
+void store_closep(struct store **s) {
+    store_close(*s);
+}
 
-sqlite3 *store_sqlite(struct store *s) { return s->db; }
+sqlite3 *store_sqlite(struct store *s) {
+    return s->db;
+}
 
 static struct cached *find(struct store *s, struct str sql, uint64_t hash) {
     for (size_t i = 0; i < s->n; i++)
@@ -133,7 +137,9 @@ void store_done(sqlite3_stmt *stmt) {
     sqlite3_clear_bindings(stmt);
 }
 
-void store_donep(sqlite3_stmt **stmt) { store_done(*stmt); }
+void store_donep(sqlite3_stmt **stmt) {
+    store_done(*stmt);
+}
 
 enum code store_run(sqlite3_stmt *stmt, struct err *err) {
     int rc = sqlite3_step(stmt);
