@@ -119,6 +119,7 @@ struct http_server_stats {
     size_t connections, streams, body_bytes, queued_bytes; /* now */
     uint64_t accepted, refused, requests, resets, bad;     /* since the start; bad: broken protocol, timeouts */
 };
+struct loop *http_server_loop(const struct http_server *server);
 struct http_server_stats http_server_stats(const struct http_server *server);
 
 /* ---- the stream ---- */
