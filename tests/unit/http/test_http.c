@@ -117,7 +117,7 @@ static void test_paused_reader(void **state UNUSED) {
         struct rig rig;
         struct rig_call slow = { .pause_at_headers = true };
         rig_start(&rig, ways[i].transport, NULL, ways[i].http1_only);
-        rig.to_send = 32 << 20;
+        rig.to_send = 16 << 20; /* more than the queue and the sockets hold */
         struct http_client_request r = request(&rig, &ways[i], "GET", "/stream");
         r.max_body = SIZE_MAX;
         rig_send(&rig, &slow, &r);
@@ -133,7 +133,7 @@ static void test_paused_reader(void **state UNUSED) {
         http_call_resume(slow.call);
         rig_finish(&rig, &slow);
         if (slow.errors) fail_msg("%s: %s", ways[i].name, slow.error);
-        assert_int_equal(slow.bytes, 32 << 20);
+        assert_int_equal(slow.bytes, 16 << 20);
         rig_stop(&rig);
     }
 }
