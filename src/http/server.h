@@ -51,7 +51,8 @@ enum http_gone {
 };
 
 struct http_handler {
-    /* Asked once the headers are in: the most bytes of body that this route takes. NULL: limits.body_bytes. */
+    /* Asked once the headers are in and a body follows: the most bytes of it that this route takes. NULL:
+     * limits.body_bytes. */
     size_t (*max_body)(struct http_stream *stream, const struct http_request *request, void *ctx);
     /* The body is larger than that, or than the connection's or server's total: reply now (gRPC: RESOURCE_EXHAUSTED).
      * NULL: 413. */
