@@ -120,7 +120,7 @@ static void test_paused_reader(void **state UNUSED) {
         struct http_client_request r = request(&rig, &ways[i], "GET", "/stream");
         r.max_body = SIZE_MAX;
         rig_send(&rig, &slow, &r);
-        rig_turn(&rig, 150);
+        rig_turn(&rig, 110);
         assert_int_equal(slow.headers, 1);
         assert_true(slow.bytes <= (is_h2(&ways[i]) ? 256u * 1024 : 64u * 1024 + 20000));
         assert_true(rig.sent < rig.to_send);
@@ -144,11 +144,11 @@ static void test_cancel_is_seen(void **state UNUSED) {
         rig_start(&rig, ways[i].transport, NULL, ways[i].http1_only);
         struct http_client_request r = request(&rig, &ways[i], "GET", "/never");
         rig_send(&rig, &call, &r);
-        rig_turn(&rig, 60);
+        rig_turn(&rig, 25);
         assert_int_equal(rig.requests, 1);
         assert_true(http_stream_is_open(rig.stream));
         http_call_cancel(call.call);
-        rig_turn(&rig, 60);
+        rig_turn(&rig, 25);
         assert_int_equal(rig.gone, 1);
         assert_int_equal(rig.last_gone, HTTP_GONE_CANCEL);
         assert_int_equal(call.ends + call.errors, 0);
@@ -242,9 +242,9 @@ static void test_drain_finishes_what_runs(void **state UNUSED) {
         rig_start(&rig, ways[i].transport, NULL, ways[i].http1_only);
         struct http_client_request r = request(&rig, &ways[i], "GET", "/never");
         rig_send(&rig, &call, &r);
-        rig_turn(&rig, 60);
+        rig_turn(&rig, 25);
         http_server_drain(rig.server, 2000, on_drained, &rig);
-        rig_turn(&rig, 150);
+        rig_turn(&rig, 110);
         assert_false(rig.drained);
         http_reply_simple(rig.stream, 200, STR("text/plain"), STR("late"));
         rig_finish(&rig, &call);
@@ -261,7 +261,7 @@ static void test_drain_grace_ends(void **state UNUSED) {
     rig_start(&rig, RIG_TLS, NULL, false);
     struct http_client_request r = request(&rig, &ways[0], "GET", "/never");
     rig_send(&rig, &call, &r);
-    rig_turn(&rig, 60);
+    rig_turn(&rig, 25);
     http_server_drain(rig.server, 80, on_drained, &rig);
     rig_until(&rig, &rig.drained);
     assert_int_equal(rig.last_gone, HTTP_GONE_LOST);
