@@ -5,15 +5,35 @@
 #include "wire/grpc.h"
 #include "wire/pb/pb_json.h"
 
+struct gate *gate_of_call(struct call *call) {
+    return request_of(call)->gate;
+}
+
 bool call_cancelled(const struct call *call) {
     const struct request *r = CONTAINER_OF((struct call *)(uintptr_t)call, struct request, call);
     return atomic_load(&r->cancelled);
+}
+
+_Atomic bool *call_cancel_flag(struct call *call) {
+    return &request_of(call)->cancelled;
 }
 
 void call_on_cancel(struct call *call, void (*fn)(void *ctx), void *ctx) {
     struct request *r = request_of(call);
     r->on_cancel = fn;
     r->on_cancel_ctx = ctx;
+}
+
+bool call_at_end(struct call *call, void (*fn)(void *ctx), void *ctx) {
+    struct request *r = request_of(call);
+    struct at_end *e = ARENA_NEW(call->arena, struct at_end);
+    if (!e) {
+        fn(ctx); /* what was taken is given back now */
+        return false;
+    }
+    *e = (struct at_end){ r->at_end, fn, ctx };
+    r->at_end = e;
+    return true;
 }
 
 static void drain_task(struct loop_task *task, void *ctx) {

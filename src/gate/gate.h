@@ -16,7 +16,10 @@ struct issuers;
 struct policy;
 struct routes;
 struct request;
-struct token_cache;
+struct identity;
+struct spanner;
+struct dataproc;
+struct call;
 
 /* Which way a request came in: the listener's context. */
 enum door_kind {
@@ -39,6 +42,7 @@ struct worker {
     struct request *requests; /* under way */
     unsigned n_requests;
     struct loop_timer review;
+    struct loop_task drain;
 };
 
 enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 };
@@ -48,6 +52,10 @@ struct gate {
     struct audit_log *audit;
     struct audit_refusals *refusals;
     struct routes *routes;
+    struct spanner *spanner;
+    struct dataproc *dataproc[GATE_MAX_SERVICES]; /* one a connection */
+    unsigned n_dataproc;
+    bool draining;
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;
     struct service metadata;   /* of jobs: one row for all paths */
@@ -60,5 +68,6 @@ struct gate {
     struct door public_door;
 };
 
+struct gate *gate_of_call(struct call *call);
 struct policy *gate_policy(struct gate *gate);                  /* referenced; the caller unrefs */
 void gate_set_policy(struct gate *gate, struct policy *policy); /* takes the reference */

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "gate/config.h"
 #include "gate/identify.h"
+#include "spanner/spanner.h"
 
 enum { LOAD_ARENA_BYTES = 64 << 20, REPORT_BYTES = 1 << 20 };
 
@@ -21,18 +22,26 @@ void gate_set_policy(struct gate *gate, struct policy *policy) {
     policy_unref(old);
 }
 
+/* What the policy's check may know of the outside. */
+struct outside {
+    const struct gate *gate;
+    const struct config *config;
+};
+
 static enum policy_known knows_issuer(void *user, struct str issuer) {
-    const struct config *config = user;
-    for (size_t i = 0; i < config->n_issuers; i++)
-        if (str_eq(config->issuers[i].name, issuer)) return POLICY_PRESENT;
+    const struct outside *outside = user;
+    for (size_t i = 0; i < outside->config->n_issuers; i++)
+        if (str_eq(outside->config->issuers[i].name, issuer)) return POLICY_PRESENT;
     return POLICY_ABSENT;
 }
 
-void policies_context_init(struct policies_context *context, const struct config *config) {
-    *context = (struct policies_context){
-        .config = config,
-        .policy = { .user = (void *)(uintptr_t)config, .issuer = knows_issuer },
-    };
+/* "spanner demo/flights" */
+static enum policy_known knows_column(void *user, struct str path, struct str table, struct str column) {
+    const struct outside *outside = user;
+    if (!outside->gate || !str_strip_prefix(&path, STR("spanner "))) return POLICY_UNKNOWN;
+    struct str connection = str_cut(&path, '/');
+    int known = spanner_knows(outside->gate->spanner, connection, path, table, column);
+    return known < 0 ? POLICY_UNKNOWN : known ? POLICY_PRESENT : POLICY_ABSENT;
 }
 
 static void print_faults(const struct policy_faults *faults, struct buf *out) {
@@ -43,13 +52,14 @@ static void print_faults(const struct policy_faults *faults, struct buf *out) {
     }
 }
 
-enum code policies_load(const struct config *config, struct buf *out, struct policy **ret, struct err *err) {
+enum code policies_load(const struct gate *gate, const struct config *config, struct buf *out, struct policy **ret,
+                        struct err *err) {
     DEFER(arena_freep) struct arena *arena = arena_new(LOAD_ARENA_BYTES);
     if (!arena) return err_oom(err);
-    struct policies_context context;
-    policies_context_init(&context, config);
+    struct outside outside = { gate, config };
+    struct policy_context context = { .user = &outside, .column = knows_column, .issuer = knows_issuer };
     struct policy_faults faults = { 0 };
-    enum code rc = policy_load_dir(config->policy, &context.policy, arena, &faults, ret, err);
+    enum code rc = policy_load_dir(config->policy, &context, arena, &faults, ret, err);
     print_faults(&faults, out);
     return rc;
 }
@@ -58,7 +68,7 @@ void policies_reload(struct gate *gate) {
     DEFER(buf_free) struct buf faults = BUF_INIT(REPORT_BYTES);
     struct policy *policy;
     struct err err;
-    if (policies_load(gate->config, &faults, &policy, &err)) {
+    if (policies_load(gate, gate->config, &faults, &policy, &err)) {
         log_line(LOG_ERROR, "policy not reloaded, the old one stays: %s", err.message);
         for (struct str rest = buf_str(&faults), line; (line = str_cut(&rest, '\n')).n;)
             log_line(LOG_ERROR, "%.*s", STR_ARG(line));

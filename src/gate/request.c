@@ -167,6 +167,7 @@ void request_hold(struct request *r) {
 }
 
 static void request_free(struct request *r) {
+    for (struct at_end *e = r->at_end; e; e = e->next) e->fn(e->ctx);
     spool_free(&r->spool);
     free(r->chunk);
     policy_unref(r->policy);

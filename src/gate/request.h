@@ -21,6 +21,12 @@ struct detail {
     struct str bytes;
 };
 
+struct at_end {
+    struct at_end *next;
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
 struct request {
     struct call call; /* what the service sees */
     struct gate *gate;
@@ -66,6 +72,7 @@ struct request {
     struct loop_timer deadline;
     void (*after_record)(struct request *r);
     struct answer *answer; /* of a token service, until it is recorded */
+    struct at_end *at_end;
     void (*on_cancel)(void *ctx);
     void *on_cancel_ctx;
     uint64_t started_us, bytes_out;

@@ -17,8 +17,6 @@ struct jwks_key;
  * counted in ret_skipped (NULL is fine). INVALID_ARGUMENT when the document is no key set, holds no usable key, or one kid
  * twice. */
 MUST_USE enum code jwks_parse(struct str json, struct jwks **ret_set, unsigned *ret_skipped, struct err *err);
-/* A set of one key: our own. */
-MUST_USE enum code jwks_of_key(struct key *key, struct jwks **ret_set, struct err *err);
 struct jwks *jwks_ref(struct jwks *set);
 struct jwks *jwks_unref(struct jwks *set); /* NULL is fine; returns NULL */
 void jwks_unrefp(struct jwks **set);       /* for DEFER */

@@ -20,10 +20,7 @@ struct proof {
     int64_t issued_s, expires_s;
     bool own;             /* Linkspan's own token */
     bool single_audience; /* `aud` named nobody else */
-    json_t *claims;       /* the subject's, as policy may ask them */
-    /* below: jwt.c's */
-    struct arena *arena;
-    json_t *payload;
+    json_t *payload;      /* what the texts and claims above are borrowed from */
     _Atomic unsigned refs;
 };
 
@@ -44,6 +41,6 @@ struct jwt_ask {
 enum jwt_outcome { JWT_PROVED, JWT_REFUSED, JWT_WAIT };
 
 /* JWT_PROVED fills ret_proof; JWT_REFUSED fills ret_refusal: NO_PROOF (empty token), TOKEN_REJECTED, ISSUER_UNKNOWN,
- * AUDIENCE_WRONG, TOKEN_EXPIRED, REVOKED, CLAIM_MISSING, TOO_LARGE, LIMIT_REACHED (memory). */
+ * AUDIENCE_WRONG, TOKEN_EXPIRED, REVOKED, JOB_ENDED, CLAIM_MISSING, LIMIT_REACHED (memory). */
 MUST_USE enum jwt_outcome jwt_verify(const struct jwt_ask *ask, struct str token, struct proof **ret_proof,
                                      struct refusal *ret_refusal);

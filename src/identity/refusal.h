@@ -11,3 +11,5 @@ struct refusal {
 enum reason refuse(struct refusal *refusal, enum reason reason, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* What a client without proof may see: one text for a reason, without detail. */
 const char *refusal_public_text(enum reason reason);
+/* What such a client sees of the reason: NO_PROOF stays, the other token reasons become TOKEN_REJECTED. */
+enum reason refusal_public_reason(enum reason reason);

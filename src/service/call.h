@@ -51,8 +51,14 @@ struct call {
 /* True when nobody waits for the answer any more (reset, connection lost, deadline passed, proof ended). Any thread. */
 bool call_cancelled(const struct call *call);
 
+/* The same as a flag, for who polls it: valid until call_end. */
+_Atomic bool *call_cancel_flag(struct call *call);
+
 /* Asks to be told: `fn(ctx)` runs once on the loop's thread when the call is cancelled before its end. Set in handle. */
 void call_on_cancel(struct call *call, void (*fn)(void *ctx), void *ctx);
+
+/* Runs `fn(ctx)` when the call is over, served or refused: for references that classify took. Loop thread; newest first. */
+MUST_USE bool call_at_end(struct call *call, void (*fn)(void *ctx), void *ctx);
 
 /* Sends one response message, encoded as protobuf (copied). Any thread. What the client does not take yet waits, first in
  * memory (1 MiB), then in an unlinked file (up to 4 GiB), so that no database snapshot waits for a client. False: the call

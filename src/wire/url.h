@@ -4,6 +4,7 @@
  * character, or to "." or "..", is refused: no second reading of a route can differ from ours. */
 #pragma once
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "wire/header.h"
 

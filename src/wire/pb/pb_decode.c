@@ -61,7 +61,7 @@ static void store(uint8_t kind, void *place, uint64_t v) {
     case PB_BYTES:
     case PB_MESSAGE: break;
     }
-    memcpy(place, &v, pb_kind_size(kind));
+    pb_store(kind, place, v);
 }
 
 static enum code text(struct decoder *d, const struct pb_msg *desc, const struct pb_field *f, struct str bytes,
@@ -113,7 +113,7 @@ static enum code singular(struct decoder *d, const struct pb_msg *desc, const st
 
 static enum code field(struct decoder *d, const struct pb_msg *desc, void *msg, const struct pb_item *item,
                        unsigned depth) {
-    const struct pb_field *f = pb_field_by_number(desc, item->number);
+    const struct pb_field *f = pb_lookup(desc, item->number);
     if (!f) return unknown(d, desc, item);
     const bool repeated = f->label == PB_REPEATED || f->label == PB_MAP;
     const enum pb_wire wire = pb_kind_wire(f->kind);

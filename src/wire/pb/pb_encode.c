@@ -10,15 +10,10 @@ struct encoder {
 static enum code message(struct encoder *e, const struct pb_msg *desc, const void *msg, unsigned depth);
 
 static void put_varint_of(struct buf *out, uint8_t kind, const void *place) {
-    int32_t narrow;
-    uint64_t v = 0;
-    memcpy(&v, place, pb_kind_size(kind));
+    uint64_t v = pb_load(kind, place);
     switch ((enum pb_kind)kind) {
     case PB_INT32:
-    case PB_ENUM: /* negative numbers of 32 bits take ten bytes */
-        memcpy(&narrow, place, sizeof narrow);
-        v = (uint64_t)(int64_t)narrow;
-        break;
+    case PB_ENUM: /* negative numbers of 32 bits take ten bytes */ v = (uint64_t)(int64_t)(int32_t)v; break;
     case PB_SINT32: v = (uint32_t)(v << 1) ^ (v >> 31 ? UINT32_MAX : 0); break;
     case PB_SINT64: v = (v << 1) ^ (v >> 63 ? UINT64_MAX : 0); break;
     case PB_DOUBLE:
@@ -39,22 +34,11 @@ static void put_varint_of(struct buf *out, uint8_t kind, const void *place) {
 }
 
 static void put_scalar(struct buf *out, uint8_t kind, const void *place) { /* without its tag */
-    uint64_t v64;
-    uint32_t v32;
     switch (pb_kind_wire(kind)) {
     case PB_WIRE_VARINT: put_varint_of(out, kind, place); break;
-    case PB_WIRE_64:
-        memcpy(&v64, place, sizeof v64);
-        pb_put_raw64(out, v64);
-        break;
-    case PB_WIRE_32:
-        memcpy(&v32, place, sizeof v32);
-        pb_put_raw32(out, v32);
-        break;
-    case PB_WIRE_BYTES:
-        pb_put_varint(out, ((const struct str *)place)->n);
-        buf_add_str(out, *(const struct str *)place);
-        break;
+    case PB_WIRE_64: pb_put_raw64(out, pb_load(kind, place)); break;
+    case PB_WIRE_32: pb_put_raw32(out, (uint32_t)pb_load(kind, place)); break;
+    case PB_WIRE_BYTES: pb_put_counted(out, *(const struct str *)place); break;
     case PB_WIRE_GROUP:
     case PB_WIRE_END: break;
     }
@@ -112,7 +96,7 @@ static enum code message(struct encoder *e, const struct pb_msg *desc, const voi
     }
     for (size_t i = 0; i < desc->field_count; i++) {
         const struct pb_field *f = &desc->fields[i];
-        if (!desc->map_entry && !pb_has(f, msg)) continue; /* an entry always has both key and value */
+        if (!desc->map_entry && !pb_present(f, msg)) continue; /* an entry always has both key and value */
         enum code rc = field(e, f, msg, depth);
         if (rc) return rc;
     }

@@ -5,7 +5,8 @@
  * oneof given twice, values out of range and more than PB_MAX_DEPTH levels. Faults carry the path: "statements[1].params:
  * …". Writing leaves out default values and writes int64 as strings and enums by name. An integer literal outside int64 is
  * refused, even where a double is wanted (write it with a point or an exponent). Strings of the result live in the arena.
- * Any thread. */
+ * The tree in between is jansson's, in the heap: up to some fifty bytes for each byte of text, so the caller bounds the
+ * text. Any thread. */
 #pragma once
 #include <jansson.h>
 #include "wire/pb/pb.h"

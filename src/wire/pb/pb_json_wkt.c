@@ -22,10 +22,13 @@ static enum code mask_path(struct pb_json_reader *r, struct str camel, struct st
 
 static enum code mask(struct pb_json_reader *r, struct pb_FieldMask *m, struct str text) {
     const struct pb_field *f = &pb_FieldMask_msg.fields[0];
+    if (str_ends(text, STR(","))) return pb_json_fault(r, "an empty path in a field mask");
     while (text.n) {
+        const struct str camel = str_cut(&text, ',');
+        if (!camel.n) return pb_json_fault(r, "an empty path in a field mask");
         struct str *path = pb_append(f, m, r->arena);
         if (!path) return err_oom(r->err);
-        enum code rc = mask_path(r, str_cut(&text, ','), path);
+        enum code rc = mask_path(r, camel, path);
         if (rc) return rc;
     }
     return OK;

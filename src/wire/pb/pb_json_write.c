@@ -35,8 +35,13 @@ static void put_float(struct buf *out, float v) {
 
 static void put_enum(struct buf *out, const struct pb_enum *e, int32_t number) {
     const struct pb_enum_value *v = pb_enum_by_number(e, number);
-    if (v) buf_printf(out, "\"%s\"", v->name.p);
-    else buf_printf(out, "%d", number);
+    if (v) {
+        buf_add_char(out, '"');
+        buf_add_str(out, v->name);
+        buf_add_char(out, '"');
+    } else {
+        buf_printf(out, "%d", number);
+    }
 }
 
 static void put_bytes(struct buf *out, struct str bytes) {
@@ -138,10 +143,12 @@ enum code pb_json_put_fields(struct buf *out, const struct pb_msg *desc, const v
                              struct err *err) {
     for (size_t i = 0; i < desc->field_count; i++) {
         const struct pb_field *f = &desc->fields[i];
-        if (!pb_has(f, msg)) continue;
+        if (!pb_present(f, msg)) continue;
         if (!*first) buf_add_char(out, ',');
         *first = false;
-        buf_printf(out, "\"%s\":", f->json_name.p);
+        buf_add_char(out, '"');
+        buf_add_str(out, f->json_name);
+        buf_add_str(out, STR("\":"));
         enum code rc = put_field(out, f, msg, depth, err);
         if (rc) return rc;
     }

@@ -23,11 +23,13 @@ static enum code put_duration(struct buf *out, const struct pb_Duration *d, stru
     return OK;
 }
 
-/* "foo_bar" → "fooBar". What would not come back as it was ("fooBar", "foo__bar", "foo_3") has no JSON form. */
+/* "foo_bar" → "fooBar". What would not come back as it was (nothing, "a,b", "fooBar", "foo__bar", "foo_3") has no JSON
+ * form. */
 static bool mask_path(struct buf *camel, struct str snake) {
+    if (!snake.n) return false;
     for (size_t i = 0; i < snake.n; i++) {
         char c = snake.p[i];
-        if (c >= 'A' && c <= 'Z') return false;
+        if ((c >= 'A' && c <= 'Z') || c == ',') return false;
         if (c == '_') {
             c = ++i < snake.n ? snake.p[i] : 0;
             if (c < 'a' || c > 'z') return false;

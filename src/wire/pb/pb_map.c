@@ -51,7 +51,7 @@ bool pb_map_tidy(const struct pb_field *f, void *msg, struct arena *arena) {
     struct pb_repeated *map = pb_at(msg, f->offset);
     if (ascending(f, map)) return true;
     struct key *keys = ARENA_ARRAY(arena, struct key, map->n);
-    char *tidy = arena_array(arena, map->n, f->msg->size);
+    char *tidy = arena_array(arena, pb_capacity(map->n), f->msg->size); /* a second occurrence may append to it */
     if (!keys || !tidy) return false;
     keys_sort(f, map, keys);
     size_t n = 0;

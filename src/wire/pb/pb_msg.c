@@ -2,9 +2,7 @@
 
 enum { FIRST_CAP = 4 };
 
-static const struct {
-    uint8_t wire, size;
-} kinds[] = {
+const struct pb_kind_info pb_kinds[] = {
     [PB_DOUBLE] = { PB_WIRE_64, sizeof(double) },        [PB_FLOAT] = { PB_WIRE_32, sizeof(float) },
     [PB_INT64] = { PB_WIRE_VARINT, sizeof(int64_t) },    [PB_UINT64] = { PB_WIRE_VARINT, sizeof(uint64_t) },
     [PB_INT32] = { PB_WIRE_VARINT, sizeof(int32_t) },    [PB_FIXED64] = { PB_WIRE_64, sizeof(uint64_t) },
@@ -16,16 +14,8 @@ static const struct {
     [PB_SINT64] = { PB_WIRE_VARINT, sizeof(int64_t) },
 };
 
-enum pb_wire pb_kind_wire(uint8_t kind) {
-    return (enum pb_wire)kinds[kind].wire;
-}
-
-size_t pb_kind_size(uint8_t kind) {
-    return kinds[kind].size;
-}
-
 size_t pb_element_size(const struct pb_field *f) {
-    return f->kind == PB_MESSAGE ? f->msg->size : kinds[f->kind].size;
+    return f->kind == PB_MESSAGE ? f->msg->size : pb_kinds[f->kind].size;
 }
 
 void *pb_new(const struct pb_msg *desc, struct arena *arena) {
@@ -45,10 +35,7 @@ const struct pb_msg *pb_find(struct str full_name) {
 }
 
 const struct pb_field *pb_field_by_number(const struct pb_msg *desc, uint32_t number) {
-    if (number < desc->by_number_count) {
-        const uint8_t i = desc->by_number[number];
-        return i ? &desc->fields[i - 1] : NULL;
-    }
+    if (number < desc->by_number_count) return pb_lookup(desc, number);
     for (size_t i = desc->field_count; i > 0 && desc->fields[i - 1].number >= number; i--) {
         if (desc->fields[i - 1].number == number) return &desc->fields[i - 1];
     }
@@ -77,25 +64,11 @@ const struct pb_enum_value *pb_enum_by_name(const struct pb_enum *e, struct str 
     return NULL;
 }
 
-static bool nonzero(const void *p, size_t n) {
-    static const unsigned char zero[sizeof(struct str)];
-    return memcmp(p, zero, n) != 0;
-}
-
 bool pb_has(const struct pb_field *field, const void *msg) {
-    const void *member = pb_at_const(msg, field->offset);
-    switch ((enum pb_label)field->label) {
-    case PB_OPTIONAL: return *(const bool *)pb_at_const(msg, field->presence);
-    case PB_ONEOF: return *(const int32_t *)pb_at_const(msg, field->presence) == (int32_t)field->number;
-    case PB_REPEATED:
-    case PB_MAP: return ((const struct pb_repeated *)member)->n != 0;
-    case PB_IMPLICIT: break;
-    }
-    if (field->kind == PB_STRING || field->kind == PB_BYTES) return ((const struct str *)member)->n != 0;
-    return nonzero(member, kinds[field->kind].size);
+    return pb_present(field, msg);
 }
 
-static size_t cap_of(size_t n) {
+size_t pb_capacity(size_t n) {
     size_t cap = n ? FIRST_CAP : 0;
     while (cap < n) cap *= 2;
     return cap;
@@ -103,7 +76,7 @@ static size_t cap_of(size_t n) {
 
 void *pb_append(const struct pb_field *f, void *msg, struct arena *arena) {
     struct pb_repeated *r = pb_at(msg, f->offset);
-    const size_t size = pb_element_size(f), cap = cap_of(r->n);
+    const size_t size = pb_element_size(f), cap = pb_capacity(r->n);
     if (r->n == cap) {
         void *p = arena_array(arena, cap ? cap * 2 : FIRST_CAP, size);
         if (!p) return NULL;
@@ -118,7 +91,7 @@ static void oneof_mark(const struct pb_msg *desc, const struct pb_field *f, void
     int32_t *which = pb_at(msg, f->presence);
     if (*which == (int32_t)f->number) return;
     const struct pb_field *old = *which > 0 ? pb_field_by_number(desc, (uint32_t)*which) : NULL;
-    if (old) memset(pb_at(msg, old->offset), 0, kinds[old->kind].size);
+    if (old) memset(pb_at(msg, old->offset), 0, pb_kinds[old->kind].size);
     *which = (int32_t)f->number;
 }
 

@@ -1,3 +1,4 @@
+#include "base/enc.h"
 #include "wire/pb/pb_json_internal.h"
 
 enum { MAX_STEPS = 16 };
@@ -32,6 +33,7 @@ enum code pb_set_field(const struct pb_msg *desc, void *msg, struct str dotted_p
                        struct err *err) {
     struct pb_path here = { .name = dotted_path };
     struct pb_json_reader r = { .arena = arena, .err = err, .path = &here };
+    if (!utf8_valid(text)) return pb_json_fault(&r, "text is not UTF-8"); /* it came from a URL, percent-decoded */
     for (unsigned steps = 0; steps < MAX_STEPS; steps++) {
         const bool last = str_find_char(dotted_path, '.') < 0;
         const struct pb_field *f = pb_field_by_name(desc, str_cut(&dotted_path, '.'));

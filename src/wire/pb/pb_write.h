@@ -58,15 +58,22 @@ static inline void pb_put_double(struct buf *b, uint32_t number, double v) {
     pb_put_raw64(b, bits);
 }
 
+/* A length and that many bytes, without a tag. */
+static inline void pb_put_counted(struct buf *b, struct str s) {
+    pb_put_varint(b, s.n);
+    if (s.n == 0 || !pb_room(b, s.n)) return;
+    memcpy(b->p + b->n, s.p, s.n);
+    b->n += s.n;
+}
+
 static inline void pb_put_bytes(struct buf *b, uint32_t number, struct str s) { /* string, bytes, an encoded message */
     pb_put_tag(b, number, PB_WIRE_BYTES);
-    pb_put_varint(b, s.n);
-    buf_add(b, s.p, s.n);
+    pb_put_counted(b, s);
 }
 
 static inline size_t pb_begin(struct buf *b, uint32_t number) {
     pb_put_tag(b, number, PB_WIRE_BYTES);
-    buf_add_char(b, 0);
+    pb_put_varint(b, 0);
     return b->n;
 }
 

@@ -76,6 +76,21 @@ class Types:
         for n in m.nested_type:
             self.walk(name, n)
 
+    def canonical(self, m):
+        """Python's JSON reader packs Anys in any order of map keys: packs them again in order. Returns the bytes of all."""
+        if m.DESCRIPTOR.full_name == "google.protobuf.Any" and m.type_url:
+            inner = self.make(m.type_url.rpartition("/")[2])
+            inner.ParseFromString(m.value)
+            m.value = self.canonical(inner)
+        for f, v in m.ListFields():
+            if f.message_type and f.message_type.full_name != "google.protobuf.Struct":
+                if f.label != F.LABEL_REPEATED:
+                    self.canonical(v)
+                elif not f.message_type.GetOptions().map_entry:
+                    for item in v:
+                        self.canonical(item)
+        return m.SerializeToString(deterministic=True)
+
     def make(self, name):
         return self.factory.GetPrototype(self.pool.FindMessageTypeByName(name))()
 
@@ -226,7 +241,7 @@ class Oracle(unittest.TestCase):
         for i, (name, m) in enumerate(self.messages):
             text = json_format.MessageToJson(m, descriptor_pool=self.types.pool, **styles[i % len(styles)])
             back = json_format.Parse(text, self.types.make(name), descriptor_pool=self.types.pool)
-            self.assertEqual(self.ask("fromjson", name, text.encode()), back.SerializeToString(deterministic=True), f"{name} {text}")
+            self.assertEqual(self.ask("fromjson", name, text.encode()), self.types.canonical(back), f"{name} {text}")
 
     def test_damaged_input(self):
         """What Python refuses we refuse; what we take means the same to both."""
