@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct way {
@@ -302,6 +303,43 @@ static void test_timeouts(void **state UNUSED) {
     }
 }
 
+/* A client that asks and never reads: its connection ends when its TCP takes nothing for write_ms. */
+static void test_a_reader_that_stops(void **state UNUSED) {
+    struct rig rig;
+    const struct str text = STR("GET /stream HTTP/1.1\r\nhost: a\r\n\r\n");
+    rig_start(&rig, RIG_PLAIN, &short_times, false);
+    rig.to_send = 64 << 20;
+    int fd = rig_connect(&rig);
+    assert_int_equal(send(fd, text.p, text.n, 0), text.n);
+    for (int i = 0; i < 20 && rig.gone == 0; i++) rig_turn(&rig, 50);
+    assert_int_equal(rig.gone, 1);
+    assert_int_equal(rig.last_gone, HTTP_GONE_LOST);
+    assert_int_equal(http_server_stats(rig.server).connections, 0);
+    close(fd);
+    rig_stop(&rig);
+}
+
+/* What is sent ahead is held up to a limit; then the socket is not read, and its end is noticed all the same. */
+static void test_end_of_a_paused_connection(void **state UNUSED) {
+    static char ahead[100000]; /* 64 KiB are held, the rest fits into the socket: so the FIN gets through */
+    struct rig rig;
+    const struct str text = STR("GET /never HTTP/1.1\r\nhost: a\r\n\r\n");
+    memset(ahead, 'G', sizeof ahead);
+    rig_start(&rig, RIG_PLAIN, NULL, false);
+    int fd = rig_connect(&rig);
+    assert_int_equal(send(fd, text.p, text.n, 0), text.n);
+    rig_turn(&rig, 20);
+    assert_int_equal(rig.requests, 1);
+    assert_int_equal(send(fd, ahead, sizeof ahead, 0), sizeof ahead);
+    rig_turn(&rig, 30);
+    assert_int_equal(rig.gone, 0);
+    close(fd);
+    rig_turn(&rig, 30);
+    assert_int_equal(rig.gone, 1);
+    assert_int_equal(rig.last_gone, HTTP_GONE_CANCEL);
+    rig_stop(&rig);
+}
+
 struct raw_case {
     const char *name, *text, *answer;
 };
@@ -519,6 +557,8 @@ int main(void) {
         cmocka_unit_test(test_drain_finishes_what_runs),
         cmocka_unit_test(test_drain_grace_ends),
         cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_a_reader_that_stops),
+        cmocka_unit_test(test_end_of_a_paused_connection),
         cmocka_unit_test(test_http1_is_strict),
         cmocka_unit_test(test_header_flood),
         cmocka_unit_test(test_long_header_passes),
