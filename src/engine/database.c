@@ -172,6 +172,11 @@ void db_shut(struct engine_db *db) {
     db->store = NULL;
 }
 
+struct engine_db *engine_db_ref(struct engine_db *db) {
+    atomic_fetch_add(&db->refs, 1);
+    return db;
+}
+
 struct engine_db *engine_db_unref(struct engine_db *db) {
     if (!db || atomic_fetch_sub(&db->refs, 1) != 1) return NULL;
     if (db->catalog) engine_catalog_unref(&db->catalog->sql);

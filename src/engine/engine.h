@@ -49,6 +49,7 @@ MUST_USE enum code engine_list_databases(struct engine *engine, struct str insta
 /* Opens it when needed. NOT_FOUND; FAILED_PRECONDITION for a file of a newer format (named) or held by another process. */
 MUST_USE enum code engine_get_database(struct engine *engine, struct str instance, struct str database,
                                        struct engine_db **ret, struct err *err);
+struct engine_db *engine_db_ref(struct engine_db *db);   /* for a second holder; returns db */
 struct engine_db *engine_db_unref(struct engine_db *db); /* returns NULL */
 struct str engine_db_name(const struct engine_db *db);   /* "instance/database" */
 int64_t engine_db_create_time(const struct engine_db *db);

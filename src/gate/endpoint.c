@@ -172,8 +172,8 @@ static enum code close_endpoint(void *ctx, void *endpoint, struct err *err) {
     struct gate *gate = ctx;
     struct endpoint *e = endpoint;
     atomic_store(&e->open, false);
-    enum code rc = revoke(gate->identity->revocations, REVOKE_JOB_RUN, e->principal.job_run,
-                          clock_wall_s() + MINT_MAX_LIFE_S + JWT_SKEW_S, err);
+    enum code rc = revocations_add(gate->identity->revocations, REVOKE_JOB_RUN, e->principal.job_run,
+                                   clock_wall_s() + MINT_MAX_LIFE_S + JWT_SKEW_S, err);
     struct on_loop work = { .endpoint = e };
     run_on_loop(&work, gate, close_task);
     endpoint_unref(e);

@@ -72,7 +72,7 @@ enum code revoke_load(struct revocations *set, enum revoke_kind kind, struct str
     return rc;
 }
 
-enum code revoke(struct revocations *set, enum revoke_kind kind, struct str id, int64_t until_s, struct err *err) {
+enum code revocations_add(struct revocations *set, enum revoke_kind kind, struct str id, int64_t until_s, struct err *err) {
     if (set->store.save) {
         enum code rc = set->store.save(set->store.ctx, kind, id, until_s, err);
         if (rc) return rc;

@@ -17,7 +17,8 @@ struct revoke_store {
 
 struct revocations *revocations_new(const struct revoke_store *store); /* store may be NULL; NULL when out of memory */
 void revocations_free(struct revocations *set);                        /* NULL is fine */
-MUST_USE enum code revoke(struct revocations *set, enum revoke_kind kind, struct str id, int64_t until_s, struct err *err);
+MUST_USE enum code revocations_add(struct revocations *set, enum revoke_kind kind, struct str id, int64_t until_s,
+                                   struct err *err);
 /* The same without saving: what was saved earlier, at start. */
 MUST_USE enum code revoke_load(struct revocations *set, enum revoke_kind kind, struct str id, int64_t until_s,
                                struct err *err);

@@ -15,7 +15,7 @@ static enum code answer_partitions(struct split_work *s, struct err *err) {
     struct call *call = s->call;
     struct spanner_PartitionResponse response = { 0 };
     struct spanner_Transaction transaction = { .id = s->when->id };
-    struct pb_Timestamp timestamp = convert_timestamp(s->split.ret_timestamp_us);
+    struct pb_Timestamp timestamp = convert_timestamp(s->split.when.ret_timestamp_us);
     size_t n = s->split.ret_n_cuts + 1;
     struct spanner_Partition *partitions = ARENA_ARRAY(call->arena, struct spanner_Partition, n);
     if (!partitions) return err_oom(err);

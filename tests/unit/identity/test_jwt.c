@@ -185,16 +185,16 @@ static void test_revocation_reaches_the_cache_at_once(void **state) {
     assert_int_equal(verified_token(cache, &ask, STR("public"), 1, one, &again, &refusal), JWT_PROVED);
     assert_ptr_equal(proof, again);
     proof_unref(proof), proof_unref(again);
-    assert_int_equal(revoke(revocations, REVOKE_TOKEN, str_z(jti), NOW + 3600, &err), OK);
+    assert_int_equal(revocations_add(revocations, REVOKE_TOKEN, str_z(jti), NOW + 3600, &err), OK);
     assert_int_equal(verified_token(cache, &ask, STR("public"), 1, one, &proof, &refusal), JWT_REFUSED);
     assert_int_equal(refusal.reason, REVOKED);
     assert_int_equal(verified_token(cache, &ask, STR("public"), 1, two, &proof, &refusal), JWT_PROVED);
     proof_unref(proof);
-    assert_int_equal(revoke(revocations, REVOKE_JOB_RUN, STR("run-1"), NOW + 3600, &err), OK);
+    assert_int_equal(revocations_add(revocations, REVOKE_JOB_RUN, STR("run-1"), NOW + 3600, &err), OK);
     assert_int_equal(verified_token(cache, &ask, STR("public"), 1, two, &proof, &refusal), JWT_REFUSED);
     assert_int_equal(refusal.reason, JOB_ENDED);
     /* What could not be saved did not take effect. */
-    assert_int_equal(revoke(revocations, REVOKE_JOB_RUN, STR("run-2"), NOW + 3600, &err), UNAVAILABLE);
+    assert_int_equal(revocations_add(revocations, REVOKE_JOB_RUN, STR("run-2"), NOW + 3600, &err), UNAVAILABLE);
     assert_false(is_revoked(revocations, REVOKE_JOB_RUN, STR("run-2")));
     revocations_expire(revocations, NOW + 3721);
     assert_false(is_revoked(revocations, REVOKE_JOB_RUN, STR("run-1")));
