@@ -31,8 +31,9 @@ struct engine_options { /* 0 gives the default in brackets */
     unsigned max_txns;    /* read-write transactions of a database, finished ones that are remembered included [10,000] */
     engine_sink_fn *sink; /* or NULL: then outbox entries stay until done */
     int (*setup)(void *ctx, sqlite3 *connection); /* registers more SQL functions on each reader's connection, or NULL */
-    void *ctx;                                    /* of sink and setup */
-    unsigned max_pages_for_test;                  /* PRAGMA max_page_count of new databases: a full disk */
+    enum code (*sql_error)(sqlite3 *connection, int rc, struct err *err); /* reads their errors, or NULL */
+    void *ctx;                                                            /* of sink and setup */
+    unsigned max_pages_for_test; /* PRAGMA max_page_count of new databases: a full disk */
 };
 
 MUST_USE enum code engine_open(const struct engine_options *options, struct engine **ret, struct err *err);
