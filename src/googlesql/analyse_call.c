@@ -250,6 +250,7 @@ enum code resolve_call(struct analyser *a, struct scope *s, struct sql_expr *e) 
     enum sql_type any = SQL_UNKNOWN;
     const struct sql_function *f = e->star ? &count_star : find_overload(e->text, e, &any);
     if (!f) return no_overload(a, e);
+    if (f->lower[0] == '!') return fault(a, UNIMPLEMENTED, e->at, "Function %s with these arguments: not supported yet", f->name);
     rc = apply_overload(a, e, f, any);
     if (!rc) rc = check_parts(a, e);
     if (rc) return rc;
