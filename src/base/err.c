@@ -28,7 +28,7 @@ static const struct code_row {
     [UNAUTHENTICATED] = { "UNAUTHENTICATED", 401, 77 },
 };
 
-static enum code fill(struct err *err, enum code code, const char *fmt, va_list args) {
+static enum code PRINTF_LIKE(3, 0) fill(struct err *err, enum code code, const char *fmt, va_list args) {
     if (!err) return code;
     err->code = code;
     err->line = err->column = 0;

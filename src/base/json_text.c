@@ -12,9 +12,23 @@ static const char *short_escape(uint32_t c) {
     }
 }
 
+/* How many bytes from the start need no second look: they go out in one piece. */
+static size_t plain_ascii(struct str s) {
+    size_t n = 0;
+    for (; n < s.n; n++) {
+        const char c = s.p[n];
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>') break;
+    }
+    return n;
+}
+
 void json_text_string(struct buf *out, struct str s) {
     buf_add_char(out, '"');
     while (s.n) {
+        const size_t plain = plain_ascii(s);
+        buf_add(out, s.p, plain);
+        s = str_from(s, plain);
+        if (!s.n) break;
         struct str before = s;
         uint32_t c;
         if (!utf8_next(&s, &c)) {

@@ -6,9 +6,10 @@
 
 struct entry {
     uint64_t hash;
-    char *key; /* NULL = free; `removed` = a hole that a probe passes */
+    char *key; /* NULL = free */
     size_t key_n;
     void *value;
+    bool removed; /* a hole that a probe passes */
 };
 
 struct map {
@@ -16,8 +17,6 @@ struct map {
     size_t cap, used, live; /* used counts holes too */
     uint64_t seed[2];
 };
-
-static char removed[1];
 
 struct map *map_new(void) {
     struct map *m = arena_should_fail() ? NULL : calloc(1, sizeof *m);
@@ -29,7 +28,7 @@ struct map *map_new(void) {
 }
 
 static bool is_live(const struct entry *e) {
-    return e->key && e->key != removed;
+    return e->key;
 }
 
 void map_free(struct map *m, void (*free_value)(void *)) {
@@ -78,10 +77,9 @@ static struct entry *probe(const struct map *m, struct str key, uint64_t hash) {
     struct entry *hole = NULL;
     for (size_t i = 0; i < m->cap; i++) {
         struct entry *e = &m->entries[(hash + i) & (m->cap - 1)];
-        if (!e->key) return hole ? hole : e;
-        if (e->key == removed) {
-            if (!hole) hole = e;
-        } else if (e->hash == hash && str_eq((struct str){ e->key, e->key_n }, key)) return e;
+        if (e->removed && !hole) hole = e;
+        if (!e->key && !e->removed) return hole ? hole : e;
+        if (e->key && e->hash == hash && str_eq((struct str){ e->key, e->key_n }, key)) return e;
     }
     return hole;
 }
@@ -122,9 +120,9 @@ bool map_put(struct map *m, struct str key, void *value, void **ret_old) {
     if (!copy) return false;
     if (key.n) memcpy(copy, key.p, key.n);
     copy[key.n] = '\0';
-    if (!e->key) m->used++;
+    if (!e->removed) m->used++;
     m->live++;
-    *e = (struct entry){ hash, copy, key.n, value };
+    *e = (struct entry){ hash, copy, key.n, value, false };
     return true;
 }
 
@@ -134,7 +132,7 @@ void *map_remove(struct map *m, struct str key) {
     if (!e || !is_live(e)) return NULL;
     void *value = e->value;
     free(e->key);
-    *e = (struct entry){ .key = removed };
+    *e = (struct entry){ .removed = true };
     m->live--;
     return value;
 }

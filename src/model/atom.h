@@ -28,7 +28,8 @@ struct atom {
     struct str account;        /* e-mail address */
     const struct str *columns; /* as the schema spells them */
     size_t n_columns;
-    bool any_column; /* COUNT(*), EXISTS: any one readable column suffices; n_columns == 0 */
+    bool any_column; /* COUNT(*), EXISTS: any one readable column suffices, of `columns` (the table's); n_columns == 0: of
+                        those that rules name and "the rest", which is coarser */
 };
 
 struct atoms {

@@ -11,16 +11,23 @@ enum event_kind {
     EVENT_SYSTEM, /* start, stop, reload, recovery, job states */
 };
 
+/* Names of the policy. */
+struct event_names {
+    const struct str *items;
+    size_t n;
+};
+
 struct event {
     enum event_kind kind;
     int64_t time_us;
-    struct str id;                     /* the request's id: 26 characters, unique, sorts by time */
-    const struct principal *principal; /* NULL: unauthenticated or the system itself */
-    struct str source;                 /* the peer's address as text; empty for the system */
-    struct str method;                 /* "google.spanner.v1.Spanner.Commit" */
-    struct str resource;               /* "projects/demo/instances/flights/databases/flights" */
-    struct str permission;             /* "spanner.databases.write" */
-    const struct atoms *atoms;         /* what was asked for; may be NULL */
+    struct str id;                                   /* the request's id: 26 characters, unique, sorts by time */
+    const struct principal *principal;               /* NULL: unauthenticated or the system itself */
+    struct event_names bears, may_bear, chain_bears; /* which of the policy's names the caller bore: explain reads them */
+    struct str source;                               /* the peer's address as text; empty for the system */
+    struct str method;                               /* "google.spanner.v1.Spanner.Commit" */
+    struct str resource;                             /* "projects/demo/instances/flights/databases/flights" */
+    struct str permission;                           /* "spanner.databases.write" */
+    const struct atoms *atoms;                       /* what was asked for; may be NULL */
     struct verdict verdict;
     bool decided;      /* verdict holds something */
     enum code code;    /* outcome */

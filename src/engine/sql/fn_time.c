@@ -344,8 +344,9 @@ static void timestamp_micros(sqlite3_context *ctx, int n, sqlite3_value **args) 
 
 static struct datetime now(sqlite3_context *ctx) {
     const struct sql_clock *clock = sqlite3_user_data(ctx);
-    int64_t seconds = floor_div(clock->now_us, 1000000);
-    return (struct datetime){ seconds, (int32_t)(clock->now_us - seconds * 1000000) * 1000 };
+    int64_t now_us = clock ? clock->now_us : clock_wall_us();
+    int64_t seconds = floor_div(now_us, 1000000);
+    return (struct datetime){ seconds, (int32_t)(now_us - seconds * 1000000) * 1000 };
 }
 
 static void current_timestamp(sqlite3_context *ctx, int n, sqlite3_value **args) {

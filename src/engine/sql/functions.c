@@ -14,8 +14,8 @@ static void run(sqlite3_context *ctx, int n, sqlite3_value **args) {
 
 /* The two that read the clock have it as their user data. */
 static int add(sqlite3 *db, const struct fn *f, struct sql_clock *clock) {
-    int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS | (f->clock ? 0 : SQLITE_DETERMINISTIC);
-    void *row = (void *)(uintptr_t)f; /* SQLite only hands it back */
+    int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC; /* within one statement, the clock's too */
+    void *row = (void *)(uintptr_t)f;                                  /* SQLite only hands it back */
     return sqlite3_create_function_v2(db, f->name, f->args, flags, f->clock ? (void *)clock : row, f->clock ? f->run : run,
                                       NULL, NULL, NULL);
 }

@@ -1,0 +1,51 @@
+/* entry.h: one audit record as JSON text, in the shape of Cloud Audit Logs, and back.
+ *
+ * Text is at most AUDIT_ENTRY_MAX bytes: long texts are cut with "…", long lists end early and say how many there were.
+ * Holds no values, literals or tokens, because struct event has none. Any thread. Source: google.cloud.audit.AuditLog,
+ * LogEntry. */
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "model/event.h"
+
+/* Adds one JSON object to `out` (whose maximum must leave room for AUDIT_ENTRY_MAX). RESOURCE_EXHAUSTED: no memory. */
+MUST_USE enum code audit_entry_encode(const struct event *event, struct buf *out, struct err *err);
+
+struct audit_actor {
+    struct str email;   /* a service account's; or empty: */
+    struct str issuer;  /* the issuer's name in the configuration */
+    struct str subject; /* as that issuer calls it */
+};
+
+struct audit_atom {
+    struct str verb, path, object, account;
+    struct str *columns;
+    size_t n_columns;     /* that the entry holds */
+    size_t columns_total; /* that were asked for */
+    bool any_column;
+};
+
+struct audit_entry {
+    struct str id, timestamp; /* RFC 3339 */
+    int64_t time_us;
+    enum event_kind kind;
+    struct audit_actor actor;                      /* all empty: unauthenticated or the system */
+    struct audit_actor chain[PRINCIPAL_MAX_CHAIN]; /* outermost first */
+    size_t n_chain;
+    struct str source, method, resource, permission, job, job_run, token_id, statement, detail;
+    struct audit_atom *atoms;
+    size_t n_atoms, atoms_total;
+    bool decided, allowed;
+    struct str reason, rule, refused_column; /* reason as reason_name has it */
+    unsigned refused_atom;
+    enum code code;
+    uint64_t rows, bytes_in, bytes_out, latency_us, mutations;
+    struct str commit_timestamp;
+    uint64_t refusals; /* how many this entry stands for: a summary by source and second; else 0 */
+    struct str outbox; /* the source that sequenced it; empty = none */
+    uint64_t outbox_sequence;
+};
+
+/* Parses what audit_entry_encode wrote (members it does not know are ignored). Text lives in the arena. INVALID_ARGUMENT.
+ */
+MUST_USE enum code audit_entry_parse(struct str json, struct arena *arena, struct audit_entry *ret, struct err *err);

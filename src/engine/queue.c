@@ -1,0 +1,92 @@
+/* How jobs get from any thread to the engine's. */
+#include <errno.h>
+#include <time.h>
+#include "base/clock.h"
+#include "engine/db.h"
+
+void queue_push(struct job_queue *queue, struct engine_job *job) {
+    job->next = NULL;
+    if (!queue->first) queue->last = &queue->first;
+    *queue->last = job;
+    queue->last = &job->next;
+    queue->n++;
+    queue->bytes += job->bytes;
+}
+
+struct engine_job *queue_pop(struct job_queue *queue) {
+    struct engine_job *job = queue->first;
+    if (!job) return NULL;
+    queue->first = job->next;
+    job->next = NULL;
+    queue->n--;
+    queue->bytes -= job->bytes;
+    return job;
+}
+
+static void wait_in_order(struct engine_db *db, struct engine_job *job) {
+    struct engine_job **at = &db->waiting;
+    while (*at && (*at)->due_us <= job->due_us) at = &(*at)->next;
+    job->next = *at;
+    *at = job;
+    db->reads.n++; /* it takes a place */
+}
+
+static enum code post_locked(struct engine_db *db, struct engine_job *job, struct err *err) {
+    if (db->closing) return err_set(err, NOT_FOUND, "Database not found: %s", db->name);
+    struct job_queue *queue = job->kind->write ? &db->writes : &db->reads;
+    bool full = job->kind->write ? queue->n && queue->bytes + job->bytes > db->options->write_queue_bytes
+                                 : queue->n >= db->options->read_queue_jobs;
+    if (full) return err_set(err, RESOURCE_EXHAUSTED, "too many requests wait for database %s", db->name);
+    if (job->due_us > clock_wall_us()) wait_in_order(db, job);
+    else queue_push(queue, job);
+    pthread_cond_signal(job->kind->write ? &db->write_wake : &db->read_wake);
+    return OK;
+}
+
+enum code queue_post(struct engine_db *db, struct engine_job *job, const struct engine_job_kind *kind, size_t bytes,
+                     int64_t due_us, struct err *err) {
+    job->db = db;
+    job->kind = kind;
+    job->bytes = bytes + 4096; /* a small job takes memory, too */
+    job->due_us = due_us;
+    job->code = OK;
+    pthread_mutex_lock(&db->lock);
+    enum code rc = post_locked(db, job, err);
+    pthread_mutex_unlock(&db->lock);
+    return rc;
+}
+
+void lock_wait_us(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t us) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    int64_t nanos = until.tv_nsec + us % 1000000 * 1000;
+    until.tv_sec += us / 1000000 + nanos / 1000000000;
+    until.tv_nsec = nanos % 1000000000;
+    pthread_cond_timedwait(cond, lock, &until);
+}
+
+static struct engine_job *pop_due(struct engine_db *db, bool any) {
+    struct engine_job *job = db->waiting;
+    if (!job || (!any && job->due_us > clock_wall_us())) return NULL;
+    db->waiting = job->next;
+    db->reads.n--;
+    job->next = NULL;
+    return job;
+}
+
+/* When closing, those that wait for a time are handed out, too: they find the database closed. */
+struct engine_job *queue_next_read(struct engine_db *db) {
+    pthread_mutex_lock(&db->lock);
+    struct engine_job *job = NULL;
+    for (;;) {
+        job = pop_due(db, db->closing);
+        if (!job && db->reads.first) job = queue_pop(&db->reads);
+        if (job || db->closing) break;
+        if (db->waiting) {
+            int64_t us = db->waiting->due_us - clock_wall_us();
+            lock_wait_us(&db->read_wake, &db->lock, us < 1000 ? 1000 : us > 1000000 ? 1000000 : us);
+        } else pthread_cond_wait(&db->read_wake, &db->lock);
+    }
+    pthread_mutex_unlock(&db->lock);
+    return job;
+}

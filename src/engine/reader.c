@@ -1,0 +1,187 @@
+#include "engine/reader.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include "base/clock.h"
+
+enum { PROGRESS_OPS = 1000 };
+
+/* --- limits of what runs --------------------------------------------------------------------------------------------- */
+
+static int progress(void *arg) {
+    struct reader *r = arg;
+    if (!r->when) return 0;
+    if (r->when->cancel && atomic_load_explicit(r->when->cancel, memory_order_relaxed)) return 1;
+    r->stopped_by_deadline = r->when->deadline_mono_us && clock_mono_us() > r->when->deadline_mono_us;
+    return r->stopped_by_deadline;
+}
+
+static bool is_internal(const char *table) {
+    static const char *const names[] = { "meta", "clock", "tables", "columns", "key_parts", "outbox" };
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_eq_nocase(str_z(table), str_z(names[i]))) return true;
+    return sqlite3_strnicmp(table, "sqlite_", 7) == 0 || sqlite3_strnicmp(table, "pragma_", 7) == 0;
+}
+
+/* t<id>, h<id>, and SQLite's JSON tables for arrays of parameters. A name without a column may be a WITH clause's. */
+static bool may_read(const char *table, const char *column) {
+    if (!table) return false;
+    if (column && !*column) return !is_internal(table);
+    if (strcmp(table, "json_each") == 0 || strcmp(table, "json_tree") == 0) return true;
+    return (table[0] == 't' || table[0] == 'h') && table[1] && strspn(table + 1, "0123456789") == strlen(table + 1);
+}
+
+static int authorize(void *arg, int action, const char *a, const char *b, const char *database, const char *trigger) {
+    (void)database;
+    (void)trigger;
+    if (!((struct reader *)arg)->untrusted) return SQLITE_OK;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE: return SQLITE_OK;
+    case SQLITE_READ: return may_read(a, b) ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_FUNCTION: return b && strcmp(b, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+    default: return SQLITE_DENY;
+    }
+}
+
+enum code reader_error(struct reader *r, int sqlite_rc, struct err *err) {
+    if ((sqlite_rc & 0xff) == SQLITE_INTERRUPT && r->stopped_by_deadline)
+        return err_set(err, DEADLINE_EXCEEDED, "The deadline passed while reading.");
+    return store_error(store_sqlite(r->store), sqlite_rc, err);
+}
+
+/* --- snapshots ------------------------------------------------------------------------------------------------------- */
+
+enum code when_check(const struct engine_when *when, int64_t *ret_due_us, struct err *err) {
+    *ret_due_us = 0;
+    if (when->has_txn || !when->at) return OK;
+    int64_t ahead = when->timestamp_us - clock_wall_us();
+    if (ahead > ENGINE_FUTURE_US)
+        return err_set(err, DEADLINE_EXCEEDED, "The read timestamp is more than an hour in the future.");
+    if (ahead > 0) *ret_due_us = when->timestamp_us;
+    return OK;
+}
+
+/* After this nothing commits at or before at_us any more, and what did is durable. False: the database closes. */
+static bool settle_past(struct engine_db *db, int64_t at_us) {
+    pthread_mutex_lock(&db->lock);
+    if (db->floor_us < at_us) db->floor_us = at_us;
+    while (db->pending_us && db->pending_us <= at_us) pthread_cond_wait(&db->batch_done, &db->lock);
+    bool early = at_us > clock_wall_us(); /* handed out because the database closes */
+    pthread_mutex_unlock(&db->lock);
+    return !early;
+}
+
+static enum code open_at(struct reader *r, struct engine_snapshot *s, struct err *err) {
+    struct engine_when *when = s->when;
+    s->at_us = when->timestamp_us;
+    if (when->has_txn) {
+        enum code rc = txn_read_begin(r->db, when, &s->at_us, err);
+        if (rc) return rc;
+        s->txn = true;
+    }
+    return settle_past(r->db, s->at_us) ? OK : err_set(err, CANCELLED, "the database closes");
+}
+
+static enum code run_cached(struct reader *r, struct str sql, struct err *err) {
+    sqlite3_stmt *stmt = NULL;
+    enum code rc = store_prepare(r->store, sql, &stmt, err);
+    return rc ? rc : store_run(stmt, err);
+}
+
+enum code snapshot_open(struct reader *r, struct engine_when *when, struct engine_snapshot *ret, struct err *err) {
+    *ret = (struct engine_snapshot){ .db = r->db, .when = when, .live = !when->at && !when->has_txn };
+    int64_t last_us = 0;
+    /* A strong read takes SQLite's state as it is. All that committed up to `before` is in it, nothing behind its last
+     * commit is: so it is the state at the later of the two, for ever. */
+    int64_t before = ret->live ? db_strong_timestamp(r->db) : 0;
+    enum code rc = ret->live ? OK : open_at(r, ret, err);
+    if (!rc) rc = run_cached(r, STR("BEGIN"), err);
+    if (!rc) ret->open = true;
+    if (!rc) rc = clock_get(r->store, 0, &last_us, err); /* takes the snapshot */
+    if (rc) return rc;
+    if (ret->live) ret->at_us = before > last_us ? before : last_us;
+    else rc = db_check_age(r->db, ret->at_us, err);
+    if (rc && ret->txn) rc = err_set(err, ABORTED, "Transaction was aborted: it is too old.");
+    when->ret_timestamp_us = ret->at_us;
+    return rc;
+}
+
+void snapshot_close(struct reader *r, struct engine_snapshot *s) {
+    if (s->open && run_cached(r, STR("ROLLBACK"), NULL) != OK) store_forget(r->store);
+    if (s->txn) txn_read_end(r->db, s->when);
+    s->open = s->txn = false;
+}
+
+enum code snapshot_history(const struct engine_snapshot *s, const struct sql_table *table, bool *ret, struct err *err) {
+    const struct table_state *state = engine_table(table)->state;
+    if (atomic_load(&state->dropped) && !s->live)
+        return err_set(err, FAILED_PRECONDITION, "Table %.*s was dropped.", STR_ARG(table->name));
+    *ret = !s->live && atomic_load(&state->newest_us) > s->at_us;
+    if (s->live || atomic_load(&state->changed_us) <= s->at_us) return OK;
+    if (s->txn)
+        return err_set(err, ABORTED, "Transaction was aborted: the schema of table %.*s changed.", STR_ARG(table->name));
+    return err_set(err, FAILED_PRECONDITION, "The schema of table %.*s changed after the read timestamp.",
+                   STR_ARG(table->name));
+}
+
+int64_t engine_snapshot_timestamp(const struct engine_snapshot *snapshot) {
+    return snapshot->at_us;
+}
+
+static void put_columns(const struct sql_table *t, struct buf *out) {
+    buf_add_z(out, "key, ts");
+    for (uint16_t i = 0; i < t->n_columns; i++) buf_printf(out, ", c%" PRIu32, t->columns[i].id);
+}
+
+enum code engine_snapshot_table(struct engine_snapshot *s, const struct sql_table *table, struct buf *out,
+                                struct err *err) {
+    bool history = false;
+    enum code rc = snapshot_history(s, table, &history, err);
+    if (rc) return rc;
+    if (s->txn) txn_read_add(s->db, s->when, table->id, NULL, 0, true);
+    if (!history) {
+        buf_printf(out, "t%" PRIu32, table->id);
+        return OK;
+    }
+    buf_add_z(out, "(SELECT ");
+    put_columns(table, out);
+    buf_printf(out, " FROM t%" PRIu32 " WHERE ts <= %" PRId64 " UNION ALL SELECT ", table->id, s->at_us);
+    put_columns(table, out);
+    buf_printf(out, " FROM h%" PRIu32 " WHERE until > %" PRId64 " AND ts <= %" PRId64 ")", table->id, s->at_us, s->at_us);
+    return OK;
+}
+
+/* --- the thread ------------------------------------------------------------------------------------------------------ */
+
+static enum code connect(struct reader *r, struct err *err) {
+    enum code rc = store_open(r->db->path, STORE_READ, &r->store, err);
+    if (rc) return rc;
+    sqlite3 *sqlite = store_sqlite(r->store);
+    sqlite3_limit(sqlite, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_progress_handler(sqlite, PROGRESS_OPS, progress, r);
+    int sql = key_register(sqlite);
+    if (sql == SQLITE_OK && r->db->options->setup) sql = r->db->options->setup(r->db->options->ctx, sqlite);
+    if (sql == SQLITE_OK) sql = sqlite3_set_authorizer(sqlite, authorize, r);
+    return sql == SQLITE_OK ? OK : store_error(sqlite, sql, err);
+}
+
+/* A connection that could not be made is tried again for each job, which fails with the reason. */
+void *reader_main(void *arg) {
+    struct reader r = { .db = arg };
+    for (struct engine_job *job; (job = queue_next_read(r.db));) {
+        if (!r.store) {
+            job->code = connect(&r, &job->err);
+            if (job->code) {
+                store_close(r.store);
+                r.store = NULL;
+            }
+        }
+        r.stopped_by_deadline = false;
+        if (!job->code) job->kind->run(job, &r);
+        r.when = NULL;
+        job->kind->done(job);
+    }
+    store_close(r.store);
+    return NULL;
+}

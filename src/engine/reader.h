@@ -1,0 +1,30 @@
+/* reader.h: a reader thread: its own read-only connection, and the snapshot of the job at work. Inside the engine. */
+#pragma once
+#include "engine/db.h"
+
+struct engine_snapshot {
+    struct engine_db *db;
+    struct engine_when *when;
+    int64_t at_us;
+    bool live;      /* SQLite's snapshot is the state at at_us: the tables themselves are read */
+    bool open, txn; /* a SQLite transaction is open; a read of a read-write transaction is at work */
+};
+
+struct reader {
+    struct engine_db *db;
+    struct store *store;
+    struct engine_when *when; /* of the job at work, for the progress handler */
+    bool untrusted;           /* a query's text is being prepared: the authorizer looks */
+    bool stopped_by_deadline;
+};
+
+/* Waits for the batch at work when the timestamp demands it, opens SQLite's snapshot, settles the timestamp. */
+MUST_USE enum code snapshot_open(struct reader *r, struct engine_when *when, struct engine_snapshot *ret, struct err *err);
+void snapshot_close(struct reader *r, struct engine_snapshot *snapshot);
+/* Must the table be read with its history? FAILED_PRECONDITION when its schema changed since. */
+MUST_USE enum code snapshot_history(const struct engine_snapshot *snapshot, const struct sql_table *table, bool *ret,
+                                    struct err *err);
+/* What an SQLite error means to a reader: cancelled, out of time, or as store_error. */
+enum code reader_error(struct reader *r, int sqlite_rc, struct err *err);
+/* The post's checks of `when`; gives when the job is due. */
+MUST_USE enum code when_check(const struct engine_when *when, int64_t *ret_due_us, struct err *err);

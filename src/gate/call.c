@@ -1,0 +1,142 @@
+/* call.c: service/call.h as the gate implements it: what services do to their request, from any thread. */
+#include "gate/reply.h"
+#include "gate/record.h"
+#include "gate/request.h"
+#include "wire/grpc.h"
+#include "wire/pb/pb_json.h"
+
+struct gate *gate_of_call(struct call *call) {
+    return request_of(call)->gate;
+}
+
+bool call_cancelled(const struct call *call) {
+    const struct request *r = CONTAINER_OF((struct call *)(uintptr_t)call, struct request, call);
+    return atomic_load(&r->cancelled);
+}
+
+_Atomic bool *call_cancel_flag(struct call *call) {
+    return &request_of(call)->cancelled;
+}
+
+void call_on_cancel(struct call *call, void (*fn)(void *ctx), void *ctx) {
+    struct request *r = request_of(call);
+    r->on_cancel = fn;
+    r->on_cancel_ctx = ctx;
+}
+
+bool call_at_end(struct call *call, void (*fn)(void *ctx), void *ctx) {
+    struct request *r = request_of(call);
+    struct at_end *e = ARENA_NEW(call->arena, struct at_end);
+    if (!e) {
+        fn(ctx); /* what was taken is given back now */
+        return false;
+    }
+    *e = (struct at_end){ r->at_end, fn, ctx };
+    r->at_end = e;
+    return true;
+}
+
+static void drain_task(struct loop_task *task, void *ctx) {
+    (void)task;
+    struct request *r = ctx;
+    atomic_store(&r->drain_posted, false);
+    reply_drain(r);
+    request_release(r);
+}
+
+static bool spooled(struct request *r, struct str head, struct str body) {
+    struct err err;
+    if (atomic_load(&r->cancelled)) return false;
+    if (spool_put(&r->spool, head, body, &err)) return false;
+    if (r->protocol == PROTOCOL_REST && !r->call.method->streaming) return true; /* sent whole, at the end */
+    if (atomic_exchange(&r->drain_posted, true)) return true;
+    request_hold(r);
+    r->drain_task = (struct loop_task){ .fn = drain_task, .ctx = r };
+    loop_post(r->call.loop, &r->drain_task);
+    return true;
+}
+
+static bool write_grpc(struct request *r, struct str message) {
+    unsigned char prefix[GRPC_PREFIX_BYTES];
+    grpc_prefix(message.n, prefix);
+    return spooled(r, (struct str){ (const char *)prefix, sizeof prefix }, message);
+}
+
+/* A stream's answers are the elements of one JSON array. */
+static bool write_json(struct request *r, struct str text) {
+    if (!r->call.method->streaming) return spooled(r, (struct str){ NULL, 0 }, text);
+    struct str head = r->has_written ? STR(",\n") : STR("[");
+    r->has_written = true;
+    return spooled(r, head, text);
+}
+
+enum { MAX_MESSAGE_BYTES = 128 << 20 };
+
+bool call_write_message(struct call *call, const void *message) {
+    struct request *r = request_of(call);
+    DEFER(buf_free) struct buf out = BUF_INIT(MAX_MESSAGE_BYTES);
+    struct err err;
+    if (r->protocol == PROTOCOL_GRPC)
+        return !pb_encode(call->method->response, message, &out, &err) && write_grpc(r, buf_str(&out));
+    return !pb_to_json(call->method->response, message, &out, &err) && write_json(r, buf_str(&out));
+}
+
+bool call_write(struct call *call, struct str message) {
+    struct request *r = request_of(call);
+    if (r->protocol == PROTOCOL_GRPC) return write_grpc(r, message);
+    DEFER(arena_freep) struct arena *arena = arena_new(MAX_MESSAGE_BYTES);
+    void *decoded;
+    struct err err;
+    return arena && !pb_decode(call->method->response, message, arena, 0, &decoded, &err) &&
+           call_write_message(call, decoded);
+}
+
+void call_reply_http(struct call *call, unsigned status, const char *content_type, struct str body) {
+    struct request *r = request_of(call);
+    r->raw_status = status;
+    r->raw_type = content_type;
+    struct err err;
+    if (body.n && spool_put(&r->spool, (struct str){ NULL, 0 }, body, &err)) r->raw_status = 500;
+}
+
+void call_add_detail(struct call *call, const char *type, struct str encoded) {
+    struct request *r = request_of(call);
+    struct str copy = str_dup(call->arena, encoded);
+    if (r->n_details == REQUEST_MAX_DETAILS || !copy.p) return;
+    r->details[r->n_details++] = (struct detail){ type, copy };
+}
+
+static void end_task(struct loop_task *task, void *ctx) {
+    (void)task;
+    struct request *r = ctx;
+    r->on_cancel = NULL;
+    if (r->ended_code && (!r->code || r->code == CANCELLED)) {
+        r->code = r->ended_code;
+        r->err = r->ended_err;
+    }
+    r->step++; /* from serve to record */
+    request_run(r);
+}
+
+void call_end(struct call *call, enum code code, const struct err *err) {
+    struct request *r = request_of(call);
+    if (atomic_exchange(&r->ended, true)) return;
+    r->ended_code = code;
+    if (code && err) r->ended_err = *err;
+    else if (code) (void)err_set(&r->ended_err, code, "%s", code_name(code));
+    r->end_task = (struct loop_task){ .fn = end_task, .ctx = r };
+    loop_post(call->loop, &r->end_task);
+}
+
+void call_end_ok(struct call *call) {
+    call_end(call, OK, NULL);
+}
+
+enum code call_outbox_entry(struct call *call, enum code code, int64_t commit_us, struct buf *ret, struct err *err) {
+    call->outcome.commit_us = commit_us;
+    return record_entry(request_of(call), EVENT_OUTCOME, code, ret, err);
+}
+
+void call_recorded(struct call *call) {
+    atomic_store(&request_of(call)->recorded, true);
+}

@@ -1,0 +1,73 @@
+/* gate.h: the server's parts, joined: what every request reads. Made by serve.c.
+ *
+ * Threads: each worker has a loop, a server and the list of its requests; everything else here is either constant after
+ * start, swapped whole under its own lock (policy), or has a thread of its own (audit, engine, jobs). */
+#pragma once
+#include <pthread.h>
+#include "base/map.h"
+#include "http/server.h"
+#include "model/principal.h"
+#include "service/method.h"
+
+struct audit_log;
+struct audit_refusals;
+struct config;
+struct issuers;
+struct policy;
+struct routes;
+struct request;
+struct identity;
+struct spanner;
+struct dataproc;
+struct call;
+
+/* Which way a request came in: the listener's context. */
+enum door_kind {
+    DOOR_PUBLIC,       /* TLS: bearer tokens */
+    DOOR_JOB_API,      /* a job's own plaintext API endpoint: whoever comes in is that job */
+    DOOR_JOB_METADATA, /* a job's own metadata server */
+};
+
+struct door {
+    enum door_kind kind;
+    struct endpoint *endpoint; /* of a job; NULL for DOOR_PUBLIC. See gate/endpoint.h */
+};
+
+struct worker {
+    struct gate *gate;
+    unsigned index;
+    pthread_t thread;
+    struct loop *loop;
+    struct http_server *server;
+    struct request *requests; /* under way */
+    unsigned n_requests;
+    struct loop_timer review;
+    struct loop_task drain;
+};
+
+enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 };
+
+struct gate {
+    const struct config *config;
+    struct audit_log *audit;
+    struct audit_refusals *refusals;
+    struct routes *routes;
+    struct spanner *spanner;
+    struct dataproc *dataproc[GATE_MAX_SERVICES]; /* one a connection */
+    unsigned n_dataproc;
+    bool draining;
+    struct service services[GATE_MAX_SERVICES];
+    unsigned n_services;
+    struct service metadata;   /* of jobs: one row for all paths */
+    struct identity *identity; /* gate/identify.h: issuers, own keys, cache, revocations */
+    pthread_mutex_t policy_lock;
+    struct policy *policy; /* the current snapshot; take it with gate_policy */
+    struct worker workers[GATE_MAX_WORKERS];
+    unsigned n_workers;
+    const char *spool_dir;
+    struct door public_door;
+};
+
+struct gate *gate_of_call(struct call *call);
+struct policy *gate_policy(struct gate *gate);                  /* referenced; the caller unrefs */
+void gate_set_policy(struct gate *gate, struct policy *policy); /* takes the reference */

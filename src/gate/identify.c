@@ -1,0 +1,87 @@
+#include "gate/identify.h"
+#include "base/clock.h"
+#include "gate/endpoint.h"
+
+static void wake_on_loop(struct loop_task *task, void *ctx) {
+    (void)task;
+    struct request *r = ctx;
+    request_run(r);
+    request_release(r);
+}
+
+/* Any thread; perhaps before jwt_verify returns: the loop runs the task later. */
+static void wake(void *arg) {
+    struct request *r = arg;
+    request_hold(r);
+    r->wake_task = (struct loop_task){ .fn = wake_on_loop, .ctx = r };
+    loop_post(r->worker->loop, &r->wake_task);
+}
+
+struct jwt_ask identify_ask(struct request *r) {
+    struct identity *identity = r->gate->identity;
+    bool first = !r->waited; /* one wait a request: then the answer counts */
+    r->waited = true;
+    return (struct jwt_ask){
+        .issuers = identity->issuers,
+        .revocations = identity->revocations,
+        .now_s = clock_wall_s(),
+        .wake = first ? wake : NULL,
+        .wake_arg = r,
+    };
+}
+
+/* The token of exactly one "authorization: Bearer …" header; empty when there is none or something else. */
+static struct str bearer(const struct http_request *http) {
+    if (http_header_count(http->headers, http->n_headers, STR("authorization")) != 1) return (struct str){ NULL, 0 };
+    struct str value = http_header_value(http->headers, http->n_headers, STR("authorization"));
+    struct str scheme = str_cut(&value, ' ');
+    return str_eq_nocase(scheme, STR("bearer")) ? value : (struct str){ NULL, 0 };
+}
+
+static enum identified by_token(struct request *r) {
+    struct identity *identity = r->gate->identity;
+    struct jwt_ask ask = identify_ask(r);
+    struct refusal refusal = { 0 };
+    enum jwt_outcome outcome = verified_token(identity->verified, &ask, STR("public"), identity->policy_version,
+                                              bearer(r->http), &r->proof, &refusal);
+    if (outcome == JWT_WAIT) return IDENTIFY_WAIT;
+    if (outcome == JWT_REFUSED) {
+        r->detail_of_refusal = str_dup(r->call.arena, str_z(refusal.detail));
+        request_refuse(r, refusal.reason, "%s", refusal_public_text(refusal.reason));
+        return IDENTIFY_REFUSED;
+    }
+    r->principal = r->proof->principal;
+    return IDENTIFIED;
+}
+
+static enum identified by_endpoint(struct request *r) {
+    if (!endpoint_principal(r->door->endpoint, &r->principal)) {
+        request_refuse(r, JOB_ENDED, "the job of this endpoint has ended");
+        return IDENTIFY_REFUSED;
+    }
+    r->endpoint = endpoint_ref(r->door->endpoint);
+    return IDENTIFIED;
+}
+
+enum identified identify_request(struct request *r) {
+    enum identified outcome = r->door->kind == DOOR_PUBLIC ? by_token(r) : by_endpoint(r);
+    if (outcome != IDENTIFIED) return outcome;
+    r->principal.from = r->http->peer.ip;
+    r->call.principal = &r->principal;
+    r->identified = true;
+    return IDENTIFIED;
+}
+
+enum reason identify_still(const struct request *r, int64_t now_us) {
+    if (r->endpoint) return endpoint_is_open(r->endpoint) ? REASON_NONE : JOB_ENDED;
+    if (r->principal.expires_us <= now_us) return TOKEN_EXPIRED;
+    struct revocations *revocations = r->gate->identity->revocations;
+    if (r->proof && r->proof->jti.n && is_revoked(revocations, REVOKE_TOKEN, r->proof->jti)) return REVOKED;
+    if (r->principal.job_run.n && is_revoked(revocations, REVOKE_JOB_RUN, r->principal.job_run)) return REVOKED;
+    return REASON_NONE;
+}
+
+void identify_leave(struct request *r) {
+    proof_unref(r->proof);
+    endpoint_unref(r->endpoint);
+}

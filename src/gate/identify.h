@@ -1,0 +1,27 @@
+/* identify.h: who is asking, on every request (DESIGN §4): from the bearer token, or from the endpoint it came in by.
+ * Loop thread. */
+#pragma once
+#include "gate/request.h"
+#include "identity/mint.h"
+#include "identity/revoke.h"
+#include "identity/verified.h"
+
+/* Shared by all workers; each part is safe for any thread. */
+struct identity {
+    struct issuers *issuers;
+    struct mint *mint;
+    struct revocations *revocations;
+    struct verified *verified;
+    _Atomic uint64_t policy_version; /* grows with each new policy: what was verified is asked again */
+};
+
+enum identified { IDENTIFIED, IDENTIFY_REFUSED, IDENTIFY_WAIT };
+
+/* IDENTIFIED fills r->principal. IDENTIFY_REFUSED: r is refused. IDENTIFY_WAIT: keys are being fetched; request_run goes
+ * on. */
+enum identified identify_request(struct request *r);
+/* Does the proof still hold? REASON_NONE, TOKEN_EXPIRED, REVOKED, JOB_ENDED. */
+enum reason identify_still(const struct request *r, int64_t now_us);
+void identify_leave(struct request *r); /* gives back what identify took */
+/* What jwt_verify asks for, with a wake-up that goes on with the request (once). */
+struct jwt_ask identify_ask(struct request *r);

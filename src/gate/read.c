@@ -1,0 +1,75 @@
+#include "gate/read.h"
+#include <string.h>
+#include "wire/grpc.h"
+#include "wire/pb/pb_json.h"
+
+enum { MAX_QUERY_PAIRS = 64 };
+
+static enum code read_grpc(struct request *r, struct err *err) {
+    const struct method *m = r->call.method;
+    struct str bytes;
+    void *message;
+    enum code rc = grpc_single(r->http->body, m->max_request_bytes ? m->max_request_bytes : SIZE_MAX, &bytes, err);
+    if (!rc) rc = pb_decode(m->request, bytes, r->call.arena, PB_REFUSE_UNKNOWN, &message, err);
+    if (!rc) r->call.request = message;
+    return rc;
+}
+
+/* body: "job" means that the body is that field's message. */
+static enum code read_field_body(struct request *r, const struct pb_field *field, void *message, struct err *err) {
+    void *inner;
+    enum code rc = pb_from_json(field->msg, r->http->body, r->call.arena, 0, &inner, err);
+    if (!rc) memcpy((char *)message + field->offset, &inner, sizeof inner);
+    return rc;
+}
+
+static enum code read_body(struct request *r, void **message, struct err *err) {
+    const struct method *m = r->call.method;
+    struct str body = str_trim(r->http->body);
+    if (!m->body || body.n == 0) {
+        *message = pb_new(m->request, r->call.arena);
+        if (!*message) return err_oom(err);
+        return body.n ? err_set(err, INVALID_ARGUMENT, "this method takes no body") : OK;
+    }
+    if (strcmp(m->body, "*") == 0) return pb_from_json(m->request, body, r->call.arena, 0, message, err);
+    const struct pb_field *field = pb_field_by_name(m->request, str_z(m->body));
+    *message = pb_new(m->request, r->call.arena);
+    if (!*message) return err_oom(err);
+    return read_field_body(r, field, *message, err);
+}
+
+/* Google's clients add `$alt=json;enum-encoding=int` and the like: how to answer, not what is asked. */
+static bool is_system_parameter(struct str name) {
+    static const char *const names[] = { "alt", "$alt", "prettyPrint", "fields", "$.xgafv", "quotaUser" };
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_eq_z(name, names[i])) return true;
+    return false;
+}
+
+static enum code read_query(struct request *r, void *message, struct err *err) {
+    struct url_pair pairs[MAX_QUERY_PAIRS];
+    size_t n;
+    enum code rc = url_form(r->call.arena, r->http->query, pairs, MAX_QUERY_PAIRS, &n, err);
+    for (size_t i = 0; !rc && i < n; i++) {
+        if (is_system_parameter(pairs[i].name)) continue;
+        rc = pb_set_field(r->call.method->request, message, pairs[i].name, pairs[i].value, r->call.arena, err);
+    }
+    return rc;
+}
+
+/* The path's variables come last: nothing in a body overrules the resource that the path names. */
+static enum code read_rest(struct request *r, struct err *err) {
+    void *message;
+    enum code rc = read_body(r, &message, err);
+    if (!rc && r->http->query.n) rc = read_query(r, message, err);
+    for (size_t i = 0; !rc && i < r->n_variables; i++)
+        rc = pb_set_field(r->call.method->request, message, r->variables[i].name, r->variables[i].value, r->call.arena,
+                          err);
+    if (!rc) r->call.request = message;
+    return rc;
+}
+
+enum code read_request(struct request *r, struct err *err) {
+    if (r->protocol == PROTOCOL_RAW) return OK;
+    return r->protocol == PROTOCOL_GRPC ? read_grpc(r, err) : read_rest(r, err);
+}

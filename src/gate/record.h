@@ -1,0 +1,13 @@
+/* record.h: what the audit log learns of a request. Loop thread, but for record_entry. */
+#pragma once
+#include "gate/request.h"
+
+/* Queues the intention; true: request_run goes on once it is durable (or the request is refused AUDIT_UNAVAILABLE). */
+bool record_intention(struct request *r);
+/* What was done already, made durable before its answer goes out: token exchanges, whose caller is known only afterwards.
+ * `then` runs on the loop with r->intent_code; no further entry is written. */
+void record_enforced(struct request *r, void (*then)(struct request *r));
+/* Queues the outcome, once: also for refusals, failures and clients that went away. */
+void record_outcome(struct request *r);
+/* The entry as JSON. Any thread. */
+MUST_USE enum code record_entry(struct request *r, enum event_kind kind, enum code code, struct buf *ret, struct err *err);

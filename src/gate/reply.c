@@ -1,0 +1,207 @@
+#include "gate/reply.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/enc.h"
+#include "base/json_text.h"
+#include "wire/grpc.h"
+#include "wire/pb/pb_write.h"
+
+enum { CHUNK_BYTES = 64 << 10 };
+
+/* ---- the body ---- */
+
+static void begin(struct request *r) {
+    static const struct http_header grpc[] = { { STR_INIT("content-type"), STR_INIT("application/grpc") },
+                                               { STR_INIT("grpc-accept-encoding"), STR_INIT("identity") } };
+    static const struct http_header json[] = { { STR_INIT("content-type"), STR_INIT("application/json; charset=UTF-8") } };
+    if (r->reply_begun) return;
+    r->reply_begun = true;
+    if (r->protocol == PROTOCOL_GRPC) http_reply_headers(r->stream, 200, grpc, COUNT(grpc));
+    else http_reply_headers(r->stream, 200, json, COUNT(json));
+}
+
+static void lose(struct request *r, const struct err *err) {
+    if (!r->code) {
+        r->code = err->code;
+        r->err = *err;
+    }
+    atomic_store(&r->cancelled, true);
+}
+
+/* The next bytes into r->pending; false: nothing is there. */
+static bool refill(struct request *r) {
+    if (r->pending.n) return true;
+    struct err err;
+    size_t n = 0;
+    if (!r->chunk && !(r->chunk = malloc(CHUNK_BYTES))) {
+        (void)err_oom(&err);
+        lose(r, &err);
+    } else if (spool_get(&r->spool, r->chunk, CHUNK_BYTES, &n, &err)) lose(r, &err);
+    r->pending = (struct str){ r->chunk, n };
+    return n > 0;
+}
+
+/* True: all that the spool holds was taken. */
+static bool pump(struct request *r) {
+    while (refill(r)) {
+        begin(r);
+        size_t taken = http_reply_data(r->stream, r->pending);
+        r->pending = str_from(r->pending, taken);
+        if (r->pending.n) return false;
+    }
+    return true;
+}
+
+void reply_drain(struct request *r) {
+    if (!r->stream || r->replied) return;
+    bool streams = r->protocol == PROTOCOL_GRPC || (r->protocol == PROTOCOL_REST && r->call.method->streaming);
+    if (r->step_is_reply) request_run(r);
+    else if (streams) (void)pump(r);
+}
+
+/* ---- the status ---- */
+
+static void put_any(struct buf *b, uint32_t number, const char *type, struct str bytes) {
+    DEFER(buf_free) struct buf url = BUF_INIT(256);
+    buf_printf(&url, "type.googleapis.com/%s", type);
+    size_t mark = pb_begin(b, number);
+    pb_put_bytes(b, 1, buf_str(&url));
+    pb_put_bytes(b, 2, bytes);
+    pb_end(b, mark);
+}
+
+/* google.rpc.ErrorInfo: reason, domain, metadata{id}. */
+static void put_error_info(struct buf *b, struct request *r) {
+    pb_put_bytes(b, 1, str_z(reason_name(r->reason)));
+    pb_put_bytes(b, 2, STR("linkspan"));
+    size_t mark = pb_begin(b, 3);
+    pb_put_bytes(b, 1, STR("id"));
+    pb_put_bytes(b, 2, r->call.id);
+    pb_end(b, mark);
+}
+
+/* google.rpc.Status, when there are details. */
+static void put_status(struct buf *out, struct request *r) {
+    if (!r->reason && !r->n_details) return;
+    DEFER(buf_free) struct buf info = BUF_INIT(4096);
+    pb_put_u64(out, 1, (uint64_t)r->code);
+    pb_put_bytes(out, 2, str_z(r->err.message));
+    if (r->reason) {
+        put_error_info(&info, r);
+        put_any(out, 3, "google.rpc.ErrorInfo", buf_str(&info));
+    }
+    for (unsigned i = 0; i < r->n_details; i++) put_any(out, 3, r->details[i].type, r->details[i].bytes);
+}
+
+/* Google's clients read two details from trailers of their own: google.rpc.retryinfo-bin, google.rpc.resourceinfo-bin. */
+static size_t raw_details(struct request *r, struct buf *text, struct http_header *headers) {
+    size_t n = 0;
+    for (unsigned i = 0; i < r->n_details; i++) {
+        const char *type = r->details[i].type;
+        struct str name = strcmp(type, "google.rpc.RetryInfo") == 0      ? STR("google.rpc.retryinfo-bin")
+                          : strcmp(type, "google.rpc.ResourceInfo") == 0 ? STR("google.rpc.resourceinfo-bin")
+                                                                         : (struct str){ NULL, 0 };
+        if (!name.p) continue;
+        buf_clear(text);
+        enc_base64(text, r->details[i].bytes);
+        headers[n++] = (struct http_header){ name, str_dup(r->call.arena, buf_str(text)) };
+    }
+    return n;
+}
+
+static void finish_grpc(struct request *r) {
+    struct http_header headers[4 + 3 + REQUEST_MAX_DETAILS];
+    DEFER(buf_free) struct buf status = BUF_INIT(65536), text = BUF_INIT(65536);
+    if (r->code) put_status(&status, r);
+    size_t n = 0;
+    if (!r->reply_begun) headers[n++] = (struct http_header){ STR("content-type"), STR("application/grpc") };
+    n += grpc_status_headers(r->call.arena, r->code, r->code ? str_z(r->err.message) : (struct str){ NULL, 0 },
+                             buf_str(&status), headers + n);
+    if (r->code) n += raw_details(r, &text, headers + n);
+    if (r->reply_begun) http_reply_end(r->stream, headers, n);
+    else http_reply_headers_only(r->stream, 200, headers, n);
+}
+
+static void put_error_json(struct buf *b, struct request *r) {
+    buf_printf(b, "{\"error\":{\"code\":%u,\"message\":", code_http_status(r->code));
+    json_text_string(b, str_z(r->err.message));
+    buf_printf(b, ",\"status\":\"%s\"", code_name(r->code));
+    if (r->reason)
+        buf_printf(b,
+                   ",\"details\":[{\"@type\":\"type.googleapis.com/"
+                   "google.rpc.ErrorInfo\",\"reason\":\"%s\",\"domain\":\"linkspan\",\"metadata\":{\"id\":\"%s\"}}]",
+                   reason_name(r->reason), r->id);
+    buf_add_z(b, "}}\n");
+}
+
+static void reply_error_json(struct request *r) {
+    DEFER(buf_free) struct buf body = BUF_INIT(16384);
+    put_error_json(&body, r);
+    struct http_header headers[2] = { { STR("content-type"), STR("application/json; charset=UTF-8") },
+                                      { STR("www-authenticate"), STR("Bearer") } };
+    http_reply_headers(r->stream, code_http_status(r->code), headers, r->code == UNAUTHENTICATED ? 2 : 1);
+    size_t taken = http_reply_data(r->stream, buf_str(&body));
+    (void)taken; /* small against the queue's limit */
+    http_reply_end(r->stream, NULL, 0);
+}
+
+/* A stream of JSON: one array, whose last element may be the error. */
+static void finish_json_stream(struct request *r) {
+    DEFER(buf_free) struct buf tail = BUF_INIT(16384);
+    if (r->code) {
+        buf_add_z(&tail, r->has_written ? ",\n" : "[");
+        put_error_json(&tail, r);
+    } else if (!r->has_written) buf_add_char(&tail, '[');
+    buf_add_char(&tail, ']');
+    begin(r);
+    size_t taken = http_reply_data(r->stream, buf_str(&tail));
+    (void)taken;
+    http_reply_end(r->stream, NULL, 0);
+}
+
+static void finish_whole(struct request *r, unsigned status, struct str type) {
+    struct http_header headers[] = { { STR("content-type"), type },
+                                     { STR("metadata-flavor"), STR("Google") }, /* metadata servers only: */
+                                     { STR("server"), STR("Metadata Server for VM") } };
+    size_t n = r->door->kind == DOOR_JOB_METADATA ? COUNT(headers) : 1;
+    if (!r->reply_begun) http_reply_headers(r->stream, status, headers, n);
+    r->reply_begun = true;
+}
+
+bool reply_finish(struct request *r) {
+    r->step_is_reply = true;
+    if (!r->stream || r->replied) return true;
+    bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming && r->reply_begun;
+    if (r->protocol != PROTOCOL_GRPC && r->code && !json_stream) {
+        r->replied = true;
+        reply_error_json(r);
+        return true;
+    }
+    if (r->protocol == PROTOCOL_RAW) finish_whole(r, r->raw_status ? r->raw_status : 204, str_z(r->raw_type));
+    else if (r->protocol == PROTOCOL_REST && !r->call.method->streaming)
+        finish_whole(r, 200, STR("application/json; charset=UTF-8"));
+    if (!pump(r)) return false; /* request_writable comes back here */
+    r->replied = true;
+    if (r->protocol == PROTOCOL_GRPC) finish_grpc(r);
+    else if (r->protocol == PROTOCOL_REST && r->call.method->streaming) finish_json_stream(r);
+    else http_reply_end(r->stream, NULL, 0);
+    return true;
+}
+
+/* ---- words ---- */
+
+const char *reply_restate(struct request *r) {
+    const struct atom *a = r->verdict.atom < r->call.atoms.n ? &r->call.atoms.items[r->verdict.atom] : NULL;
+    if (!a) return "the request";
+    DEFER(buf_free) struct buf b = BUF_INIT(700);
+    struct str who = r->principal.actor.subject;
+    buf_printf(&b, "%.*s may not %s", STR_ARG(str_upto(who, 128)), verb_name(a->verb));
+    if (a->object.n) buf_printf(&b, " %.*s", STR_ARG(str_upto(a->object, 128)));
+    if (r->verdict.column >= 0 && (size_t)r->verdict.column < a->n_columns)
+        buf_printf(&b, "(%.*s)", STR_ARG(str_upto(a->columns[r->verdict.column], 128)));
+    if (a->path.n) buf_printf(&b, " in %.*s", STR_ARG(str_upto(a->path, 128)));
+    if (a->account.n) buf_printf(&b, " as %.*s", STR_ARG(str_upto(a->account, 128)));
+    const char *text = buf_ok(&b) ? str_dupz(r->call.arena, buf_str(&b)) : NULL;
+    return text ? text : "the request";
+}

@@ -1,0 +1,10 @@
+/* reply.h: the answer in the caller's protocol: gRPC trailers, REST's JSON, raw bytes. Loop thread. */
+#pragma once
+#include "gate/request.h"
+
+/* Hands over what HTTP has room for; goes on with the steps when the reply is complete. */
+void reply_drain(struct request *r);
+/* The last step: true once everything, the status included, is handed over or has nowhere to go. */
+bool reply_finish(struct request *r);
+/* The refused caller's own request, restated: "read Flights(tailnum) in spanner demo/flights". In the request's arena. */
+const char *reply_restate(struct request *r);

@@ -1,0 +1,349 @@
+#include "gate/request.h"
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/clock.h"
+#include "gate/endpoint.h"
+#include "gate/identify.h"
+#include "gate/read.h"
+#include "gate/record.h"
+#include "gate/reply.h"
+#include "gate/route.h"
+#include "wire/grpc.h"
+
+enum {
+    ARENA_BYTES = 64 << 20, /* what one request may take in decoded form, beside its body */
+    COMMIT_ARENA_BYTES = 512 << 20,
+    SPOOL_MEMORY_BYTES = 1 << 20,
+    DEFAULT_BODY_BYTES = 10 << 20,
+    MAX_REQUESTS = 10000, /* of a worker, under way */
+};
+#define SPOOL_FILE_BYTES (UINT64_C(4) << 30)
+
+enum progress {
+    NEXT, /* go on with the step that follows */
+    WAIT, /* an answer comes later: request_run goes on */
+    DONE,
+};
+
+/* ---- the steps ---- */
+
+/* Which row is it for? (gRPC by content type, else REST.) Found when the headers came: see request_max_body. */
+static enum progress route(struct request *r) {
+    if (r->method_found) return NEXT;
+    request_refuse(r, METHOD_UNKNOWN, "no method answers %.*s %.*s", STR_ARG(str_upto(r->http->method, 16)),
+                   STR_ARG(str_upto(r->http->path, 200)));
+    return NEXT;
+}
+
+/* Who is asking? */
+static enum progress identify(struct request *r) {
+    if (r->call.method->door == DOOR_OPEN) return NEXT;
+    return identify_request(r) == IDENTIFY_WAIT ? WAIT : NEXT;
+}
+
+/* Bytes → message. After identify: a stranger's bytes are not parsed. */
+static enum progress read_message(struct request *r) {
+    struct err err = { 0 };
+    if (read_request(r, &err)) request_fail(r, &err);
+    return NEXT;
+}
+
+static void decide_atoms(struct request *r) {
+    policy_decide(r->policy, r->call.subject, &r->call.atoms, clock_wall_us(), &r->verdict);
+    r->decided = true;
+    if (r->verdict.reason) request_refuse(r, r->verdict.reason, "%s", reply_restate(r));
+}
+
+/* May they? Every atom of the request needs an allow. */
+static enum progress decide(struct request *r) {
+    struct err err = { 0 };
+    const struct method *m = r->call.method;
+    r->policy = gate_policy(r->gate);
+    r->call.policy = r->policy;
+    if (r->identified) {
+        r->call.subject = policy_identify(r->policy, &r->principal, r->call.arena);
+        if (!r->call.subject) {
+            (void)err_oom(&err);
+            request_fail(r, &err);
+            return NEXT;
+        }
+    }
+    if (m->classify && m->classify(&r->call, &err)) request_fail(r, &err);
+    else if (m->door == DOOR_PROOF && r->call.atoms.n == 0)
+        request_refuse(r, NOT_UNDERSTOOD, "%s asks for nothing that a rule names", m->grpc ? m->grpc : m->path);
+    else if (m->door == DOOR_PROOF) decide_atoms(r);
+    return NEXT;
+}
+
+/* Is there room? The server's own limits; a database keeps its own. */
+static enum progress admit(struct request *r) {
+    if (r->worker->n_requests > MAX_REQUESTS)
+        request_refuse(r, LIMIT_REACHED, "too many requests are under way: try again");
+    return NEXT;
+}
+
+/* The intention becomes durable before the effect. */
+static enum progress intend(struct request *r) {
+    if (r->call.method->record != RECORD_ENFORCED) return NEXT;
+    return record_intention(r) ? WAIT : NEXT;
+}
+
+static enum progress serve(struct request *r) {
+    if (atomic_load(&r->cancelled)) {
+        atomic_store(&r->ended, true);
+        return NEXT;
+    }
+    r->call.method->handle(&r->call);
+    return WAIT; /* call_end goes on */
+}
+
+static enum progress record(struct request *r) {
+    record_outcome(r);
+    return NEXT;
+}
+
+static enum progress reply(struct request *r) {
+    return reply_finish(r) ? DONE : WAIT;
+}
+
+static const struct step {
+    const char *name;
+    enum progress (*run)(struct request *r);
+} steps[] = {
+    { "route", route },   { "identify", identify }, { "read", read_message }, { "decide", decide }, { "admit", admit },
+    { "intend", intend }, { "serve", serve },       { "record", record },     { "reply", reply },
+};
+enum { STEP_RECORD = COUNT(steps) - 2 };
+
+void request_run(struct request *r) {
+    while (r->step < COUNT(steps)) {
+        unsigned at = r->step;
+        enum progress progress = steps[at].run(r);
+        if (progress == WAIT) return;
+        if (progress == DONE) break;
+        if (r->step == at) r->step++; /* a refusal jumped ahead by itself */
+    }
+    r->step = COUNT(steps);
+    request_release(r);
+}
+
+/* ---- ways out: no path skips the record ---- */
+
+void request_refuse(struct request *r, enum reason reason, const char *fmt, ...) {
+    char text[768];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    r->reason = reason;
+    r->code = reason_code(reason);
+    (void)err_set(&r->err, r->code, "%s: %s (request %s)", reason_name(reason), text, r->id);
+    r->step = STEP_RECORD;
+}
+
+void request_fail(struct request *r, const struct err *err) {
+    r->err = *err;
+    r->code = err->code;
+    r->step = STEP_RECORD;
+}
+
+void request_cancel(struct request *r, enum code code, const char *why) {
+    if (atomic_exchange(&r->cancelled, true)) return;
+    if (!r->code) (void)(r->code = code, err_set(&r->err, code, "%s (request %s)", why, r->id));
+    if (r->on_cancel) r->on_cancel(r->on_cancel_ctx);
+    r->on_cancel = NULL;
+}
+
+/* ---- life ---- */
+
+struct request *request_of(struct call *call) {
+    return CONTAINER_OF(call, struct request, call);
+}
+
+void request_hold(struct request *r) {
+    atomic_fetch_add(&r->holds, 1);
+}
+
+static void request_free(struct request *r) {
+    for (struct at_end *e = r->at_end; e; e = e->next) e->fn(e->ctx);
+    spool_free(&r->spool);
+    free(r->chunk);
+    policy_unref(r->policy);
+    identify_leave(r);
+    arena_free(r->call.arena);
+    free(r);
+}
+
+void request_release(struct request *r) {
+    if (atomic_fetch_sub(&r->holds, 1) == 1) request_free(r);
+}
+
+static void deadline_passed(struct loop_timer *timer, void *ctx) {
+    (void)timer;
+    request_cancel(ctx, DEADLINE_EXCEEDED, "the deadline passed");
+}
+
+static void set_deadline(struct request *r) {
+    struct str timeout = http_header_value(r->http->headers, r->http->n_headers, STR("grpc-timeout"));
+    uint64_t us;
+    if (r->protocol != PROTOCOL_GRPC || !grpc_parse_timeout(timeout, &us) || us > UINT64_C(86400000000)) return;
+    r->call.deadline_us = clock_wall_us() + (int64_t)us;
+    r->deadline = (struct loop_timer){ .fn = deadline_passed, .ctx = r };
+    loop_timer_start(r->worker->loop, &r->deadline, us / 1000 + 1);
+}
+
+static void find_route(struct request *r) {
+    struct route_match match = { .service = &r->gate->metadata, .method = r->gate->metadata.methods };
+    struct err err;
+    struct str type = http_header_value(r->http->headers, r->http->n_headers, STR("content-type"));
+    const struct routes *routes = r->gate->routes;
+    if (r->door->kind == DOOR_JOB_METADATA) {
+        r->protocol = PROTOCOL_RAW; /* one handler answers all of its paths */
+        r->method_found = true;
+    } else if (grpc_is_content_type(type)) {
+        r->protocol = PROTOCOL_GRPC;
+        r->method_found = routes_find_grpc(routes, r->http->path, &match);
+    } else {
+        r->protocol = PROTOCOL_REST;
+        r->method_found = routes_find_rest(routes, r->http->method, r->http->path, r->call.arena, &match, &err) == OK;
+    }
+    if (r->door->kind != DOOR_JOB_METADATA) r->method_found = r->method_found && endpoint_serves(r->door, match.service);
+    if (!r->method_found) return;
+    if (!match.method->request) r->protocol = PROTOCOL_RAW;
+    r->variables = match.variables;
+    r->n_variables = match.n_variables;
+    r->call.method = match.method;
+    r->call.service = match.service->state;
+}
+
+static struct request *request_new(struct http_stream *stream, const struct http_request *http, struct worker *worker) {
+    struct request *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    r->gate = worker->gate;
+    r->worker = worker;
+    r->stream = stream;
+    r->http = http;
+    r->door = http->listener_ctx;
+    r->started_us = clock_mono_us();
+    id_new(r->id);
+    spool_init(&r->spool, r->gate->spool_dir, SPOOL_MEMORY_BYTES, SPOOL_FILE_BYTES);
+    atomic_store(&r->holds, 2); /* the stream's and the steps' */
+    r->call.id = (struct str){ r->id, ID_LENGTH };
+    r->call.loop = worker->loop;
+    r->call.endpoint = r->door->endpoint != NULL;
+    r->call.arena = arena_new(ARENA_BYTES);
+    char address[NET_ADDRESS_MAX];
+    size_t n = net_address_print(&http->peer, address);
+    if (r->call.arena) r->source = str_dup(r->call.arena, (struct str){ address, n });
+    if (!r->source.p) {
+        request_free(r);
+        return NULL;
+    }
+    find_route(r);
+    return r;
+}
+
+/* Asked at the headers: the request is made here, as its row tells how much body it may have. */
+size_t request_max_body(struct http_stream *stream, const struct http_request *http, void *ctx) {
+    struct request *r = request_new(stream, http, ctx);
+    http_stream_set_user(stream, r);
+    if (!r || !r->method_found) return 65536; /* enough to answer a small call in its own protocol */
+    size_t max = r->call.method->max_request_bytes;
+    return (max ? max : DEFAULT_BODY_BYTES) + GRPC_PREFIX_BYTES;
+}
+
+static void enlist(struct request *r) {
+    r->next = r->worker->requests;
+    r->link = &r->worker->requests;
+    if (r->next) r->next->link = &r->next;
+    r->worker->requests = r;
+    r->worker->n_requests++;
+}
+
+static void delist(struct request *r) {
+    if (!r->link) return;
+    *r->link = r->next;
+    if (r->next) r->next->link = r->link;
+    r->link = NULL;
+    r->worker->n_requests--;
+}
+
+void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx) {
+    (void)http;
+    (void)ctx;
+    struct request *r = http_stream_user(stream);
+    if (!r) {
+        http_stream_reset(stream, HTTP_RESET_REFUSED);
+        return;
+    }
+    enlist(r);
+    request_refuse(r, TOO_LARGE, "the request is larger than %zu bytes: send it in parts",
+                   r->method_found && r->call.method->max_request_bytes ? r->call.method->max_request_bytes
+                                                                        : DEFAULT_BODY_BYTES);
+    request_run(r);
+}
+
+void request_begin(struct http_stream *stream, const struct http_request *http, void *ctx) {
+    (void)ctx;
+    struct request *r = http_stream_user(stream);
+    if (!r) {
+        http_stream_reset(stream, HTTP_RESET_CALM); /* out of memory */
+        return;
+    }
+    r->http = http;
+    r->call.http = (struct call_http){ http->method,
+                                       http->path,
+                                       http->query,
+                                       http->body,
+                                       http_header_value(http->headers, http->n_headers, STR("content-type")),
+                                       http->headers,
+                                       http->n_headers };
+    enlist(r);
+    set_deadline(r);
+    request_run(r);
+}
+
+void request_writable(struct http_stream *stream, void *ctx) {
+    (void)ctx;
+    struct request *r = http_stream_user(stream);
+    if (r) reply_drain(r);
+}
+
+void request_gone(struct http_stream *stream, enum http_gone why, void *ctx) {
+    (void)ctx;
+    struct request *r = http_stream_user(stream);
+    if (!r) return;
+    http_stream_set_user(stream, NULL);
+    r->stream = NULL;
+    delist(r);
+    loop_timer_stop(r->worker->loop, &r->deadline);
+    if (why != HTTP_GONE_DONE) request_cancel(r, CANCELLED, "the client went away");
+    bool waits_for_client = r->step == COUNT(steps) - 1;
+    request_release(r);
+    if (waits_for_client && why != HTTP_GONE_DONE) request_run(r); /* the reply has nowhere to go: done */
+}
+
+void request_review(struct request *r, int64_t now_us) {
+    if (!r->identified || atomic_load(&r->cancelled) || r->step >= STEP_RECORD) return;
+    enum reason reason = identify_still(r, now_us);
+    struct policy *policy = gate_policy(r->gate);
+    if (!reason && r->decided && policy != r->policy) {
+        DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
+        const struct policy_subject *subject = arena ? policy_identify(policy, &r->principal, arena) : NULL;
+        struct verdict verdict = { .reason = POLICY_STALE };
+        if (subject) policy_decide(policy, subject, &r->call.atoms, now_us, &verdict);
+        reason = verdict.reason;
+    } else if (!reason && r->decided) {
+        struct verdict verdict;
+        policy_decide(r->policy, r->call.subject, &r->call.atoms, now_us, &verdict);
+        reason = verdict.reason;
+    }
+    policy_unref(policy);
+    if (!reason) return;
+    r->reason = reason;
+    r->code = reason_code(reason);
+    (void)err_set(&r->err, r->code, "%s: what allowed this request has ended (request %s)", reason_name(reason), r->id);
+    request_cancel(r, r->code, "ended");
+}

@@ -1,0 +1,100 @@
+/* request.h: the way of a request (DESIGN §2): one table of steps, one function a step. The road map of the program.
+ *
+ * A request lives on its connection's loop. Services answer it through service/call.h, from any thread. It is freed when
+ * its stream is gone, its steps are done and its service has ended it. */
+#pragma once
+#include <stdatomic.h>
+#include "gate/gate.h"
+#include "gate/id.h"
+#include "gate/spool.h"
+#include "http/server.h"
+#include "policy/policy.h"
+#include "service/call.h"
+#include "wire/url.h"
+
+enum protocol { PROTOCOL_NONE, PROTOCOL_GRPC, PROTOCOL_REST, PROTOCOL_RAW };
+
+enum { REQUEST_MAX_DETAILS = 4 };
+
+struct detail {
+    const char *type; /* "google.rpc.RetryInfo" */
+    struct str bytes;
+};
+
+struct at_end {
+    struct at_end *next;
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
+struct request {
+    struct call call; /* what the service sees */
+    struct gate *gate;
+    const struct door *door;         /* which listener it came in on */
+    const struct http_request *http; /* valid until on_gone */
+    struct http_stream *stream;      /* NULL once gone */
+    struct request *next, **link;    /* the worker's list of requests under way */
+    struct worker *worker;
+
+    unsigned step; /* index into the table of steps */
+    enum protocol protocol;
+    char id[ID_LENGTH + 1];
+    struct principal principal;
+    struct proof *proof;          /* referenced */
+    struct endpoint *endpoint;    /* referenced: of the job that asks */
+    struct str detail_of_refusal; /* for the operator */
+    bool waited;
+    struct url_pair *variables; /* REST: from the path */
+    size_t n_variables;
+    struct policy *policy; /* referenced */
+    struct verdict verdict;
+    bool decided, method_found, identified;
+    struct str source; /* the peer's address as text */
+
+    enum code code; /* the outcome so far */
+    enum reason reason;
+    struct err err;
+    struct detail details[REQUEST_MAX_DETAILS];
+    unsigned n_details;
+
+    struct spool spool; /* encoded answer, framed for the protocol */
+    struct str pending; /* what HTTP did not take yet; in `chunk` */
+    char *chunk;
+    unsigned raw_status; /* raw methods */
+    const char *raw_type;
+    bool reply_begun, replied, has_written, step_is_reply;
+    atomic_bool cancelled, recorded, ended;
+    atomic_uint holds; /* the loop's and the service's; freed at zero */
+    atomic_bool drain_posted;
+    struct loop_task drain_task, end_task, intent_task, wake_task;
+    enum code intent_code, ended_code;
+    struct err ended_err;
+    struct loop_timer deadline;
+    void (*after_record)(struct request *r);
+    struct answer *answer; /* of a token service, until it is recorded */
+    struct at_end *at_end;
+    void (*on_cancel)(void *ctx);
+    void *on_cancel_ctx;
+    uint64_t started_us, bytes_out;
+};
+
+/* http_server's handlers. */
+size_t request_max_body(struct http_stream *stream, const struct http_request *http, void *ctx);
+void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx);
+void request_begin(struct http_stream *stream, const struct http_request *http, void *ctx);
+void request_writable(struct http_stream *stream, void *ctx);
+void request_gone(struct http_stream *stream, enum http_gone why, void *ctx);
+
+/* Ends what must not go on: the request is decided again under the current policy; its proof's end, its job's end and
+ * revocation count. Called for requests that last (DESIGN §4). Loop thread. */
+void request_review(struct request *request, int64_t now_us);
+
+/* ---- between the gate's files ---- */
+void request_run(struct request *request); /* goes on with the steps */
+/* A step refuses: the rest is recording and replying. */
+void request_refuse(struct request *request, enum reason reason, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void request_fail(struct request *request, const struct err *err);
+void request_cancel(struct request *request, enum code code, const char *why);
+void request_hold(struct request *request);
+void request_release(struct request *request);
+struct request *request_of(struct call *call);

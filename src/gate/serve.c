@@ -1,0 +1,367 @@
+#include "gate/serve.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "audit/audit.h"
+#include "audit/refusals.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "dataproc/dataproc.h"
+#include "engine/engine.h"
+#include "engine/sql/functions.h"
+#include "gate/data_dir.h"
+#include "gate/endpoint.h"
+#include "gate/fetch.h"
+#include "gate/identify.h"
+#include "gate/operations.h"
+#include "gate/outbox.h"
+#include "gate/policies.h"
+#include "gate/request.h"
+#include "gate/revoked.h"
+#include "gate/route.h"
+#include "gate/tokens.h"
+#include "spanner/spanner.h"
+
+enum { VERIFIED_TOKENS = 10000, REVIEW_EVERY_MS = 1000, TLS_ALIASES = 1 };
+
+/* Everything that a running server holds, in the order in which it is opened; closed in reverse. */
+struct server {
+    struct gate gate;
+    struct identity identity;
+    int lock_fd;
+    struct key *audit_key, *token_key;
+    struct revoked_file *revoked;
+    struct outbox *outbox;
+    struct fetch *fetch;
+    struct engine *engine;
+    struct tls_ctx *tls;
+    char spool[DATA_PATH_MAX];
+    atomic_uint draining;
+};
+
+/* ---- keys, audit, identity ---- */
+
+static enum code load_key(const char *data, enum data_path what, struct key **ret, struct err *err) {
+    char path[DATA_PATH_MAX];
+    enum code rc = data_path(data, what, path, err);
+    if (!rc) rc = key_load(path, ret, err);
+    return rc ? err_wrap(err, "the key is missing or unreadable: run `linkspan init`") : OK;
+}
+
+static enum code open_audit(struct server *s, struct err *err) {
+    const struct config *c = s->gate.config;
+    char path[DATA_PATH_MAX];
+    enum code rc = load_key(c->data, DATA_AUDIT_KEY, &s->audit_key, err);
+    if (!rc) rc = data_path(c->data, DATA_AUDIT, path, err);
+    struct audit_options options = { .dir = path, .origin = c->audit_origin, .key = s->audit_key };
+    if (!rc) rc = audit_open(&options, &s->gate.audit, err);
+    if (rc) return rc;
+    s->gate.refusals = audit_refusals_new(s->gate.audit);
+    s->outbox = outbox_new(s->gate.audit);
+    return s->gate.refusals && s->outbox ? OK : err_oom(err);
+}
+
+/* Our own tokens are verified like everybody's: by an issuer of the table. */
+static enum code own_issuer(struct server *s, struct issuer_config *own, struct buf *keys, struct err *err) {
+    enum code rc = mint_jwks(s->identity.mint, keys, err);
+    *own = (struct issuer_config){
+        .name = STR("linkspan"), .preset = ISSUER_OWN, .iss = s->gate.config->url, .jwks_json = buf_str(keys)
+    };
+    own->audiences[own->n_audiences++] = s->gate.config->url;
+    return rc;
+}
+
+static enum code open_identity(struct server *s, struct err *err) {
+    const struct config *c = s->gate.config;
+    struct issuer_config issuers[ISSUERS_MAX];
+    DEFER(buf_free) struct buf keys = BUF_INIT(65536);
+    char path[DATA_PATH_MAX];
+    enum code rc = load_key(c->data, DATA_TOKEN_KEY, &s->token_key, err);
+    if (!rc) rc = mint_new(s->token_key, c->url, &s->identity.mint, err);
+    if (!rc) rc = data_path(c->data, DATA_REVOKED, path, err);
+    if (!rc) rc = revoked_open(path, &s->revoked, &s->identity.revocations, err);
+    if (!rc) rc = own_issuer(s, &issuers[0], &keys, err);
+    if (!rc) rc = fetch_new(s->gate.workers[0].loop, c->development, &s->fetch, err);
+    if (rc) return rc;
+    for (size_t i = 0; i < c->n_issuers; i++) issuers[i + 1] = c->issuers[i];
+    struct fetcher fetcher = fetch_fetcher(s->fetch);
+    rc = issuers_new(issuers, c->n_issuers + 1, &fetcher, &s->identity.issuers, err);
+    if (!rc && !(s->identity.verified = verified_new(VERIFIED_TOKENS))) rc = err_oom(err);
+    s->gate.identity = &s->identity;
+    return rc;
+}
+
+static enum code open_policy(struct server *s, struct err *err) {
+    DEFER(buf_free) struct buf faults = BUF_INIT(1 << 20);
+    (void)pthread_mutex_init(&s->gate.policy_lock, NULL);
+    enum code rc = policies_load(&s->gate, s->gate.config, &faults, &s->gate.policy, err);
+    for (struct str rest = buf_str(&faults), line; (line = str_cut(&rest, '\n')).n;)
+        log_line(rc ? LOG_ERROR : LOG_WARNING, "%.*s", STR_ARG(line));
+    return rc;
+}
+
+/* ---- the systems behind us ---- */
+
+static enum code open_spanner(struct server *s, struct err *err) {
+    const struct config *c = s->gate.config;
+    struct engine_options options = { .data_dir = c->data,
+                                      .sink = outbox_sink,
+                                      .setup = spanner_setup_connection,
+                                      .sql_error = sql_error_from_sqlite,
+                                      .ctx = s->outbox };
+    enum code rc = engine_open(&options, &s->engine, err);
+    struct spanner_config config = { .engine = s->engine };
+    for (size_t i = 0; i < c->n_connections; i++) {
+        const struct config_connection *from = &c->connections[i];
+        if (!from->spanner.present) continue;
+        config.connections[config.n_connections++] = (struct spanner_connection){ .name = from->name,
+                                                                                  .project = from->spanner.project,
+                                                                                  .instance = from->spanner.instance };
+    }
+    return rc ? rc : spanner_new(&config, &s->gate.spanner, err);
+}
+
+static enum code open_dataproc(struct server *s, const struct config_connection *c, struct err *err) {
+    char folder[DATA_PATH_MAX];
+    if (snprintf(folder, sizeof folder, "%s/jobs/%.*s", s->gate.config->data, STR_ARG(c->name)) >= (int)sizeof folder)
+        return err_set(err, INVALID_ARGUMENT, "the data directory's path is too long");
+    struct dataproc_config config = {
+        .connection = c->name,
+        .project = c->dataproc.project,
+        .region = c->dataproc.region,
+        .master = c->dataproc.master,
+        .code = c->dataproc.code,
+        .n_code = c->dataproc.n_code,
+        .properties = c->dataproc.properties,
+        .n_properties = c->dataproc.n_properties,
+        .python = c->dataproc.python,
+        .memory_bytes = c->dataproc.memory_bytes,
+        .max_jobs = c->dataproc.max_jobs,
+        .folder = folder,
+        .helper = "/proc/self/exe",
+        .worlds = WORLD_NAMESPACES,
+    };
+    struct job_endpoints endpoints = endpoints_of(&s->gate);
+    struct dataproc **to = &s->gate.dataproc[s->gate.n_dataproc];
+    enum code rc = file_make_dirs(folder, 0700, err);
+    if (!rc) rc = dataproc_new(&config, &endpoints, to, &s->gate.services[s->gate.n_services], err);
+    if (rc) return err_wrap(err, "connections.%.*s.dataproc", STR_ARG(c->name));
+    s->gate.n_dataproc++;
+    s->gate.n_services++;
+    const char *why = dataproc_world_why(*to);
+    if (why[0]) log_line(LOG_WARNING, "jobs are kept apart less well than they could be: %s", why);
+    return OK;
+}
+
+static enum code open_services(struct server *s, struct err *err) {
+    struct gate *g = &s->gate;
+    enum code rc = open_spanner(s, err);
+    for (size_t i = 0; !rc && i < g->config->n_connections; i++)
+        if (g->config->connections[i].dataproc.present) rc = open_dataproc(s, &g->config->connections[i], err);
+    if (rc) return rc;
+    g->services[g->n_services++] = spanner_service(g->spanner);
+    g->services[g->n_services++] = operations_service(g);
+    g->services[g->n_services++] = tokens_service(g);
+    g->metadata = metadata_service(g);
+    g->routes = routes_new();
+    if (!g->routes) return err_oom(err);
+    for (unsigned i = 0; !rc && i < g->n_services; i++) rc = routes_add(g->routes, &g->services[i], err);
+    return rc;
+}
+
+/* ---- workers ---- */
+
+static void review(struct loop_timer *timer, void *ctx) {
+    struct worker *w = ctx;
+    int64_t now_us = clock_wall_us();
+    for (struct request *r = w->requests, *next; r; r = next) {
+        next = r->next;
+        request_review(r, now_us);
+    }
+    if (w->index == 0) {
+        audit_refusals_tick(w->gate->refusals);
+        revocations_expire(w->gate->identity->revocations, now_us / 1000000);
+    }
+    loop_timer_start(w->loop, timer, REVIEW_EVERY_MS);
+}
+
+static enum code open_worker(struct server *s, unsigned index, struct err *err) {
+    struct worker *w = &s->gate.workers[index];
+    w->gate = &s->gate;
+    w->index = index;
+    struct http_server_config config = {
+        .loop = w->loop,
+        .handler = { .max_body = request_max_body,
+                     .on_too_large = request_too_large,
+                     .on_request = request_begin,
+                     .on_writable = request_writable,
+                     .on_gone = request_gone },
+        .ctx = w,
+    };
+    enum code rc = http_server_new(&config, &w->server, err);
+    struct http_listen listen = {
+        .address = s->gate.config->listen, .reuse_port = true, .tls = s->tls, .ctx = &s->gate.public_door
+    };
+    struct http_listener *listener;
+    if (!rc) rc = http_server_listen(w->server, &listen, &listener, err);
+    if (rc) return err_wrap(err, "listen on %.*s", STR_ARG(s->gate.config->listen));
+    w->review = (struct loop_timer){ .fn = review, .ctx = w };
+    loop_timer_start(w->loop, &w->review, REVIEW_EVERY_MS);
+    return OK;
+}
+
+/* SO_REUSEPORT lets a second server share the port unseen: the first bind is a plain one, to find who has it already. */
+static enum code port_is_free(const struct config *c, struct err *err) {
+    struct net_address address;
+    enum code rc = net_address_parse(c->listen, &address, err);
+    if (rc) return rc;
+    struct sockaddr_storage sa;
+    socklen_t n = net_address_to(&address, &sa);
+    DEFER(file_close) int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, (struct sockaddr *)&sa, n) != 0) {
+        rc = err_errno(err, "bind");
+        return err_wrap(err, "%.*s cannot be listened on (choose another in listen.public, or stop who has it)",
+                        STR_ARG(c->listen));
+    }
+    return OK;
+}
+
+static enum code open_workers(struct server *s, struct err *err) {
+    const struct config *c = s->gate.config;
+    struct tls_server_config tls = { .cert_file = c->certificate, .key_file = c->key };
+    enum code rc = port_is_free(c, err);
+    if (!rc) rc = tls_server_new(&tls, &s->tls, err);
+    for (unsigned i = 0; !rc && i < s->gate.n_workers; i++) rc = open_worker(s, i, err);
+    return rc;
+}
+
+static void *run_worker(void *arg) {
+    struct worker *w = arg;
+    loop_run(w->loop);
+    return NULL;
+}
+
+/* ---- signals ---- */
+
+static void stop_loop(struct http_server *server, void *ctx) {
+    (void)server;
+    struct worker *w = ctx;
+    loop_stop(w->loop);
+}
+
+static void drain_task(struct loop_task *task, void *ctx) {
+    (void)task;
+    struct worker *w = ctx;
+    http_server_drain(w->server, (unsigned)w->gate->config->drain_ms, stop_loop, w);
+}
+
+static void on_terminate(int signal_number, void *ctx) {
+    struct server *s = ctx;
+    if (s->gate.draining) return;
+    s->gate.draining = true;
+    log_line(LOG_INFO, "signal %d: finishing what is under way", signal_number);
+    for (unsigned i = 0; i < s->gate.n_workers; i++) {
+        struct worker *w = &s->gate.workers[i];
+        w->drain = (struct loop_task){ .fn = drain_task, .ctx = w };
+        loop_post(w->loop, &w->drain);
+    }
+}
+
+static void on_reload(int signal_number, void *ctx) {
+    (void)signal_number;
+    struct server *s = ctx;
+    policies_reload(&s->gate);
+}
+
+static enum code watch_signals(struct server *s, struct err *err) {
+    struct loop *loop = s->gate.workers[0].loop;
+    (void)signal(SIGPIPE, SIG_IGN);
+    enum code rc = loop_on_signal(loop, SIGTERM, on_terminate, s, err);
+    if (!rc) rc = loop_on_signal(loop, SIGINT, on_terminate, s, err);
+    if (!rc) rc = loop_on_signal(loop, SIGHUP, on_reload, s, err);
+    return rc;
+}
+
+/* ---- from start to end ---- */
+
+static enum code open_loops(struct server *s, struct err *err) {
+    s->gate.n_workers = s->gate.config->workers;
+    for (unsigned i = 0; i < s->gate.n_workers; i++) {
+        enum code rc = loop_new(&s->gate.workers[i].loop, err);
+        if (rc) return rc;
+    }
+    return OK;
+}
+
+static enum code recover(struct server *s, struct err *err) {
+    size_t closed = 0;
+    enum code rc = audit_recover(s->gate.audit, &closed, err);
+    if (closed) log_line(LOG_WARNING, "%zu requests were under way when the server stopped: recorded as unknown", closed);
+    return rc;
+}
+
+static const struct opening { /* the road map of a start */
+    const char *what;
+    enum code (*open)(struct server *s, struct err *err);
+} openings[] = {
+    { "event loops", open_loops }, { "audit log", open_audit },  { "identity", open_identity },
+    { "services", open_services }, { "policy", open_policy },    { "recovery", recover },
+    { "workers", open_workers },   { "signals", watch_signals },
+};
+
+static void close_all(struct server *s) {
+    struct gate *g = &s->gate;
+    for (unsigned i = 0; i < g->n_dataproc; i++) dataproc_free(g->dataproc[i]);
+    for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
+    if (s->outbox) outbox_stop(s->outbox);
+    spanner_free(g->spanner);
+    engine_close(s->engine);
+    audit_refusals_free(g->refusals);
+    audit_close(g->audit);
+    outbox_free(s->outbox);
+    fetch_free(s->fetch);
+    for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);
+    verified_free(s->identity.verified);
+    issuers_free(s->identity.issuers);
+    mint_free(s->identity.mint);
+    revocations_free(s->identity.revocations);
+    revoked_close(s->revoked);
+    key_unref(s->audit_key);
+    key_unref(s->token_key);
+    tls_unref(s->tls);
+    routes_free(g->routes);
+    policy_unref(g->policy);
+    file_close(&s->lock_fd);
+}
+
+static enum code run(struct server *s, struct err *err) {
+    for (size_t i = 0; i < COUNT(openings); i++) {
+        enum code rc = openings[i].open(s, err);
+        if (rc) return rc;
+    }
+    for (unsigned i = 1; i < s->gate.n_workers; i++)
+        if (pthread_create(&s->gate.workers[i].thread, NULL, run_worker, &s->gate.workers[i]) != 0) return err_oom(err);
+    log_line(LOG_INFO, "ready on %.*s, %zu rules, %u workers", STR_ARG(s->gate.config->listen),
+             policy_rule_count(s->gate.policy), s->gate.n_workers);
+    loop_run(s->gate.workers[0].loop);
+    for (unsigned i = 1; i < s->gate.n_workers; i++) (void)pthread_join(s->gate.workers[i].thread, NULL);
+    log_line(LOG_INFO, "stopped");
+    return OK;
+}
+
+enum code serve(const struct config *config, struct err *err) {
+    struct server *s = calloc(1, sizeof *s);
+    if (!s) return err_oom(err);
+    s->lock_fd = -1;
+    s->gate.config = config;
+    s->gate.spool_dir = s->spool;
+    enum code rc = data_lock(config->data, &s->lock_fd, err);
+    if (!rc) rc = data_path(config->data, DATA_SPOOL, s->spool, err);
+    if (!rc) rc = run(s, err);
+    close_all(s);
+    free(s);
+    return rc;
+}

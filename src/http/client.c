@@ -1,0 +1,303 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/client_parts.h"
+
+enum { KIB = 1024, MIB = 1024 * KIB, CALL_ARENA = 256 * KIB, BODY_DEFAULT = 10 * MIB, BODY_MAX = 100 * MIB };
+
+/* ---- the end of a call ---- */
+
+static void leave(struct http_call *call, bool whole) {
+    struct link *l = call->link;
+    if (!l) return;
+    call->link = NULL;
+    l->protocol->detach(l, call, whole);
+    call->h2 = NULL;
+    l->n_calls--;
+    link_released(l);
+}
+
+static void free_call(struct http_call *call) {
+    *call->at = call->next;
+    if (call->next) call->next->at = call->at;
+    loop_timer_stop(call->client->loop, &call->timer);
+    arena_free(call->arena);
+    free(call);
+}
+
+void call_fail(struct http_call *call, const struct err *err) {
+    struct err copy = *err; /* it may belong to the connection that leave() closes */
+    if (call->state == CALL_OVER) return;
+    leave(call, false);
+    call->state = CALL_OVER;
+    if (call->handler.on_error) call->handler.on_error(call, &copy, call->ctx);
+    free_call(call);
+}
+
+void call_end(struct http_call *call, const struct http_header *trailers, size_t n) {
+    if (call->state == CALL_OVER) return;
+    call->state = CALL_OVER;
+    if (call->handler.on_end) call->handler.on_end(call, trailers, n, call->ctx);
+    leave(call, true);
+    free_call(call);
+}
+
+void http_call_cancel(struct http_call *call) {
+    if (!call || call->state == CALL_OVER) return;
+    leave(call, false);
+    free_call(call);
+}
+
+static bool is_safe(const struct http_call *call) {
+    return str_eq(call->request.method, STR("GET")) || str_eq(call->request.method, STR("HEAD"));
+}
+
+/* A pooled connection may have ended while the request was on its way. Only what certainly had no effect, or may be
+ * repeated, goes out again, once. */
+void call_lost(struct http_call *call, const struct err *err, bool refused) {
+    bool again = !call->retried && !call->got_headers && (refused || (call->on_used_link && is_safe(call)));
+    if (!again || call->client->freeing) {
+        call_fail(call, err);
+        return;
+    }
+    leave(call, false);
+    call->retried = true;
+    call->state = CALL_WAITING;
+    call->body_at = 0;
+    loop_defer(call->client->loop, &call->origin->pump);
+}
+
+/* ---- the answer ---- */
+
+void call_headers(struct http_call *call, unsigned status, const struct http_header *headers, size_t n) {
+    call->got_headers = true;
+    if (call->handler.on_headers) call->handler.on_headers(call, status, headers, n, call->ctx);
+}
+
+bool call_data(struct http_call *call, struct str data) {
+    call->received += data.n;
+    if (call->request.max_body != SIZE_MAX && call->received > call->request.max_body) {
+        struct err err;
+        (void)err_set(&err, RESOURCE_EXHAUSTED, "the answer is larger than %zu bytes", call->request.max_body);
+        call_fail(call, &err);
+        return false;
+    }
+    if (call->handler.on_data) call->handler.on_data(call, data, call->ctx);
+    return true;
+}
+
+static void on_timeout(struct loop_timer *timer UNUSED, void *ctx) {
+    struct http_call *call = ctx;
+    struct err err;
+    (void)err_set(&err, DEADLINE_EXCEEDED, "%s took longer than %u ms", call->origin->host, call->request.timeout_ms);
+    call_fail(call, &err);
+}
+
+void http_call_pause(struct http_call *call) {
+    if (call->paused || call->state == CALL_OVER) return;
+    call->paused = true;
+    if (call->link) call->link->protocol->flow(call->link, call);
+}
+
+void http_call_resume(struct http_call *call) {
+    if (!call->paused || call->state == CALL_OVER) return;
+    call->paused = false;
+    if (call->link) call->link->protocol->flow(call->link, call);
+}
+
+/* ---- the pool ---- */
+
+static struct link *free_link(const struct origin *origin) {
+    for (struct link *l = origin->links; l; l = l->next)
+        if (l->protocol && !l->closing && l->protocol->capacity(l) > 0) return l;
+    return NULL;
+}
+
+static unsigned connecting(const struct origin *origin) {
+    unsigned n = 0;
+    for (const struct link *l = origin->links; l; l = l->next) n += !l->protocol;
+    return n;
+}
+
+static struct http_call *waiting(const struct origin *origin) {
+    struct http_call *oldest = NULL; /* the list has the newest first */
+    for (struct http_call *call = origin->client->calls; call; call = call->next)
+        if (call->origin == origin && call->state == CALL_WAITING) oldest = call;
+    return oldest;
+}
+
+static bool start(struct link *l, struct http_call *call) {
+    call->on_used_link = l->used;
+    if (!l->protocol->start(l, call)) {
+        link_retire(l);
+        return false;
+    }
+    call->link = l;
+    call->state = CALL_SENT;
+    l->n_calls++;
+    l->used = true;
+    loop_timer_stop(call->client->loop, &l->timer);
+    if (call->paused) l->protocol->flow(l, call);
+    return true;
+}
+
+static bool has_h2(const struct origin *origin) {
+    for (const struct link *l = origin->links; l; l = l->next)
+        if (l->protocol == &link_h2 && !l->closing) return true;
+    return false;
+}
+
+/* Gives waiting calls to connections. Until it is known that a host speaks HTTP/1, one connection is opened at a time:
+ * over HTTP/2 one is enough, and calls beyond its streams wait. */
+void origin_pump(struct origin *origin) {
+    struct http_client *client = origin->client;
+    struct http_call *call;
+    while ((call = waiting(origin))) {
+        struct link *l = free_link(origin);
+        if (l) {
+            (void)start(l, call);
+            continue;
+        }
+        unsigned most = origin->known_h1 ? 6 : 1;
+        if (connecting(origin) >= most || has_h2(origin) || client->n_links >= client->config.max_connections) return;
+        link_open(origin);
+        return;
+    }
+}
+
+void origin_fail_waiting(struct origin *origin, const struct err *err) {
+    struct err copy = *err;
+    struct http_call *call;
+    while ((call = waiting(origin))) call_fail(call, &copy);
+}
+
+static void on_pump(struct loop_task *task UNUSED, void *ctx) {
+    origin_pump(ctx);
+}
+
+static struct origin *find_origin(struct http_client *client, const struct http_client_request *r, bool tls,
+                                  uint16_t port) {
+    for (struct origin *o = client->origins; o; o = o->next)
+        if (o->tls == tls && o->port == port && o->prior_h2 == r->prior_h2 && str_eq_z(r->host, o->host)) return o;
+    struct origin *o = calloc(1, sizeof *o);
+    if (!o) return NULL;
+    *o = (struct origin){ .client = client, .port = port, .tls = tls, .prior_h2 = r->prior_h2, .next = client->origins };
+    memcpy(o->host, r->host.p, r->host.n);
+    o->known_h1 = !tls && !r->prior_h2;
+    o->pump = (struct loop_task){ .fn = on_pump, .ctx = o };
+    return client->origins = o;
+}
+
+/* ---- sending ---- */
+
+static enum code check_request(const struct http_client *client, const struct http_client_request *r, struct err *err) {
+    bool https = str_eq(r->scheme, STR("https"));
+    if (!https && !str_eq(r->scheme, STR("http"))) return err_set(err, INVALID_ARGUMENT, "scheme must be https or http");
+    if (https && !client->tls) return err_set(err, FAILED_PRECONDITION, "https needs a TLS context");
+    if (r->host.n == 0 || r->host.n >= HOST_MAX || !http_is_field_value(r->host) || str_find_char(r->host, '/') >= 0)
+        return err_set(err, INVALID_ARGUMENT, "not a host name: \"%.*s\"", STR_ARG(r->host));
+    if (!http_is_token(r->method)) return err_set(err, INVALID_ARGUMENT, "the method is no token");
+    if (r->path.n == 0 || r->path.p[0] != '/' || !http_is_field_value(r->path) || str_find_char(r->path, ' ') >= 0)
+        return err_set(err, INVALID_ARGUMENT, "the path must start with / and hold no blanks");
+    if (r->n_headers > CLIENT_HEADERS_MAX - 8) return err_set(err, INVALID_ARGUMENT, "too many headers");
+    if (r->body.n > BODY_MAX) return err_set(err, INVALID_ARGUMENT, "the body is larger than 100 MiB");
+    for (size_t i = 0; i < r->n_headers; i++)
+        if (!http_is_token(r->headers[i].name) || !http_is_field_value(r->headers[i].value))
+            return err_set(err, INVALID_ARGUMENT, "not a header: \"%.*s\"", STR_ARG(r->headers[i].name));
+    return OK;
+}
+
+static bool copy_headers(struct http_call *call, const struct http_client_request *r) {
+    struct http_header *copy = ARENA_ARRAY(call->arena, struct http_header, r->n_headers ? r->n_headers : 1);
+    bool ok = copy != NULL;
+    for (size_t i = 0; ok && i < r->n_headers; i++) {
+        copy[i] = (struct http_header){ str_dup(call->arena, r->headers[i].name),
+                                        str_dup(call->arena, r->headers[i].value) };
+        ok = copy[i].name.p && (copy[i].value.p || r->headers[i].value.n == 0);
+    }
+    call->request.headers = copy;
+    return ok;
+}
+
+static bool copy_request(struct http_call *call, const struct http_client_request *r) {
+    call->request = *r;
+    call->request.method = str_dup(call->arena, r->method);
+    call->request.path = str_dup(call->arena, r->path);
+    call->request.scheme = call->origin->tls ? STR("https") : STR("http");
+    call->request.host = str_z(call->origin->host);
+    if (!call->request.max_body) call->request.max_body = BODY_DEFAULT;
+    if (!call->request.timeout_ms) call->request.timeout_ms = 30000;
+    return call->request.method.p && call->request.path.p && copy_headers(call, r);
+}
+
+static struct http_call *new_call(struct http_client *client, struct origin *origin, const struct http_client_request *r) {
+    struct http_call *call = calloc(1, sizeof *call);
+    struct arena *arena = arena_new_secret(CALL_ARENA);
+    if (!call || !arena) {
+        free(call);
+        arena_free(arena);
+        return NULL;
+    }
+    *call = (struct http_call){ .client = client, .origin = origin, .arena = arena };
+    if (!copy_request(call, r)) {
+        arena_free(arena);
+        free(call);
+        return NULL;
+    }
+    call->next = client->calls;
+    call->at = &client->calls;
+    if (call->next) call->next->at = &call->next;
+    client->calls = call;
+    return call;
+}
+
+enum code http_client_send(struct http_client *client, const struct http_client_request *request,
+                           const struct http_call_handler *handler, void *ctx, struct http_call **ret_call,
+                           struct err *err) {
+    enum code rc = check_request(client, request, err);
+    if (rc) return rc;
+    bool tls = str_eq(request->scheme, STR("https"));
+    struct origin *origin = find_origin(client, request, tls, request->port ? request->port : tls ? 443 : 80);
+    struct http_call *call = origin ? new_call(client, origin, request) : NULL;
+    if (!call) return err_set(err, RESOURCE_EXHAUSTED, "out of memory, or headers over %d bytes", CALL_ARENA);
+    call->handler = *handler;
+    call->ctx = ctx;
+    call->timer = (struct loop_timer){ .fn = on_timeout, .ctx = call };
+    if (call->request.timeout_ms != UINT32_MAX) loop_timer_start(client->loop, &call->timer, call->request.timeout_ms);
+    loop_defer(client->loop, &origin->pump);
+    if (ret_call) *ret_call = call;
+    return OK;
+}
+
+/* ---- the client ---- */
+
+enum code http_client_new(const struct http_client_config *config, struct http_client **ret_client, struct err *err) {
+    struct http_client *client = calloc(1, sizeof *client);
+    if (!client) return err_oom(err);
+    *client = (struct http_client){ .loop = config->loop, .tls = tls_ref(config->tls), .config = *config };
+    struct http_client_config *c = &client->config;
+    if (!c->max_header_bytes) c->max_header_bytes = 64 * KIB;
+    if (!c->max_connections) c->max_connections = 64;
+    if (!c->connect_ms) c->connect_ms = 10000;
+    if (!c->idle_ms) c->idle_ms = 60000;
+    *ret_client = client;
+    return OK;
+}
+
+void http_client_free(struct http_client *client) {
+    if (!client) return;
+    client->freeing = true;
+    while (client->calls) {
+        client->calls->state = CALL_WAITING;
+        http_call_cancel(client->calls);
+    }
+    while (client->origins) {
+        struct origin *o = client->origins;
+        client->origins = o->next;
+        while (o->links) link_free(o->links);
+        loop_defer_cancel(client->loop, &o->pump);
+        free(o);
+    }
+    tls_unref(client->tls);
+    free(client);
+}

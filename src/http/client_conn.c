@@ -1,0 +1,201 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "http/client_parts.h"
+
+/* A lookup outlives its connection: libuv cannot always take it back. */
+struct dial {
+    uv_getaddrinfo_t request;
+    struct link *link; /* NULL: nobody waits any more */
+};
+
+static void try_next(struct link *l);
+
+static struct http_client *client_of(const struct link *l) {
+    return l->origin->client;
+}
+
+/* ---- the end ---- */
+
+static void unlist(struct link *l) {
+    struct origin *origin = l->origin;
+    *l->at = l->next;
+    if (l->next) l->next->at = l->at;
+    loop_timer_stop(origin->client->loop, &l->timer);
+    if (l->dial) l->dial->link = NULL;
+    origin->client->n_links--;
+    h1_free(&l->h1);
+    free(l);
+}
+
+static void on_closed(struct conn *net UNUSED, enum conn_end why, const struct err *err, void *ctx) {
+    struct link *l = ctx;
+    struct origin *origin = l->origin;
+    l->net = NULL;
+    if (!l->protocol) { /* this address did not answer */
+        if (err->code) l->err = *err;
+        if (client_of(l)->freeing) unlist(l);
+        else try_next(l);
+        return;
+    }
+    l->closing = true;
+    l->err = *err;
+    if (!l->err.code) (void)err_set(&l->err, UNAVAILABLE, "%s closed the connection", origin->host);
+    l->protocol->close(l, why == CONN_END_EOF);
+    unlist(l);
+    if (!origin->client->freeing) loop_defer(origin->client->loop, &origin->pump);
+}
+
+void link_free(struct link *l) {
+    if (l->net) conn_close_now(l->net);
+    else unlist(l);
+}
+
+void link_retire(struct link *l) {
+    l->closing = true;
+    if (l->n_calls == 0 && l->net) conn_finish(l->net);
+}
+
+void link_released(struct link *l) {
+    if (l->closing) link_retire(l);
+    else if (l->n_calls == 0) loop_timer_start(client_of(l)->loop, &l->timer, client_of(l)->config.idle_ms);
+    loop_defer(client_of(l)->loop, &l->origin->pump);
+}
+
+static void give_up(struct link *l) {
+    struct origin *origin = l->origin;
+    struct err err = l->err;
+    if (!err.code) (void)err_set(&err, UNAVAILABLE, "no address");
+    (void)err_wrap(&err, "%s:%u", origin->host, origin->port);
+    unlist(l);
+    origin_fail_waiting(origin, &err);
+}
+
+static void on_timer(struct loop_timer *timer UNUSED, void *ctx) {
+    struct link *l = ctx;
+    if (l->protocol) {
+        link_retire(l);
+        return;
+    }
+    l->tried = l->n_addresses; /* the time is for all addresses together */
+    (void)err_set(&l->err, UNAVAILABLE, "connecting took too long");
+    if (l->net) conn_abort(l->net);
+    else give_up(l);
+}
+
+/* ---- events of the socket ---- */
+
+static void on_ready(struct conn *net, void *ctx) {
+    struct link *l = ctx;
+    bool h2 = l->origin->tls ? conn_is_h2(net) : l->origin->prior_h2;
+    l->protocol = h2 ? &link_h2 : &link_h1;
+    l->origin->known_h1 = !h2;
+    l->err = (struct err){ 0 };
+    loop_timer_start(client_of(l)->loop, &l->timer, client_of(l)->config.idle_ms);
+    origin_pump(l->origin);
+}
+
+static void on_data(struct conn *net UNUSED, struct str bytes, void *ctx) {
+    struct link *l = ctx;
+    l->protocol->receive(l, bytes);
+}
+
+static void on_output(struct conn *net UNUSED, struct buf *out, void *ctx) {
+    struct link *l = ctx;
+    if (l->protocol) l->protocol->output(l, out);
+}
+
+static const struct conn_events events = {
+    .on_ready = on_ready, .on_data = on_data, .on_output = on_output, .on_closed = on_closed
+};
+
+/* ---- from the name to the address ---- */
+
+static void try_next(struct link *l) {
+    struct http_client *client = client_of(l);
+    const struct conn_config config = { .loop = client->loop,
+                                        .tls = l->origin->tls ? client->tls : NULL,
+                                        .host = l->origin->host,
+                                        .handshake_ms = client->config.connect_ms,
+                                        .write_ms = 60000,
+                                        .events = &events,
+                                        .ctx = l };
+    while (l->tried < l->n_addresses)
+        if (conn_connect(&config, &l->addresses[l->tried++], &l->net, &l->err) == OK) return;
+    give_up(l);
+}
+
+/* What is allowed here is what try_next connects: no second lookup comes between. */
+static void add_address(struct link *l, struct net_address address) {
+    struct http_client_config *config = &client_of(l)->config;
+    char text[NET_ADDRESS_MAX];
+    address.port = l->origin->port;
+    if (l->n_addresses == MAX_ADDRESSES) return;
+    if (config->allow && !config->allow(&address, str_z(l->origin->host), config->allow_ctx)) {
+        net_address_print(&address, text);
+        (void)err_set(&l->err, PERMISSION_DENIED, "the address %s is not allowed", text);
+        return;
+    }
+    l->addresses[l->n_addresses++] = address;
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found) {
+    struct dial *dial = request->data;
+    struct link *l = dial->link;
+    struct net_address address;
+    free(dial);
+    if (l) {
+        l->dial = NULL;
+        if (status) (void)err_set(&l->err, UNAVAILABLE, "%s", uv_strerror(status));
+        for (struct addrinfo *a = found; a; a = a->ai_next)
+            if (net_address_from(a->ai_addr, &address)) add_address(l, address);
+        try_next(l);
+    }
+    uv_freeaddrinfo(found);
+}
+
+static bool look_up(struct link *l) {
+    const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+    struct dial *dial = calloc(1, sizeof *dial);
+    if (!dial) return false;
+    dial->link = l;
+    dial->request.data = dial;
+    if (uv_getaddrinfo(loop_uv(client_of(l)->loop), &dial->request, on_resolved, l->origin->host, NULL, &hints)) {
+        free(dial);
+        return false;
+    }
+    l->dial = dial;
+    return true;
+}
+
+static bool literal_address(const char *host, struct net_address *ret) {
+    char text[HOST_MAX + 8];
+    int n = snprintf(text, sizeof text, strchr(host, ':') ? "[%s]:0" : "%s:0", host);
+    return host[0] != '*' && net_address_parse((struct str){ text, n > 0 ? (size_t)n : 0 }, ret, NULL) == OK;
+}
+
+void link_open(struct origin *origin) {
+    struct http_client *client = origin->client;
+    struct net_address address;
+    struct link *l = calloc(1, sizeof *l);
+    if (!l) {
+        struct err err;
+        (void)err_oom(&err);
+        origin_fail_waiting(origin, &err);
+        return;
+    }
+    *l = (struct link){ .origin = origin, .next = origin->links, .at = &origin->links };
+    if (l->next) l->next->at = &l->next;
+    origin->links = l;
+    client->n_links++;
+    l->timer = (struct loop_timer){ .fn = on_timer, .ctx = l };
+    loop_timer_start(client->loop, &l->timer, client->config.connect_ms);
+    if (literal_address(origin->host, &address)) {
+        add_address(l, address);
+        try_next(l);
+    } else if (!look_up(l)) {
+        give_up(l);
+    }
+}

@@ -1,0 +1,130 @@
+#include "http/client_parts.h"
+
+/* One call at a time on a connection; an answer that is not wanted to its end costs the connection. */
+
+static size_t capacity(const struct link *l) {
+    return l->call || l->n_calls ? 0 : 1;
+}
+
+static bool start(struct link *l, struct http_call *call) {
+    if (!l->net || !conn_is_open(l->net)) return false;
+    if (!l->used)
+        h1_init(&l->h1, true,
+                &(struct h1_limits){ .header_bytes = l->origin->client->config.max_header_bytes, .header_count = 120 });
+    h1_next_message(&l->h1);
+    l->h1.no_body = str_eq(call->request.method, STR("HEAD"));
+    l->call = call;
+    l->head_written = false;
+    conn_output(l->net);
+    return true;
+}
+
+static void write_head(struct http_call *call, struct buf *out) {
+    const struct http_client_request *r = &call->request;
+    const struct origin *o = call->origin;
+    bool v6 = str_find_char(r->host, ':') >= 0, usual = o->port == (o->tls ? 443 : 80);
+    bool sends = r->body.n || str_eq(r->method, STR("POST")) || str_eq(r->method, STR("PUT"));
+    h1_write_request(out, r->method, r->path, r->headers, r->n_headers);
+    buf_printf(out, v6 ? "host: [%s]" : "host: %s", o->host);
+    if (!usual) buf_printf(out, ":%u", o->port);
+    buf_add_z(out, "\r\n");
+    if (sends) buf_printf(out, "content-length: %zu\r\n", r->body.n);
+    buf_add_z(out, "\r\n");
+}
+
+static void output(struct link *l, struct buf *out) {
+    struct http_call *call = l->call;
+    if (!call) return;
+    if (!l->head_written) write_head(call, out);
+    l->head_written = true;
+    if (out->n >= CONN_OUT_SOFT) return;
+    struct str piece = str_upto(str_from(call->request.body, call->body_at), CONN_OUT_SOFT - out->n);
+    buf_add_str(out, piece);
+    call->body_at += piece.n;
+}
+
+static void fail(struct link *l, const struct err *err) {
+    struct http_call *call = l->call;
+    l->closing = true;
+    if (call) call_lost(call, err, false);
+    if (l->net) conn_abort(l->net);
+}
+
+static void answer_over(struct link *l) {
+    struct http_call *call = l->call;
+    bool whole_request = call->body_at >= call->request.body.n;
+    if (!l->h1.head.keep_alive || !whole_request) l->closing = true;
+    call_end(call, l->h1.head.trailers, l->h1.head.n_trailers);
+}
+
+/* One event. False: no more of this input is of use. */
+static bool one_event(struct link *l, struct str *bytes) {
+    struct str piece = { 0 };
+    struct err err;
+    switch (h1_feed(&l->h1, bytes, &piece, &err)) {
+    case H1_MORE: return false;
+    case H1_HEADERS:
+        if (l->h1.head.status == 101) {
+            (void)err_set(&err, INTERNAL, "the server switched protocols");
+            fail(l, &err);
+        } else if (l->h1.head.status >= 200) {
+            call_headers(l->call, l->h1.head.status, l->h1.head.headers, l->h1.head.n_headers);
+        }
+        return l->call != NULL;
+    case H1_BODY: (void)call_data(l->call, piece); return l->call != NULL;
+    case H1_END:
+        if (l->h1.head.status >= 200) {
+            answer_over(l);
+            return false;
+        }
+        h1_next_message(&l->h1); /* an interim answer: the real one follows */
+        return true;
+    case H1_BAD: fail(l, &err); return false;
+    }
+    return false;
+}
+
+static void receive(struct link *l, struct str bytes) {
+    if (!l->call) { /* an answer to nothing */
+        l->closing = true;
+        conn_abort(l->net);
+        return;
+    }
+    while (one_event(l, &bytes)) {}
+    if (!l->call && bytes.n && conn_is_open(l->net)) {
+        l->closing = true;
+        conn_abort(l->net);
+    }
+}
+
+static void detach(struct link *l, struct http_call *call UNUSED, bool whole) {
+    l->call = NULL;
+    if (whole && !l->closing) {
+        if (l->net) conn_resume(l->net);
+        return;
+    }
+    l->closing = true;
+    if (l->net && !whole) conn_abort(l->net);
+}
+
+static void flow(struct link *l, struct http_call *call) {
+    if (!l->net) return;
+    if (call->paused) conn_pause(l->net);
+    else conn_resume(l->net);
+}
+
+static void close_h1(struct link *l, bool clean) {
+    struct http_call *call = l->call;
+    if (!call) return;
+    bool whole = clean && l->h1.head.until_close && h1_close(&l->h1);
+    if (whole) call_end(call, NULL, 0);
+    else call_lost(call, &l->err, false);
+}
+
+const struct link_protocol link_h1 = { .start = start,
+                                       .receive = receive,
+                                       .output = output,
+                                       .capacity = capacity,
+                                       .detach = detach,
+                                       .flow = flow,
+                                       .close = close_h1 };

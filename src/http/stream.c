@@ -1,0 +1,224 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "http/server_parts.h"
+#include "wire/url.h"
+
+/* ---- life ---- */
+
+struct http_stream *http_stream_new(struct http_conn *c) {
+    struct http_stream *s = calloc(1, sizeof *s);
+    if (!s) return NULL;
+    s->conn = c;
+    s->open = true;
+    s->last_byte_ms = loop_now_ms(c->server->loop);
+    s->next = c->streams;
+    s->link = &c->streams;
+    if (s->next) s->next->link = &s->next;
+    c->streams = s;
+    c->n_streams++;
+    c->server->stats.streams++;
+    return s;
+}
+
+static void uncount(struct http_stream *s) {
+    s->conn->body_bytes -= s->counted;
+    s->conn->server->stats.body_bytes -= s->counted;
+    s->counted = 0;
+}
+
+void http_stream_drop_body(struct http_stream *s) {
+    uncount(s);
+    buf_wipe(&s->body);
+    s->request.body = (struct str){ 0 };
+}
+
+void http_stream_free(struct http_stream *s, enum http_gone why) {
+    struct http_conn *c = s->conn;
+    s->open = false;
+    if (why != HTTP_GONE_DONE) c->server->stats.resets++;
+    if (s->dispatched) c->server->handler.on_gone(s, s->was_reset ? HTTP_GONE_RESET : why, c->server->ctx);
+    http_stream_drop_body(s);
+    *s->link = s->next;
+    if (s->next) s->next->link = s->link;
+    c->n_streams--;
+    c->server->stats.streams--;
+    c->since_ms = loop_now_ms(c->server->loop);
+    free(s);
+}
+
+/* ---- the request comes in ---- */
+
+static bool is_authority(struct str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!word && c != '.' && c != '-' && c != '_' && c != ':' && c != '[' && c != ']') return false;
+    }
+    return s.n > 0 && s.n < 512;
+}
+
+static void describe(struct http_stream *s, struct str authority) {
+    struct http_conn *c = s->conn;
+    struct http_request *r = &s->request;
+    r->scheme = conn_is_tls(c->net) ? STR("https") : STR("http");
+    r->authority = authority;
+    r->peer = *conn_peer(c->net);
+    r->listener_ctx = c->listener_ctx;
+    r->tls = conn_is_tls(c->net);
+    r->sni = conn_sni(c->net);
+    r->peer_certificate = conn_peer_certificate(c->net);
+}
+
+void http_stream_refuse(struct http_stream *s, unsigned status) {
+    s->whole = true;
+    s->conn->server->stats.bad++;
+    http_reply_simple(s, status, STR("text/plain"), str_z(h1_reason(status)));
+}
+
+static void too_large(struct http_stream *s) {
+    struct http_server *server = s->conn->server;
+    s->too_large = s->whole = true;
+    http_stream_drop_body(s);
+    if (!server->handler.on_too_large) {
+        http_stream_refuse(s, 413);
+        return;
+    }
+    s->dispatched = true;
+    server->stats.requests++;
+    server->handler.on_too_large(s, &s->request, server->ctx);
+}
+
+static bool declared_too_large(const struct http_stream *s) {
+    uint64_t n = 0;
+    struct str length = http_header_value(s->request.headers, s->request.n_headers, STR("content-length"));
+    return length.n && str_u64(length, &n) && n > s->max_body;
+}
+
+bool http_stream_headers(struct http_stream *s, struct str target, struct str authority, bool over) {
+    struct http_server *server = s->conn->server;
+    bool nameless = s->request.version == HTTP_VERSION_1_0 && authority.n == 0;
+    describe(s, authority);
+    if ((!nameless && !is_authority(authority)) ||
+        url_split_target(target, &s->request.path, &s->request.query, NULL) != OK) {
+        http_stream_refuse(s, 400);
+        return false;
+    }
+    s->max_body = server->limits.body_bytes;
+    if (over) return true;
+    if (server->handler.max_body) s->max_body = server->handler.max_body(s, &s->request, server->ctx);
+    s->body = (struct buf)BUF_INIT(s->max_body);
+    if (!declared_too_large(s)) return true;
+    too_large(s);
+    return false;
+}
+
+void http_stream_body(struct http_stream *s, struct str piece) {
+    struct http_conn *c = s->conn;
+    struct http_server *server = c->server;
+    if (s->whole || !s->open) return;
+    s->last_byte_ms = loop_now_ms(server->loop);
+    bool fits = piece.n <= s->max_body - s->body.n && c->body_bytes + piece.n <= server->limits.conn_body_bytes &&
+                server->stats.body_bytes + piece.n <= server->limits.server_body_bytes;
+    if (fits) buf_add_str(&s->body, piece);
+    if (!fits || !buf_ok(&s->body)) {
+        too_large(s);
+        return;
+    }
+    s->counted += piece.n;
+    c->body_bytes += piece.n;
+    server->stats.body_bytes += piece.n;
+}
+
+void http_stream_whole(struct http_stream *s) {
+    struct http_server *server = s->conn->server;
+    if (s->whole || !s->open) return;
+    s->whole = s->dispatched = true;
+    s->request.body = buf_str(&s->body);
+    server->stats.requests++;
+    server->handler.on_request(s, &s->request, server->ctx);
+}
+
+void http_stream_writable(struct http_stream *s) {
+    struct http_server *server = s->conn->server;
+    if (s->open && s->dispatched && !s->ended && server->handler.on_writable) server->handler.on_writable(s, server->ctx);
+}
+
+/* ---- public: the stream ---- */
+
+void http_stream_set_user(struct http_stream *s, void *user) {
+    s->user = user;
+}
+
+void *http_stream_user(const struct http_stream *s) {
+    return s->user;
+}
+
+const struct http_request *http_stream_request(const struct http_stream *s) {
+    return &s->request;
+}
+
+struct http_server *http_stream_server(const struct http_stream *s) {
+    return s->conn->server;
+}
+
+struct loop *http_stream_loop(const struct http_stream *s) {
+    return s->conn->server->loop;
+}
+
+bool http_stream_is_open(const struct http_stream *s) {
+    return s->open;
+}
+
+void http_stream_reset(struct http_stream *s, unsigned h2_error) {
+    if (!s->open) return;
+    s->open = false;
+    s->was_reset = true;
+    s->conn->protocol->reset(s, h2_error);
+}
+
+/* ---- public: the reply ---- */
+
+void http_reply_headers(struct http_stream *s, unsigned status, const struct http_header *headers, size_t n) {
+    if (!s->open || s->headers_sent) return;
+    s->headers_sent = true;
+    s->conn->protocol->headers(s, status, headers, n, false);
+}
+
+size_t http_reply_data(struct http_stream *s, struct str data) {
+    if (!s->open || s->ended || !s->headers_sent || data.n == 0) return 0;
+    return s->conn->protocol->data(s, data);
+}
+
+size_t http_reply_room(const struct http_stream *s) {
+    return s->open && !s->ended ? s->conn->protocol->room(s) : 0;
+}
+
+void http_reply_end(struct http_stream *s, const struct http_header *trailers, size_t n) {
+    if (!s->open || s->ended || !s->headers_sent) return;
+    s->ended = true;
+    s->conn->protocol->end(s, trailers, n);
+}
+
+void http_reply_headers_only(struct http_stream *s, unsigned status, const struct http_header *headers, size_t n) {
+    if (!s->open || s->headers_sent) return;
+    s->headers_sent = s->ended = true;
+    s->conn->protocol->headers(s, status, headers, n, true);
+}
+
+void http_reply_simple(struct http_stream *s, unsigned status, struct str content_type, struct str body) {
+    char digits[24];
+    if (!s->open || s->headers_sent) return;
+    if (body.n > SIMPLE_BODY_MAX) {
+        status = 500;
+        body = STR("the reply is too large");
+    }
+    int digits_n = snprintf(digits, sizeof digits, "%zu", body.n);
+    struct str number = { digits, digits_n > 0 ? (size_t)digits_n : 0 };
+    const struct http_header headers[] = { { STR("content-length"), number }, { STR("content-type"), content_type } };
+    http_reply_headers(s, status, headers, content_type.n ? 2 : 1);
+    s->conn->protocol->widen(s, SIMPLE_BODY_MAX + 4096);
+    if (http_reply_data(s, body) < body.n && s->open)
+        http_stream_reset(s, HTTP_RESET_INTERNAL); /* out of memory: a short body must not look whole */
+    http_reply_end(s, NULL, 0);
+}

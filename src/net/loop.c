@@ -1,0 +1,248 @@
+#include "net/loop.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "net/timers.h"
+
+enum { MAX_SIGNALS = 8 };
+
+struct signal_watch {
+    uv_signal_t handle;
+    void (*fn)(int signal_number, void *ctx);
+    void *ctx;
+};
+
+struct loop {
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_prepare_t before_sleep;
+    uv_idle_t busy; /* active while deferred tasks wait: the loop then polls without sleeping */
+    uv_timer_t alarm, wait;
+    uint64_t alarm_due_ms; /* UINT64_MAX: not armed */
+    struct loop_timer *timers;
+    struct loop_task *deferred, **deferred_end;
+    _Atomic(struct loop_task *) posted; /* newest first; the one who finds it empty wakes the loop */
+    _Atomic bool stop;
+    struct signal_watch signals[MAX_SIGNALS];
+    unsigned n_signals;
+    char scratch[LOOP_SCRATCH_BYTES];
+};
+
+/* ---- tasks ---- */
+
+static void run_posted(struct loop *loop) {
+    struct loop_task *newest = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire), *first = NULL;
+    while (newest) {
+        struct loop_task *older = newest->next;
+        newest->next = first;
+        first = newest;
+        newest = older;
+    }
+    while (first) {
+        struct loop_task *task = first;
+        first = task->next;
+        task->next = NULL;
+        task->fn(task, task->ctx);
+    }
+}
+
+static void on_wake(uv_async_t *wake) {
+    struct loop *loop = wake->data;
+    run_posted(loop);
+    if (atomic_load_explicit(&loop->stop, memory_order_acquire)) uv_stop(&loop->uv);
+}
+
+static void push(struct loop *loop, struct loop_task *newest, struct loop_task *oldest) {
+    struct loop_task *head = atomic_load_explicit(&loop->posted, memory_order_relaxed);
+    do {
+        oldest->next = head;
+    } while (
+        !atomic_compare_exchange_weak_explicit(&loop->posted, &head, newest, memory_order_release, memory_order_relaxed));
+    /* Tasks may run and be freed from here on. */
+    if (!head) uv_async_send(&loop->wake);
+}
+
+void loop_post(struct loop *loop, struct loop_task *task) {
+    push(loop, task, task);
+}
+
+void loop_post_batch(struct loop *loop, struct loop_task *first) {
+    if (!first) return;
+    struct loop_task *oldest = first, *newest = NULL;
+    while (first) {
+        struct loop_task *next = first->next;
+        first->next = newest;
+        newest = first;
+        first = next;
+    }
+    push(loop, newest, oldest);
+}
+
+void loop_defer(struct loop *loop, struct loop_task *task) {
+    if (task->queued) return;
+    task->queued = true;
+    task->next = NULL;
+    *loop->deferred_end = task;
+    loop->deferred_end = &task->next;
+}
+
+void loop_defer_cancel(struct loop *loop, struct loop_task *task) {
+    if (!task->queued) return;
+    task->queued = false;
+    for (struct loop_task **at = &loop->deferred; *at; at = &(*at)->next) {
+        if (*at != task) continue;
+        *at = task->next;
+        if (loop->deferred_end == &task->next) loop->deferred_end = at;
+        return;
+    }
+}
+
+static void on_busy(uv_idle_t *busy UNUSED) {
+}
+
+/* Runs what was deferred up to now; a task that defers itself again gets its turn after the next poll. Tasks are taken
+ * one by one up to a marker, so that one may cancel another. */
+static void on_before_sleep(uv_prepare_t *prepare) {
+    struct loop *loop = prepare->data;
+    struct loop_task marker = { 0 };
+    if (loop->deferred) loop_defer(loop, &marker);
+    while (loop->deferred) {
+        struct loop_task *task = loop->deferred;
+        loop->deferred = task->next;
+        if (!loop->deferred) loop->deferred_end = &loop->deferred;
+        task->queued = false;
+        if (task == &marker) break;
+        task->fn(task, task->ctx);
+    }
+    if (loop->deferred) uv_idle_start(&loop->busy, on_busy);
+    else uv_idle_stop(&loop->busy);
+}
+
+/* ---- timers: one libuv timer for the earliest of ours ---- */
+
+static void on_alarm(uv_timer_t *alarm);
+
+static void arm(struct loop *loop) {
+    if (!loop->timers || loop->timers->due_ms >= loop->alarm_due_ms) return;
+    loop->alarm_due_ms = loop->timers->due_ms;
+    uint64_t now = uv_now(&loop->uv);
+    uv_timer_start(&loop->alarm, on_alarm, loop->alarm_due_ms > now ? loop->alarm_due_ms - now : 0, 0);
+}
+
+static void on_alarm(uv_timer_t *alarm) {
+    struct loop *loop = alarm->data;
+    uint64_t now = uv_now(&loop->uv);
+    while (loop->timers && loop->timers->due_ms <= now) {
+        struct loop_timer *timer = loop->timers;
+        timers_remove(&loop->timers, timer);
+        timer->fn(timer, timer->ctx);
+    }
+    loop->alarm_due_ms = UINT64_MAX;
+    arm(loop);
+}
+
+void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms) {
+    timers_remove(&loop->timers, timer);
+    timer->due_ms = uv_now(&loop->uv) + (delay_ms ? delay_ms : 1); /* 0 would starve the loop when fn restarts it */
+    timers_insert(&loop->timers, timer);
+    arm(loop);
+}
+
+void loop_timer_stop(struct loop *loop, struct loop_timer *timer) {
+    timers_remove(&loop->timers, timer); /* the alarm may ring for nothing: cheaper than to set it again */
+}
+
+uint64_t loop_now_ms(const struct loop *loop) {
+    return uv_now(&loop->uv);
+}
+
+/* ---- signals ---- */
+
+static void on_signal(uv_signal_t *handle, int signal_number) {
+    struct signal_watch *watch = handle->data;
+    watch->fn(signal_number, watch->ctx);
+}
+
+enum code loop_on_signal(struct loop *loop, int signal_number, void (*fn)(int signal_number, void *ctx), void *ctx,
+                         struct err *err) {
+    if (loop->n_signals == MAX_SIGNALS) return err_set(err, RESOURCE_EXHAUSTED, "too many signals are watched");
+    struct signal_watch *watch = &loop->signals[loop->n_signals];
+    *watch = (struct signal_watch){ .fn = fn, .ctx = ctx };
+    uv_signal_init(&loop->uv, &watch->handle);
+    loop->n_signals++;
+    watch->handle.data = watch;
+    int rc = uv_signal_start(&watch->handle, on_signal, signal_number);
+    if (rc) return err_set(err, INTERNAL, "signal %d: %s", signal_number, uv_strerror(rc));
+    uv_unref((uv_handle_t *)&watch->handle);
+    return OK;
+}
+
+/* ---- life ---- */
+
+enum code loop_new(struct loop **ret_loop, struct err *err) {
+    struct loop *loop = calloc(1, sizeof *loop);
+    if (!loop) return err_oom(err);
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets without MSG_NOSIGNAL */
+    int rc = uv_loop_init(&loop->uv);
+    if (!rc && (rc = uv_async_init(&loop->uv, &loop->wake, on_wake)) != 0) uv_loop_close(&loop->uv);
+    if (rc) {
+        free(loop);
+        return err_set(err, RESOURCE_EXHAUSTED, "event loop: %s", uv_strerror(rc));
+    }
+    uv_prepare_init(&loop->uv, &loop->before_sleep);
+    uv_idle_init(&loop->uv, &loop->busy);
+    uv_timer_init(&loop->uv, &loop->alarm);
+    uv_timer_init(&loop->uv, &loop->wait);
+    loop->wake.data = loop->before_sleep.data = loop->alarm.data = loop;
+    loop->alarm_due_ms = UINT64_MAX;
+    loop->deferred_end = &loop->deferred;
+    uv_prepare_start(&loop->before_sleep, on_before_sleep);
+    *ret_loop = loop;
+    return OK;
+}
+
+static void close_handle(uv_handle_t *handle, void *ctx UNUSED) {
+    if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+void loop_free(struct loop *loop) {
+    if (!loop) return;
+    uv_walk(&loop->uv, close_handle, NULL);
+    while (uv_run(&loop->uv, UV_RUN_DEFAULT)) {}
+    uv_loop_close(&loop->uv);
+    free(loop);
+}
+
+void loop_freep(struct loop **loop) {
+    loop_free(*loop);
+    *loop = NULL;
+}
+
+void loop_run(struct loop *loop) {
+    while (!atomic_exchange_explicit(&loop->stop, false, memory_order_acq_rel)) uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_stop(struct loop *loop) {
+    atomic_store_explicit(&loop->stop, true, memory_order_release);
+    uv_async_send(&loop->wake);
+}
+
+static void on_wait(uv_timer_t *wait UNUSED) {
+}
+
+void loop_run_once(struct loop *loop, unsigned max_wait_ms) {
+    uv_update_time(&loop->uv);
+    if (max_wait_ms) uv_timer_start(&loop->wait, on_wait, max_wait_ms, 0);
+    uv_run(&loop->uv, max_wait_ms ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    uv_timer_stop(&loop->wait);
+}
+
+uv_loop_t *loop_uv(struct loop *loop) {
+    return &loop->uv;
+}
+
+char *loop_scratch(struct loop *loop) {
+    return loop->scratch;
+}

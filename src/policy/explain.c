@@ -1,0 +1,162 @@
+/* Why a request was refused, as text for a person. Built from the request as the audit kept it; judged by the policy in
+ * force. */
+#include <stdio.h>
+#include "base/clock.h"
+#include "policy/print.h"
+#include "policy/propose.h"
+
+enum { MAX_TEXT = 4 << 20 };
+
+/* ---- what was asked ---- */
+
+/* The request's words are the caller's: they may not draw on the reader's terminal, nor forge a line. */
+static void add_safe(struct buf *out, struct str s) {
+    for (size_t i = 0; i < s.n; i++) buf_add_char(out, s.p[i] < ' ' || s.p[i] > '~' ? '?' : s.p[i]);
+}
+
+static void add_columns(struct buf *out, const struct atom *a) {
+    if (a->any_column) buf_add_z(out, " (any one column)");
+    for (size_t i = 0; i < a->n_columns && !a->any_column; i++) {
+        buf_add_z(out, i ? ", " : "(");
+        add_safe(out, a->columns[i]);
+    }
+    if (a->n_columns && !a->any_column) buf_add_char(out, ')');
+}
+
+static void describe(struct buf *out, const struct atom *a) {
+    buf_add_z(out, verb_name(a->verb));
+    if (a->verb == VERB_RUN_JOB && !a->object.n) buf_add_z(out, " that no job statement names");
+    if (a->object.n) {
+        buf_add_char(out, ' ');
+        add_safe(out, a->object);
+    }
+    add_columns(out, a);
+    if (a->path.n) buf_add_z(out, " in ");
+    add_safe(out, a->path);
+    if (a->account.n) buf_add_z(out, " as ");
+    add_safe(out, a->account);
+}
+
+static void say_request(struct buf *out, const struct policy_recorded *r) {
+    buf_add_z(out, "who:    ");
+    for (size_t i = 0; i < r->bearing.sure.n; i++) {
+        if (i) buf_add_z(out, ", ");
+        add_safe(out, r->bearing.sure.items[i]);
+    }
+    if (!r->bearing.sure.n) {
+        buf_add_z(out, "nobody that the policy names (\"");
+        add_safe(out, r->subject);
+        buf_add_z(out, r->issuer.n ? "\" of " : "\"");
+        add_safe(out, r->issuer);
+        buf_add_char(out, ')');
+    }
+    if (r->job.n) buf_add_z(out, ", during job ");
+    add_safe(out, r->job);
+    buf_add_z(out, "\nasked:  ");
+    for (size_t i = 0; i < r->atoms->n; i++) {
+        if (i) buf_add_z(out, "\n        ");
+        describe(out, &r->atoms->items[i]);
+    }
+    buf_add_char(out, '\n');
+}
+
+/* ---- why not ---- */
+
+static const char *meaning(enum reason reason) {
+    static const char *const texts[REASON_COUNT] = {
+        [NO_IDENTITY] = "the policy names nobody with this proof",
+        [NO_RULE] = "no rule allows it",
+        [NO_RULE_FOR_COLUMN] = "rules allow some columns, but not this one",
+        [RULE_EXPIRED] = "the rule that allowed it has ended",
+        [JOB_WRONG] = "it is allowed during another job only",
+        [NETWORK_WRONG] = "it is allowed from another network only",
+        [CLAIM_MISSING] = "it is allowed to those with a claim that this token's issuer did not send",
+        [DENIED] = "a rule denies it, and no allow goes before a deny",
+        [NOT_UNDERSTOOD] = "it is nothing that a rule can speak of",
+    };
+    return texts[reason] ? texts[reason] : "that is not the policy's doing";
+}
+
+static const struct rule *rule_named(const struct policy *p, struct str name) {
+    for (size_t i = 0; i < p->n_rules; i++)
+        if (str_eq(p->rules[i].name, name)) return &p->rules[i];
+    return NULL;
+}
+
+static void say_verdict(struct buf *out, const struct policy *p, const struct policy_recorded *r, const struct verdict *v) {
+    buf_printf(out, "cause:  %s: %s", reason_name(v->reason), meaning(v->reason));
+    if (v->atom < r->atoms->n) {
+        const struct atom *a = &r->atoms->items[v->atom];
+        bool column = v->column >= 0 && (size_t)v->column < a->n_columns;
+        struct atom one = *a;
+        if (column) {
+            one.columns = &a->columns[v->column];
+            one.n_columns = 1;
+        }
+        buf_add_z(out, "\n        refused: ");
+        describe(out, &one);
+    }
+    const struct rule *rule = v->rule.n ? rule_named(p, v->rule) : NULL;
+    if (rule) {
+        buf_printf(out, "\nrule:   %.*s (%.*s:%u)\n        ", STR_ARG(v->rule), STR_ARG(p->files[rule->stmt->file].name),
+                   rule->stmt->line);
+        print_stmt(out, rule->stmt, false);
+    }
+    buf_add_char(out, '\n');
+}
+
+static void say_proposal(struct buf *out, const struct proposal *x) {
+    if (x->unhelpful) {
+        buf_printf(out, "help:   no rule is proposed: %s\n", x->unhelpful);
+        return;
+    }
+    struct str file = x->policy->files[x->domain->file].name;
+    buf_printf(out, "help:   if %.*s agrees, add to %.*s:\n\n", STR_ARG(x->domain->clauses.owner.text), STR_ARG(file));
+    buf_add_str(out, buf_str(&x->rule));
+}
+
+static bool is_policy_reason(enum reason reason) {
+    return reason >= CLAIM_MISSING && reason <= DENIED;
+}
+
+static void explain_refusal(struct buf *out, struct proposal *x, const struct verdict *now) {
+    enum reason then = x->recorded->verdict.reason;
+    if (then != REASON_NONE && then != now->reason)
+        buf_printf(out, "then:   refused with %s; judged again by the policy in force now\n", reason_name(then));
+    say_verdict(out, x->policy, x->recorded, now);
+    if (now->reason == DENIED) x->unhelpful = "the deny would have to change, which is its owner's to decide";
+    else if (!is_policy_reason(now->reason)) x->unhelpful = "a rule would not help";
+    else propose(x);
+    say_proposal(out, x);
+}
+
+enum code policy_explain(const struct policy *policy, const struct policy_recorded *recorded, int64_t now_us,
+                         struct arena *arena, struct policy_explanation *ret, struct err *err) {
+    DEFER(buf_free) struct buf out = BUF_INIT(MAX_TEXT);
+    struct proposal x = { .policy = policy, .recorded = recorded, .now_us = now_us, .rule = BUF_INIT(1 << 20) };
+    struct verdict now;
+    x.subject = subject_recorded(policy, recorded, arena);
+    if (!x.subject) return err_oom(err);
+    policy_decide(policy, x.subject, recorded->atoms, now_us, &now);
+    say_request(&out, recorded);
+    enum reason then = recorded->verdict.reason;
+    if (then != REASON_NONE && !is_policy_reason(then) && then != NOT_UNDERSTOOD) {
+        buf_printf(&out, "cause:  %s: %s\nhelp:   no rule is proposed: a rule would not help\n", reason_name(then),
+                   meaning(then));
+        x.unhelpful = "not the policy's";
+    } else if (now.reason == REASON_NONE) {
+        buf_printf(&out, "now:    the policy in force allows it%s%.*s\n", now.rule.n ? ", first by rule " : "",
+                   STR_ARG(now.rule));
+        x.unhelpful = "allowed";
+    } else explain_refusal(&out, &x, &now);
+    struct policy_explanation made = { .text = str_dup(arena, buf_str(&out)) };
+    if (!x.unhelpful) {
+        made.rule = str_dup(arena, buf_str(&x.rule));
+        made.file = str_dup(arena, policy->files[x.domain->file].name);
+    }
+    bool ok = buf_ok(&out) && buf_ok(&x.rule) && made.text.p && (x.unhelpful || (made.rule.p && made.file.p));
+    buf_free(&x.rule);
+    if (!ok) return err_oom(err);
+    *ret = made;
+    return OK;
+}

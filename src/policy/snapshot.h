@@ -1,0 +1,120 @@
+/* snapshot.h: a loaded policy and what it is compiled to. Internal.
+ *
+ * Everything lies in the snapshot's arena and is immutable once policy_load returns. Nodes are found by a hash of (kind,
+ * path, object); a node's entries are what rules say of it, one row a (rule, subject, verb). */
+#pragma once
+#include <stdatomic.h>
+#include "base/map.h"
+#include "policy/ast.h"
+
+#define ANYONE   UINT32_MAX /* as a subject: every one but those after `except` */
+#define NO_INDEX UINT32_MAX
+enum { MAX_COLUMNS = 1024, MAX_WORDS = MAX_COLUMNS / 64 + 1 };
+
+struct subject_def {
+    struct str name;
+    const struct stmt *stmt; /* identity or account */
+};
+
+struct rule {
+    struct str name;
+    const struct stmt *stmt;
+    uint32_t *except; /* of `anyone except`: subjects */
+    size_t n_except;
+    uint32_t cond;
+};
+
+/* What a node's rows ask of the subject: `during job` and `from`. Number 0 asks nothing. */
+struct cond {
+    const struct clauses *clauses;
+};
+
+struct entry {
+    union {
+        uint64_t mask; /* of a node of one word: bit 0 = columns that no rule names, bit i = the node's column i - 1 */
+        const uint64_t *wide; /* of a node of more */
+    };
+    int64_t until_us;
+    uint32_t subject, cond, rule;
+    uint32_t account; /* as which; NO_INDEX = asks for none */
+};
+
+struct entries {
+    struct entry *items; /* by subject, then rule */
+    uint32_t *subjects;  /* theirs, close together: what deciding looks through */
+    size_t n;
+};
+
+enum node_kind { NODE_TABLE, NODE_PATH, NODE_JOB, NODE_ACCOUNT };
+enum { ALLOWS, DENIES };
+
+struct node {
+    uint64_t hash;
+    enum node_kind kind;
+    struct str path, object; /* tables in lower case; "*" = every */
+    struct str *columns;     /* in lower case */
+    uint32_t n_columns, n_slots;
+    uint32_t *slots; /* open addressing: column number + 1, 0 = free */
+    size_t cap_columns, cap_slots;
+    unsigned words;
+    struct entries entries[2][VERB_COUNT];
+};
+
+struct policy {
+    atomic_uint refs;
+    uint64_t serial; /* differs between snapshots of this process */
+    struct arena *arena;
+    struct file_ast *files;
+    size_t n_files;
+    struct map *names; /* kind letter + name → statement: see symbol() */
+    struct subject_def *subjects;
+    struct rule *rules; /* by name */
+    struct cond *conds;
+    const struct stmt **jobs, **domains;
+    size_t n_subjects, n_rules, n_conds, n_jobs, n_domains;
+    struct node **nodes; /* open addressing, a power of two */
+    size_t n_nodes, cap_nodes;
+    bool wild; /* some rule's path ends in "*" */
+    int64_t *ends;
+    size_t n_ends; /* sorted */
+};
+
+struct policy_subject {
+    uint64_t serial;
+    uint64_t *sure, *unsure;        /* of the current actor: bit = subject */
+    uint32_t *sure_list, *any_list; /* the same as numbers, ascending; any_list ends with ANYONE */
+    size_t n_sure, n_any;
+    uint64_t *any; /* of any actor in the chain, for certain or not */
+    uint64_t *cond_true, *cond_false;
+    uint64_t *job_wrong; /* the conditions whose job it is not: for the reason */
+};
+
+/* Definitions by kind: 'n' identity, account, group; 'j' job; 't' tables; 'l' label; 'd' domain; 'e' e-mail address. */
+const struct stmt *symbol(const struct policy *policy, char kind, struct str name);
+
+/* Does the pattern ("spanner demo/x" or "spanner demo/ *") cover the path, itself possibly a pattern? */
+bool path_covers(struct str pattern, struct str path);
+/* "spanner demo/x" → "spanner demo/ *", in `out`; empty when it has no such form or does not fit. */
+struct str path_wild(struct str path, char out[256]);
+
+/* Faults go to `faults`. False: memory is short. */
+bool policy_check(struct policy *policy, const struct policy_context *context, struct policy_faults *faults);
+bool policy_compile(struct policy *policy, struct policy_faults *faults);
+uint32_t subject_index(const struct policy *policy, struct str name); /* NO_INDEX */
+
+const struct node *node_find(const struct policy *policy, enum node_kind kind, struct str path, struct str object);
+uint64_t node_hash(enum node_kind kind, struct str path,
+                   struct str object);                            /* object as it is; case is folded for tables */
+uint32_t node_column(const struct node *node, struct str column); /* its bit; 0 when no rule names it */
+
+/* From names that the audit kept; names that the policy no longer has are left out. NULL: the arena is full. */
+const struct policy_subject *subject_recorded(const struct policy *policy, const struct policy_recorded *recorded,
+                                              struct arena *arena);
+
+static inline bool bit_get(const uint64_t *bits, uint32_t i) {
+    return bits[i / 64] >> (i % 64) & 1;
+}
+
+static inline void bit_set(uint64_t *bits, uint32_t i) {
+    bits[i / 64] |= UINT64_C(1) << (i % 64);
+}

@@ -1,0 +1,11 @@
+/* finish.h: the ends of admin calls. Any thread. */
+#pragma once
+#include "spanner/internal.h"
+#include "wire/pb/lro.pb.h"
+#include "wire/pb/spanner_db.pb.h"
+
+/* One message, or the error. */
+void finish_message(struct call *call, enum code rc, const void *message, struct err *err);
+/* An operation of `parent` that has ended: kept, and told. An empty id makes one. */
+void finish_operation(struct call *call, struct str parent, struct str id, const struct pb_msg *metadata_type,
+                      const void *metadata, const struct pb_msg *response_type, const void *response);

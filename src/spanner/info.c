@@ -1,0 +1,280 @@
+#include "spanner/info.h"
+#include "base/clock.h"
+#include "engine/sql/functions.h"
+#include "engine/sql/lower.h"
+#include "googlesql/info_schema.h"
+#include "googlesql/print.h"
+#include "policy/policy.h"
+
+enum { MAX_STEPS = 20 * 1000 * 1000, STEPS_BETWEEN = 10000, MAX_CELLS = 16 };
+
+/* One row, by column name; columns that are not named are NULL. */
+struct cell {
+    const char *column;
+    struct sql_value value;
+};
+
+struct filler {
+    sqlite3 *db;
+    sqlite3_stmt *insert;
+    const struct sql_table *info;
+    struct call *call;
+    const struct target *target;
+    struct err *err;
+};
+
+#define TEXT(s) VALUE_STRING(s)
+#define WORD(z) VALUE_STRING(STR(z))
+
+static enum code sqlite_failed(sqlite3 *db, struct err *err) {
+    return err_set(err, INTERNAL, "INFORMATION_SCHEMA: %s", sqlite3_errmsg(db));
+}
+
+static enum code put(struct filler *f, const struct cell *cells, size_t n) {
+    sqlite3_reset(f->insert);
+    sqlite3_clear_bindings(f->insert);
+    for (uint16_t i = 0; i < f->info->n_columns; i++)
+        for (size_t k = 0; k < n; k++)
+            if (str_eq_z(f->info->columns[i].name, cells[k].column) &&
+                value_bind(f->insert, i + 1, &cells[k].value) != SQLITE_OK)
+                return sqlite_failed(f->db, f->err);
+    return sqlite3_step(f->insert) == SQLITE_DONE ? OK : sqlite_failed(f->db, f->err);
+}
+
+static bool is_visible(const struct filler *f, const struct sql_table *table) {
+    return policy_holds_something(f->call->policy, f->call->subject, f->target->path, table->name, clock_wall_us());
+}
+
+/* ---- one function a table ---- */
+
+static enum code fill_schemata(struct filler *f) {
+    static const char *const names[] = { "", "INFORMATION_SCHEMA" };
+    enum code rc = OK;
+    for (size_t i = 0; !rc && i < COUNT(names); i++) {
+        const struct cell cells[] = { { "CATALOG_NAME", WORD("") }, { "SCHEMA_NAME", TEXT(str_z(names[i])) } };
+        rc = put(f, cells, COUNT(cells));
+    }
+    return rc;
+}
+
+static enum code fill_options(struct filler *f) {
+    const struct cell cells[] = { { "CATALOG_NAME", WORD("") },
+                                  { "SCHEMA_NAME", WORD("") },
+                                  { "OPTION_NAME", WORD("database_dialect") },
+                                  { "OPTION_TYPE", WORD("STRING") },
+                                  { "OPTION_VALUE", WORD("GOOGLE_STANDARD_SQL") } };
+    return put(f, cells, COUNT(cells));
+}
+
+static enum code fill_tables(struct filler *f, const struct sql_table *table) {
+    const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
+                                  { "TABLE_SCHEMA", WORD("") },
+                                  { "TABLE_NAME", TEXT(table->name) },
+                                  { "TABLE_TYPE", WORD("BASE TABLE") },
+                                  { "SPANNER_STATE", WORD("COMMITTED") } };
+    return put(f, cells, COUNT(cells));
+}
+
+static enum code fill_columns(struct filler *f, const struct sql_table *table) {
+    enum code rc = OK;
+    for (uint16_t i = 0; !rc && i < table->n_columns; i++) {
+        DEFER(buf_free) struct buf type = BUF_INIT(256);
+        sql_print_type(&table->columns[i], &type);
+        const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
+                                      { "TABLE_SCHEMA", WORD("") },
+                                      { "TABLE_NAME", TEXT(table->name) },
+                                      { "COLUMN_NAME", TEXT(table->columns[i].name) },
+                                      { "ORDINAL_POSITION", VALUE_INT64(i + 1) },
+                                      { "IS_NULLABLE", TEXT(table->columns[i].not_null ? STR("NO") : STR("YES")) },
+                                      { "SPANNER_TYPE", TEXT(buf_str(&type)) },
+                                      { "IS_GENERATED", WORD("NEVER") },
+                                      { "IS_HIDDEN", VALUE_BOOL(false) },
+                                      { "IS_IDENTITY", WORD("NO") },
+                                      { "SPANNER_STATE", WORD("COMMITTED") } };
+        rc = put(f, cells, COUNT(cells));
+    }
+    return rc;
+}
+
+static enum code fill_indexes(struct filler *f, const struct sql_table *table) {
+    const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
+                                  { "TABLE_SCHEMA", WORD("") },
+                                  { "TABLE_NAME", TEXT(table->name) },
+                                  { "INDEX_NAME", WORD("PRIMARY_KEY") },
+                                  { "INDEX_TYPE", WORD("PRIMARY_KEY") },
+                                  { "PARENT_TABLE_NAME", WORD("") },
+                                  { "IS_UNIQUE", VALUE_BOOL(true) },
+                                  { "IS_NULL_FILTERED", VALUE_BOOL(false) },
+                                  { "SPANNER_IS_MANAGED", VALUE_BOOL(false) } };
+    return put(f, cells, COUNT(cells));
+}
+
+static enum code fill_index_columns(struct filler *f, const struct sql_table *table) {
+    enum code rc = OK;
+    for (uint16_t i = 0; !rc && i < table->n_key; i++) {
+        const struct sql_column *column = &table->columns[table->key[i].column];
+        DEFER(buf_free) struct buf type = BUF_INIT(256);
+        sql_print_type(column, &type);
+        const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
+                                      { "TABLE_SCHEMA", WORD("") },
+                                      { "TABLE_NAME", TEXT(table->name) },
+                                      { "INDEX_NAME", WORD("PRIMARY_KEY") },
+                                      { "INDEX_TYPE", WORD("PRIMARY_KEY") },
+                                      { "COLUMN_NAME", TEXT(column->name) },
+                                      { "ORDINAL_POSITION", VALUE_INT64(i + 1) },
+                                      { "COLUMN_ORDERING", TEXT(table->key[i].desc ? STR("DESC") : STR("ASC")) },
+                                      { "IS_NULLABLE", TEXT(column->not_null ? STR("NO") : STR("YES")) },
+                                      { "SPANNER_TYPE", TEXT(buf_str(&type)) } };
+        rc = put(f, cells, COUNT(cells));
+    }
+    return rc;
+}
+
+static enum code fill_constraints(struct filler *f, const struct sql_table *table) {
+    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(table->name));
+    const struct cell cells[] = { { "CONSTRAINT_CATALOG", WORD("") },
+                                  { "CONSTRAINT_SCHEMA", WORD("") },
+                                  { "CONSTRAINT_NAME", TEXT(name) },
+                                  { "TABLE_CATALOG", WORD("") },
+                                  { "TABLE_SCHEMA", WORD("") },
+                                  { "TABLE_NAME", TEXT(table->name) },
+                                  { "CONSTRAINT_TYPE", WORD("PRIMARY KEY") },
+                                  { "IS_DEFERRABLE", WORD("NO") },
+                                  { "INITIALLY_DEFERRED", WORD("NO") },
+                                  { "ENFORCED", WORD("YES") } };
+    return put(f, cells, COUNT(cells));
+}
+
+static enum code fill_key_usage(struct filler *f, const struct sql_table *table) {
+    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(table->name));
+    enum code rc = OK;
+    for (uint16_t i = 0; !rc && i < table->n_key; i++) {
+        const struct cell cells[] = { { "CONSTRAINT_CATALOG", WORD("") },
+                                      { "CONSTRAINT_SCHEMA", WORD("") },
+                                      { "CONSTRAINT_NAME", TEXT(name) },
+                                      { "TABLE_CATALOG", WORD("") },
+                                      { "TABLE_SCHEMA", WORD("") },
+                                      { "TABLE_NAME", TEXT(table->name) },
+                                      { "COLUMN_NAME", TEXT(table->columns[table->key[i].column].name) },
+                                      { "ORDINAL_POSITION", VALUE_INT64(i + 1) } };
+        rc = put(f, cells, COUNT(cells));
+    }
+    return rc;
+}
+
+/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, sequences yet. */
+static const struct filling {
+    const char *info;
+    enum code (*once)(struct filler *f);
+    enum code (*each)(struct filler *f, const struct sql_table *table);
+} fillings[] = {
+    { "SCHEMATA", fill_schemata, NULL },
+    { "DATABASE_OPTIONS", fill_options, NULL },
+    { "TABLES", NULL, fill_tables },
+    { "COLUMNS", NULL, fill_columns },
+    { "INDEXES", NULL, fill_indexes },
+    { "INDEX_COLUMNS", NULL, fill_index_columns },
+    { "TABLE_CONSTRAINTS", NULL, fill_constraints },
+    { "KEY_COLUMN_USAGE", NULL, fill_key_usage },
+};
+
+static enum code fill(struct filler *f) {
+    enum code rc = OK;
+    for (size_t i = 0; i < COUNT(fillings); i++) {
+        if (!str_eq_z(f->info->name, fillings[i].info)) continue;
+        if (fillings[i].once) return fillings[i].once(f);
+        const struct sql_catalog *catalog = f->target->catalog;
+        for (size_t k = 0; !rc && k < catalog->n_tables; k++)
+            if (is_visible(f, catalog->tables[k])) rc = fillings[i].each(f, catalog->tables[k]);
+    }
+    return rc;
+}
+
+/* ---- the small database ---- */
+
+static void lower_case(struct buf *out, struct str name) {
+    for (size_t i = 0; i < name.n; i++)
+        buf_add_char(out, (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] + 32 : name.p[i]));
+}
+
+static enum code make_table(struct filler *f) {
+    DEFER(buf_free) struct buf create = BUF_INIT(65536), insert = BUF_INIT(65536);
+    buf_add_z(&create, "CREATE TEMP TABLE is_");
+    buf_add_z(&insert, "INSERT INTO temp.is_");
+    lower_case(&create, f->info->name);
+    lower_case(&insert, f->info->name);
+    for (uint16_t i = 0; i < f->info->n_columns; i++) {
+        buf_printf(&create, "%sc%u", i ? "," : "(", f->info->columns[i].id);
+        buf_add_z(&insert, i ? ",?" : " VALUES(?");
+    }
+    buf_printf(&create, ")%c", '\0');
+    buf_printf(&insert, ")%c", '\0');
+    if (!buf_ok(&create) || !buf_ok(&insert)) return err_oom(f->err);
+    if (sqlite3_exec(f->db, create.p, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(f->db, insert.p, -1, &f->insert, NULL) != SQLITE_OK)
+        return sqlite_failed(f->db, f->err);
+    enum code rc = fill(f);
+    sqlite3_finalize(f->insert);
+    return rc;
+}
+
+static int count_steps(void *ctx) {
+    unsigned *left = ctx;
+    return *left == 0 || --*left == 0;
+}
+
+static enum code run(struct call *call, sqlite3 *db, struct sql_lowered lowered, const struct sql_value *params,
+                     size_t n_params, struct rows *rows, struct err *err) {
+    sqlite3_stmt *stmt = NULL;
+    unsigned left = MAX_STEPS / STEPS_BETWEEN;
+    (void)call;
+    if (sqlite3_prepare_v2(db, lowered.sql.p, (int)lowered.sql.n, &stmt, NULL) != SQLITE_OK) return sqlite_failed(db, err);
+    sqlite3_progress_handler(db, STEPS_BETWEEN, count_steps, &left);
+    enum code rc = OK;
+    for (size_t i = 0; !rc && i < n_params; i++)
+        if (value_bind(stmt, (int)i + 1, &params[i]) != SQLITE_OK) rc = sqlite_failed(db, err);
+    int step = SQLITE_DONE;
+    while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct engine_row row = { .stmt = stmt, .n = (int)rows->n_columns };
+        rc = rows_add(rows, &row, err);
+    }
+    if (!rc && step == SQLITE_INTERRUPT)
+        rc = err_set(err, RESOURCE_EXHAUSTED, "The query over INFORMATION_SCHEMA takes too much work");
+    else if (!rc && step != SQLITE_DONE) rc = sql_error_from_sqlite(db, step, err);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static enum code answer(struct call *call, sqlite3 *db, const struct target *t, const struct analysis *a, struct rows *rows,
+                        const struct sql_value *params, struct err *err) {
+    struct sql_lowering how = { 0 };
+    struct sql_lowered lowered;
+    enum code rc = sql_functions_register(db, NULL, err);
+    for (size_t i = 0; !rc && i < a->access.n_info; i++) {
+        struct filler filler = { .db = db, .info = a->access.info[i], .call = call, .target = t, .err = err };
+        rc = make_table(&filler);
+    }
+    if (!rc) rc = sql_lower(call->arena, &a->sql, &how, &lowered, err);
+    rows->timestamp_us = clock_wall_us();
+    rows->resume_token = NULL; /* short, and answered at once */
+    if (!rc) rc = rows_begin(rows, err);
+    if (!rc) rc = run(call, db, lowered, params, a->sql.n_params, rows, err);
+    return rc ? rc : rows_end(rows, err);
+}
+
+enum code info_query(struct call *call, const struct target *t, const struct analysis *a, struct rows *rows,
+                     const struct sql_value *params, struct err *err) {
+    sqlite3 *db = NULL;
+    enum code rc = OK;
+    if (a->access.n_tables)
+        rc = err_set(err, UNIMPLEMENTED, "A query over INFORMATION_SCHEMA together with other tables is not supported");
+    else if (sqlite3_open_v2(":memory:", &db,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_MEMORY,
+                             NULL) != SQLITE_OK)
+        rc = err_oom(err);
+    else rc = answer(call, db, t, a, rows, params, err);
+    (void)sqlite3_close(db);
+    rows_free(rows);
+    if (!rc) call_end_ok(call);
+    return rc;
+}

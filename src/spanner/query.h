@@ -1,0 +1,9 @@
+/* query.h: ExecuteSql, ExecuteStreamingSql, PartitionQuery: from text to rows. classify on the loop; rows from the engine's
+ * reader threads. */
+#pragma once
+#include "service/call.h"
+
+enum code classify_execute_sql(struct call *call, struct err *err);
+enum code classify_partition_query(struct call *call, struct err *err);
+void handle_execute_sql(struct call *call); /* both, by the method's streaming */
+void handle_partition_query(struct call *call);

@@ -1,0 +1,232 @@
+#include "spanner/read.h"
+#include <string.h>
+#include "spanner/partition.h"
+#include "spanner/rows.h"
+#include "spanner/token.h"
+
+struct read_work {
+    struct target target;
+    const struct sql_table *table;
+    uint16_t *columns;
+    struct sql_result_column *result;
+    size_t n_columns;
+    struct when when;
+    struct engine_read read;
+    struct key_set keys;
+    struct rows rows;
+    struct handle partition, resume, next;
+    char last[KEY_MAX_BYTES]; /* the key of the newest row, for its resume token */
+};
+
+/* ---- classify ---- */
+
+/* An unknown table or column is asked for by the name that the caller gave: who holds nothing hears only that. */
+static enum code add_atom(struct call *call, const struct read_work *w, struct str table, const struct str *columns,
+                          size_t n, struct err *err) {
+    struct str *names = ARENA_ARRAY(call->arena, struct str, n + SQL_MAX_KEY_PARTS + 1);
+    if (!names) return err_oom(err);
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        int at = w->table ? sql_table_find(w->table, columns[i]) : -1;
+        names[count++] = at < 0 ? columns[i] : w->table->columns[at].name;
+    }
+    for (size_t i = 0; w->table && i < w->table->n_key; i++)
+        names[count++] = w->table->columns[w->table->key[i].column].name;
+    struct atom atom = {
+        .verb = VERB_READ, .object = w->table ? w->table->name : table, .columns = names, .n_columns = count
+    };
+    return target_atom(call, &w->target, atom, err);
+}
+
+/* Key columns count as read only when keys are named: `all` shows none of them. */
+static enum code add_atoms(struct call *call, struct read_work *w, struct str table, const struct str *columns, size_t n,
+                           const struct spanner_KeySet *keys, struct err *err) {
+    bool by_key = keys && (keys->keys.n || keys->ranges.n);
+    w->table = sql_catalog_find(w->target.catalog, table);
+    if (by_key || !w->table) return add_atom(call, w, table, columns, n, err);
+    struct read_work without_key = *w;
+    struct sql_table bare = *w->table;
+    bare.n_key = 0;
+    without_key.table = &bare;
+    return add_atom(call, &without_key, table, columns, n, err);
+}
+
+enum code classify_read(struct call *call, struct err *err) {
+    const struct spanner_ReadRequest *q = call->request;
+    struct read_work *w = ARENA_NEW(call->arena, struct read_work);
+    if (!w) return err_oom(err);
+    call->prepared = w;
+    enum code rc = target_session(call, q->session, &w->target, err);
+    return rc ? rc : add_atoms(call, w, q->table, q->columns.p, q->columns.n, q->key_set, err);
+}
+
+enum code classify_partition_read(struct call *call, struct err *err) {
+    const struct spanner_PartitionReadRequest *q = call->request;
+    struct read_work *w = ARENA_NEW(call->arena, struct read_work);
+    if (!w) return err_oom(err);
+    call->prepared = w;
+    enum code rc = target_session(call, q->session, &w->target, err);
+    return rc ? rc : add_atoms(call, w, q->table, q->columns.p, q->columns.n, q->key_set, err);
+}
+
+/* ---- what to read ---- */
+
+static enum code find_columns(struct call *call, struct read_work *w, struct str table, struct str index,
+                              const struct str *columns, size_t n, struct err *err) {
+    if (index.n) return err_set(err, UNIMPLEMENTED, "Secondary indexes are not supported: read by the primary key");
+    if (!w->table) return spanner_not_found(call, "spanner.googleapis.com/Table", "Table", table, err);
+    if (n == 0) return err_set(err, INVALID_ARGUMENT, "Invalid read request: no columns are named");
+    w->columns = ARENA_ARRAY(call->arena, uint16_t, n);
+    w->result = ARENA_ARRAY(call->arena, struct sql_result_column, n);
+    if (!w->columns || !w->result) return err_oom(err);
+    for (size_t i = 0; i < n; i++) {
+        int at = sql_table_find(w->table, columns[i]);
+        if (at < 0)
+            return err_set(err, NOT_FOUND, "Column not found in table %.*s: %.*s", STR_ARG(w->table->name),
+                           STR_ARG(str_upto(columns[i], 128)));
+        w->columns[i] = (uint16_t)at;
+        w->result[i] = (struct sql_result_column){ .name = w->table->columns[at].name, .type = w->table->columns[at].type };
+    }
+    w->n_columns = n;
+    return OK;
+}
+
+static enum code find_keys(struct call *call, struct read_work *w, const struct spanner_KeySet *keys, struct err *err) {
+    w->keys = (struct key_set){ .arena = call->arena, .table = w->table };
+    if (!keys) return err_set(err, INVALID_ARGUMENT, "Invalid read request: the key_set is missing");
+    return convert_key_set(keys, call->arena, &w->keys, err);
+}
+
+/* What a partition covers of the key set: the overlap of each range with [lo, hi). */
+static enum code cut_keys(struct read_work *w, struct err *err) {
+    struct key_set cut = { .arena = w->keys.arena, .table = w->table };
+    key_set_finish(&w->keys);
+    for (size_t i = 0; i < w->keys.n; i++) {
+        struct str lo = w->keys.ranges[i].lo, hi = w->keys.ranges[i].hi;
+        if (str_cmp(lo, w->partition.lo) < 0) lo = w->partition.lo;
+        if (str_cmp(hi, w->partition.hi) > 0) hi = w->partition.hi;
+        enum code rc = str_cmp(lo, hi) < 0 ? key_set_add_encoded(&cut, lo, hi, err) : OK;
+        if (rc) return rc;
+    }
+    w->keys = cut;
+    return OK;
+}
+
+static enum code open_tokens(struct call *call, struct read_work *w, const struct spanner_ReadRequest *q, struct err *err) {
+    handle_request_of_read(q, w->next.request);
+    w->next.kind = HANDLE_RESUME_READ;
+    enum code rc = OK;
+    if (q->partition_token.n) {
+        rc = handle_open(&w->target, q->partition_token, HANDLE_PARTITION, w->next.request, call->arena, &w->partition,
+                         err);
+        if (!rc && (!w->when.engine.at || w->when.engine.timestamp_us != w->partition.timestamp_us))
+            rc = err_set(err, INVALID_ARGUMENT, "The partition token belongs to another transaction");
+        if (!rc) rc = cut_keys(w, err);
+    } else if (q->data_boost_enabled) return err_set(err, INVALID_ARGUMENT, "data_boost_enabled needs a partition_token");
+    if (rc || !q->resume_token.n) return rc;
+    rc = handle_open(&w->target, q->resume_token, HANDLE_RESUME_READ, w->next.request, call->arena, &w->resume, err);
+    if (rc || w->when.engine.has_txn) return rc;
+    w->when.engine.at = true;
+    w->when.engine.timestamp_us = w->resume.timestamp_us;
+    return OK;
+}
+
+/* ---- rows (reader thread) ---- */
+
+static struct str next_token(struct rows *rows, void *ctx) {
+    struct read_work *w = ctx;
+    struct str token = { NULL, 0 };
+    struct err err;
+    w->next.timestamp_us = rows->timestamp_us;
+    w->next.rows = w->resume.rows + rows->count;
+    if (handle_seal(&w->target, &w->next, rows->call->arena, &token, &err)) token = (struct str){ NULL, 0 };
+    return token;
+}
+
+static enum code begin_rows(struct read_work *w, struct engine_read *read) {
+    w->rows.timestamp_us = read->when.ret_timestamp_us;
+    return w->rows.begun ? OK : rows_begin(&w->rows, &read->job.err);
+}
+
+static enum engine_next add_row(struct engine_read *read, const struct engine_row *row) {
+    struct call *call = read->ctx;
+    struct read_work *w = call->prepared;
+    if (begin_rows(w, read)) return ENGINE_FAIL;
+    memcpy(w->last, row->key.p, row->key.n);
+    w->next.lo = (struct str){ w->last, row->key.n };
+    return rows_add(&w->rows, row, &read->job.err) ? ENGINE_FAIL : ENGINE_MORE;
+}
+
+static void read_done(struct engine_read *read) {
+    struct call *call = read->ctx;
+    struct read_work *w = call->prepared;
+    enum code rc = read->job.code;
+    if (!rc) rc = begin_rows(w, read); /* no rows: the metadata still goes out */
+    if (!rc) rc = rows_end(&w->rows, &read->job.err);
+    rows_free(&w->rows);
+    buf_free(&read->ret_last);
+    spanner_end(call, rc, &read->job.err);
+}
+
+/* ---- handle ---- */
+
+static enum code start(struct call *call, struct read_work *w, const struct spanner_ReadRequest *q, struct err *err) {
+    enum code rc = find_columns(call, w, q->table, q->index, q->columns.p, q->columns.n, err);
+    if (!rc) rc = find_keys(call, w, q->key_set, err);
+    if (!rc) rc = when_resolve(call, &w->target, q->transaction, &w->when, err);
+    if (!rc) rc = open_tokens(call, w, q, err);
+    if (rc) return rc;
+    if (q->limit < 0) return err_set(err, INVALID_ARGUMENT, "Invalid read request: the limit is negative");
+    key_set_finish(&w->keys);
+    rows_init(&w->rows, call, !call->method->streaming);
+    w->rows.columns = w->result;
+    w->rows.n_columns = w->n_columns;
+    w->rows.when = &w->when;
+    w->rows.with_timestamp = w->when.return_timestamp;
+    if (!w->rows.unary) w->rows.resume_token = next_token;
+    w->rows.ctx = w;
+    w->read = (struct engine_read){ .when = w->when.engine,
+                                    .table = w->table,
+                                    .columns = w->columns,
+                                    .n_columns = (uint16_t)w->n_columns,
+                                    .ranges = w->keys.ranges,
+                                    .n_ranges = w->keys.n,
+                                    .limit = (uint64_t)q->limit,
+                                    .after = w->resume.lo,
+                                    .row = add_row,
+                                    .done = read_done,
+                                    .ctx = call,
+                                    .ret_last = BUF_INIT(KEY_MAX_BYTES) };
+    if (q->limit && q->resume_token.n)
+        w->read.limit = (uint64_t)q->limit > w->resume.rows ? (uint64_t)q->limit - w->resume.rows : 0;
+    if (q->limit && !w->read.limit) { /* the client has all of it */
+        rc = rows_begin(&w->rows, err);
+        if (!rc) rc = rows_end(&w->rows, err);
+        rows_free(&w->rows);
+        if (!rc) call_end_ok(call);
+        return rc;
+    }
+    w->read.when.cancel = call_cancel_flag(call);
+    rc = engine_post_read(w->target.db, &w->read, err);
+    if (rc) rows_free(&w->rows);
+    return rc;
+}
+
+void handle_read(struct call *call) {
+    struct err err = { 0 };
+    enum code rc = start(call, call->prepared, call->request, &err);
+    if (rc) spanner_end(call, rc, &err);
+}
+
+void handle_partition_read(struct call *call) {
+    const struct spanner_PartitionReadRequest *q = call->request;
+    struct read_work *w = call->prepared;
+    struct err err = { 0 };
+    uint8_t request[32];
+    handle_request_of_partition_read(q, request);
+    enum code rc = find_columns(call, w, q->table, q->index, q->columns.p, q->columns.n, &err);
+    if (!rc) rc = find_keys(call, w, q->key_set, &err);
+    if (!rc) rc = when_resolve(call, &w->target, q->transaction, &w->when, &err);
+    if (!rc) rc = partition_start(call, &w->target, &w->when, w->table, q->partition_options, request, &err);
+    if (rc) spanner_end(call, rc, &err);
+}

@@ -1,0 +1,8 @@
+/* read.h: Read, StreamingRead and PartitionRead: rows by key, key range or all. */
+#pragma once
+#include "service/call.h"
+
+enum code classify_read(struct call *call, struct err *err);
+enum code classify_partition_read(struct call *call, struct err *err);
+void handle_read(struct call *call); /* both, by the method's streaming */
+void handle_partition_read(struct call *call);

@@ -1,0 +1,178 @@
+#include "spanner/target.h"
+#include <string.h>
+#include "base/clock.h"
+#include "policy/policy.h"
+
+/* ---- where ---- */
+
+static void give_back_db(void *ctx) {
+    engine_db_unref(ctx);
+}
+
+static void give_back_catalog(void *ctx) {
+    engine_catalog_unref(ctx);
+}
+
+static enum code find_database(struct call *call, struct target *t, struct str name, struct err *err) {
+    t->spanner = call->service;
+    t->connection = spanner_connection_of(t->spanner, t->name.project, t->name.instance);
+    t->db = t->connection ? spanner_database(t->spanner, t->name.instance, t->name.database) : NULL;
+    if (!t->db) return spanner_not_found(call, "google.spanner.admin.database.v1.Database", "Database", name, err);
+    if (!call_at_end(call, give_back_db, t->db)) return err_oom(err);
+    t->catalog = engine_catalog(t->db);
+    if (!call_at_end(call, give_back_catalog, (void *)(uintptr_t)t->catalog)) return err_oom(err);
+    t->owner = spanner_owner(call->arena, call->principal);
+    t->path = spanner_policy_path(call->arena, t->connection, t->name.database);
+    return t->owner.p && t->path.p ? OK : err_oom(err);
+}
+
+enum code target_database(struct call *call, struct str name, struct target *ret, struct err *err) {
+    *ret = (struct target){ 0 };
+    call->resource = name;
+    enum code rc = name_database(name, &ret->name, err);
+    return rc ? rc : find_database(call, ret, name, err);
+}
+
+enum code target_session(struct call *call, struct str name, struct target *ret, struct err *err) {
+    *ret = (struct target){ .session = name };
+    enum code rc = name_session(name, &ret->name, err);
+    if (rc) return rc;
+    struct str database = str_upto(name, name.n - ret->name.session.n - strlen("/sessions/"));
+    call->resource = database;
+    rc = find_database(call, ret, database, err);
+    if (rc) return rc;
+    if (!session_use(ret->spanner->sessions, name, ret->owner, &ret->state))
+        return spanner_not_found(call, "google.spanner.v1.Session", "Session", name, err);
+    return OK;
+}
+
+enum code target_atom(struct call *call, const struct target *t, struct atom atom, struct err *err) {
+    atom.path = t->path;
+    return atoms_add(&call->atoms, call->arena, atom) ? OK : err_oom(err);
+}
+
+bool target_may_learn(struct call *call, const struct target *t) {
+    return policy_holds_something(call->policy, call->subject, t->path, (struct str){ NULL, 0 }, clock_wall_us());
+}
+
+/* ---- when ---- */
+
+enum { TAG_WRITE = 'W', TAG_READ = 'R' };
+
+/* What seals a read-only transaction's id: it is of use in this session, to this owner. */
+static struct str seal_context(struct arena *arena, const struct target *t) {
+    return arena_printf(arena, "read-only|%.*s|%.*s", STR_ARG(t->session), STR_ARG(t->owner));
+}
+
+static enum code read_only_id(struct call *call, const struct target *t, int64_t us, struct str *ret, struct err *err) {
+    DEFER(buf_free) struct buf id = BUF_INIT(1024);
+    struct str context = seal_context(call->arena, t), plain = { (const char *)&us, sizeof us };
+    if (!context.p) return err_oom(err);
+    buf_add_char(&id, TAG_READ);
+    enum code rc = seal(t->spanner->sealer, plain, context, &id, err);
+    if (rc) return rc;
+    *ret = str_dup(call->arena, buf_str(&id));
+    return ret->p ? OK : err_oom(err);
+}
+
+static enum code open_read_only(struct call *call, const struct target *t, struct str id, struct when *ret,
+                                struct err *err) {
+    struct str plain, context = seal_context(call->arena, t);
+    if (!context.p) return err_oom(err);
+    struct err inner;
+    if (unseal(t->spanner->sealer, str_from(id, 1), context, call->arena, &plain, &inner) || plain.n != sizeof(int64_t))
+        return err_set(err, NOT_FOUND, "Transaction not found in this session");
+    memcpy(&ret->engine.timestamp_us, plain.p, sizeof(int64_t));
+    ret->engine.at = true;
+    return OK;
+}
+
+enum code when_write_id(struct str id, uint8_t ret[ENGINE_TXN_ID_BYTES], struct err *err) {
+    if (id.n && id.p[0] == TAG_READ)
+        return err_set(err, FAILED_PRECONDITION, "Cannot commit or roll back a read-only transaction");
+    if (id.n != 1 + ENGINE_TXN_ID_BYTES || id.p[0] != TAG_WRITE)
+        return err_set(err, INVALID_ARGUMENT, "Invalid transaction id");
+    memcpy(ret, id.p + 1, ENGINE_TXN_ID_BYTES);
+    return OK;
+}
+
+static enum code bound_of(const struct spanner_TransactionOptions_ReadOnly *o, bool single_use, struct engine_bound *ret,
+                          struct err *err) {
+    bool ok = true;
+    *ret = (struct engine_bound){ .kind = ENGINE_STRONG };
+    if (o->min_read_timestamp)
+        *ret = (struct engine_bound){ .kind = ENGINE_MIN_READ_TIMESTAMP },
+        ok = convert_timestamp_us(o->min_read_timestamp, &ret->us);
+    if (o->max_staleness)
+        *ret = (struct engine_bound){ .kind = ENGINE_MAX_STALENESS }, ok = convert_duration_us(o->max_staleness, &ret->us);
+    if (o->read_timestamp)
+        *ret = (struct engine_bound){ .kind = ENGINE_READ_TIMESTAMP },
+        ok = convert_timestamp_us(o->read_timestamp, &ret->us);
+    if (o->exact_staleness)
+        *ret = (struct engine_bound){ .kind = ENGINE_EXACT_STALENESS },
+        ok = convert_duration_us(o->exact_staleness, &ret->us);
+    if (!ok) return err_set(err, INVALID_ARGUMENT, "The timestamp bound is out of range");
+    if (!single_use && (o->min_read_timestamp || o->max_staleness))
+        return err_set(err, INVALID_ARGUMENT, "min_read_timestamp and max_staleness are for single-use transactions only");
+    return OK;
+}
+
+static enum code begin_read_only(struct call *call, const struct target *t,
+                                 const struct spanner_TransactionOptions_ReadOnly *o, bool single_use, struct when *ret,
+                                 struct err *err) {
+    struct engine_bound bound;
+    enum code rc = bound_of(o, single_use, &bound, err);
+    ret->return_timestamp = o->return_read_timestamp;
+    if (rc || (single_use && bound.kind == ENGINE_STRONG)) return rc; /* strong: the read itself finds the newest */
+    rc = engine_pick_timestamp(t->db, bound, &ret->engine.timestamp_us, err);
+    ret->engine.at = true;
+    if (rc || single_use) return rc;
+    ret->begun = true;
+    return read_only_id(call, t, ret->engine.timestamp_us, &ret->id, err);
+}
+
+static enum code begin_read_write(struct call *call, const struct target *t, const uint8_t *previous, struct when *ret,
+                                  struct err *err) {
+    enum code rc = engine_txn_begin(t->db, t->owner, previous, ret->engine.txn, err);
+    if (rc) return rc;
+    char *id = arena_alloc(call->arena, 1 + ENGINE_TXN_ID_BYTES);
+    if (!id) return err_oom(err);
+    id[0] = TAG_WRITE;
+    memcpy(id + 1, ret->engine.txn, ENGINE_TXN_ID_BYTES);
+    ret->id = (struct str){ id, 1 + ENGINE_TXN_ID_BYTES };
+    ret->begun = ret->read_write = ret->engine.has_txn = true;
+    return OK;
+}
+
+enum code when_begin(struct call *call, const struct target *t, const struct spanner_TransactionOptions *o,
+                     const uint8_t *previous, struct when *ret, struct err *err) {
+    *ret = (struct when){ .engine.owner = t->owner };
+    if (o && o->read_only) return begin_read_only(call, t, o->read_only, false, ret, err);
+    if (o && o->partitioned_dml) return err_set(err, UNIMPLEMENTED, "Partitioned DML is not supported: use mutations");
+    if (!o || !o->read_write)
+        return err_set(err, INVALID_ARGUMENT, "Invalid BeginTransaction request: the mode is missing");
+    if (o->isolation_level > spanner_TransactionOptions_IsolationLevel_SERIALIZABLE)
+        return err_set(err, UNIMPLEMENTED, "Only SERIALIZABLE transactions are supported");
+    return begin_read_write(call, t, previous, ret, err);
+}
+
+static enum code single_use(struct call *call, const struct target *t, const struct spanner_TransactionOptions *o,
+                            struct when *ret, struct err *err) {
+    if (o->mode_case == 0) return OK;
+    if (!o->read_only) return err_set(err, INVALID_ARGUMENT, "Single-use transactions must be read-only here");
+    return begin_read_only(call, t, o->read_only, true, ret, err);
+}
+
+enum code when_resolve(struct call *call, const struct target *t, const struct spanner_TransactionSelector *s,
+                       struct when *ret, struct err *err) {
+    *ret = (struct when){ .engine.owner = t->owner };
+    if (!s || s->selector_case == 0) return OK;
+    if (s->single_use) return single_use(call, t, s->single_use, ret, err);
+    if (s->begin) return when_begin(call, t, s->begin, NULL, ret, err);
+    if (s->id.n && s->id.p[0] == TAG_READ) return open_read_only(call, t, s->id, ret, err);
+    enum code rc = when_write_id(s->id, ret->engine.txn, err);
+    if (rc) return rc;
+    ret->engine.has_txn = ret->read_write = true;
+    ret->id = s->id;
+    return OK;
+}

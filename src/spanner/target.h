@@ -1,0 +1,43 @@
+/* target.h: where a request points: connection, database, session, and in which transaction it reads. Loop thread. */
+#pragma once
+#include "spanner/convert.h"
+#include "spanner/internal.h"
+#include "spanner/names.h"
+#include "spanner/session.h"
+
+struct target {
+    struct spanner *spanner;
+    struct spanner_name name;
+    const struct spanner_connection *connection;
+    struct engine_db *db;              /* given back at the call's end */
+    const struct sql_catalog *catalog; /* the same */
+    struct str session;                /* the session's full name; empty when the request names none */
+    struct session state;
+    struct str owner, path; /* who may use its handles; the policy's path */
+};
+
+/* NOT_FOUND (session, database) with details. Fills call->resource. */
+MUST_USE enum code target_session(struct call *call, struct str name, struct target *ret, struct err *err);
+MUST_USE enum code target_database(struct call *call, struct str name, struct target *ret, struct err *err);
+
+/* One atom about this database. */
+MUST_USE enum code target_atom(struct call *call, const struct target *t, struct atom atom, struct err *err);
+/* True: the caller holds a live grant in the database. Those who do not learn nothing of its schema. */
+bool target_may_learn(struct call *call, const struct target *t);
+
+/* What a TransactionSelector means. */
+struct when {
+    struct engine_when engine;
+    bool begun;      /* the request begins a transaction: its id goes into the metadata */
+    bool read_write; /* … and precommit tokens are due */
+    bool return_timestamp;
+    struct str id; /* of the transaction, as clients see it; in the arena */
+};
+/* `query`: a single-use read-write selector is refused. Begins what is to be begun. */
+MUST_USE enum code when_resolve(struct call *call, const struct target *t,
+                                const struct spanner_TransactionSelector *selector, struct when *ret, struct err *err);
+MUST_USE enum code when_begin(struct call *call, const struct target *t, const struct spanner_TransactionOptions *options,
+                              const uint8_t *previous, struct when *ret, struct err *err);
+/* The engine's id of a read-write transaction. FAILED_PRECONDITION for a read-only one, INVALID_ARGUMENT for other bytes.
+ */
+MUST_USE enum code when_write_id(struct str id, uint8_t ret[ENGINE_TXN_ID_BYTES], struct err *err);

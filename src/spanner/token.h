@@ -1,0 +1,26 @@
+/* token.h: what a client carries for us between calls: partition and resume tokens, sealed, bound to database and owner, of
+ * use only with the very request they were made for. Any thread. */
+#pragma once
+#include "spanner/target.h"
+
+/* Zeroed but for what the kind needs. */
+struct handle {
+    uint8_t kind; /* below */
+    int64_t timestamp_us;
+    uint64_t rows;       /* resume of a query: rows that the client has */
+    struct str lo, hi;   /* partition: encoded key range; resume of a read: lo = last key */
+    uint8_t request[32]; /* SHA-256 of what it was made for: SQL and parameters, or table, columns and keys */
+    uint8_t lowered[32]; /* resume of a query: of the statement that ran */
+};
+enum { HANDLE_PARTITION = 1, HANDLE_RESUME_QUERY, HANDLE_RESUME_READ };
+
+MUST_USE enum code handle_seal(const struct target *t, const struct handle *h, struct arena *arena, struct str *ret,
+                               struct err *err);
+/* INVALID_ARGUMENT: not made here, for another database, owner, kind or request. */
+MUST_USE enum code handle_open(const struct target *t, struct str token, uint8_t kind, const uint8_t request[32],
+                               struct arena *arena, struct handle *ret, struct err *err);
+/* What a token is for: the request without tokens, transaction and options. */
+void handle_request_of_sql(const struct spanner_ExecuteSqlRequest *q, uint8_t ret[32]);
+void handle_request_of_partition_sql(const struct spanner_PartitionQueryRequest *q, uint8_t ret[32]);
+void handle_request_of_read(const struct spanner_ReadRequest *q, uint8_t ret[32]);
+void handle_request_of_partition_read(const struct spanner_PartitionReadRequest *q, uint8_t ret[32]);

@@ -1,0 +1,88 @@
+#include "test.h"
+
+#include <string.h>
+
+#include "data/json.h"
+
+static const struct read_case {
+    const char *name;
+    struct str text;
+    enum code code;
+    unsigned line, column; /* 0 = any */
+} cases[] = {
+    { "an object", STR_INIT("{\"a\":1}"), OK, 0, 0 },
+    { "an array", STR_INIT("[]"), OK, 0, 0 },
+    { "a bare number", STR_INIT("1"), INVALID_ARGUMENT, 0, 0 },
+    { "nothing", STR_INIT(""), INVALID_ARGUMENT, 0, 0 },
+    { "a key twice", STR_INIT("{\"a\":1,\n\"a\":2}"), INVALID_ARGUMENT, 2, 0 },
+    { "a key twice, once escaped", STR_INIT("{\"a\":1,\"\\u0061\":2}"), INVALID_ARGUMENT, 1, 0 },
+    { "keys that differ in case are two keys", STR_INIT("{\"a\":1,\"A\":2}"), OK, 0, 0 },
+    { "bytes after the end", STR_INIT("{} x"), INVALID_ARGUMENT, 0, 0 },
+    { "a second value", STR_INIT("{}{}"), INVALID_ARGUMENT, 0, 0 },
+    { "a byte order mark", STR_INIT("\xef\xbb\xbf{}"), INVALID_ARGUMENT, 0, 0 },
+    { "NUL in a text", STR_INIT("{\"a\":\"\\u0000\"}"), INVALID_ARGUMENT, 0, 0 },
+    { "NUL after the end", STR_INIT("{}\0"), INVALID_ARGUMENT, 0, 0 },
+    { "a lone surrogate", STR_INIT("{\"a\":\"\\ud800\"}"), INVALID_ARGUMENT, 0, 0 },
+    { "bad UTF-8", STR_INIT("{\"a\":\"\xff\"}"), INVALID_ARGUMENT, 0, 0 },
+    { "an integer too large", STR_INIT("{\"a\":9223372036854775808}"), INVALID_ARGUMENT, 0, 0 },
+    { "a real too large", STR_INIT("{\"a\":1e999}"), INVALID_ARGUMENT, 0, 0 },
+    { "NaN", STR_INIT("{\"a\":NaN}"), INVALID_ARGUMENT, 0, 0 },
+    { "a comment", STR_INIT("{/**/}"), INVALID_ARGUMENT, 0, 0 },
+    { "a trailing comma", STR_INIT("[1,]"), INVALID_ARGUMENT, 0, 0 },
+    { "depth 4 of 4", STR_INIT("[[[[]]]]"), OK, 0, 0 },
+    { "depth 5 of 4", STR_INIT("[[[\n [[]]]]]"), INVALID_ARGUMENT, 2, 3 },
+    { "brackets in a text are no depth", STR_INIT("[\"[[[[[[[\\\"[[\"]"), OK, 0, 0 },
+    { "longer than 64 bytes", STR_INIT("[\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"]"),
+      INVALID_ARGUMENT, 0, 0 },
+};
+
+static void test_reading_is_strict(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct read_case *c = &cases[i];
+        struct err err = { 0 };
+        json_t *json = NULL;
+        enum code rc = json_read(c->text, 64, 4, &json, &err);
+        if (rc != c->code) fail_msg("%s: %s %s", c->name, code_name(rc), err.message);
+        if (c->line && err.line != c->line) fail_msg("%s: line %u", c->name, err.line);
+        if (c->column && err.column != c->column) fail_msg("%s: column %u", c->name, err.column);
+        json_decref(json);
+    }
+}
+
+static void test_an_error_does_not_quote_the_text(void **state) {
+    (void)state;
+    struct err err = { 0 };
+    json_t *json = NULL;
+    assert_int_equal(json_read(STR("{\"password\": hunter2}"), 64, 0, &json, &err), INVALID_ARGUMENT);
+    assert_null(strstr(err.message, "hunter"));
+}
+
+static void test_typed_members(void **state) {
+    (void)state;
+    struct err err = { 0 };
+    DEFER(json_freep) json_t *json = NULL;
+    assert_int_equal(json_read(STR("{\"s\":\"x\",\"i\":7,\"r\":7.0,\"t\":true}"), 64, 0, &json, &err), OK);
+    struct str s;
+    int64_t n;
+    assert_true(json_member_str(json, "s", &s));
+    assert_str(s, "x");
+    assert_true(json_member_int(json, "i", &n));
+    assert_int_equal(n, 7);
+    assert_false(json_member_int(json, "r", &n));
+    assert_false(json_member_int(json, "t", &n));
+    assert_false(json_member_str(json, "i", &s));
+    assert_false(json_member_str(json, "absent", &s));
+    DEFER(buf_free) struct buf out = BUF_INIT(64);
+    assert_true(json_write(json, &out));
+    assert_str(buf_str(&out), "{\"s\":\"x\",\"i\":7,\"r\":7.0,\"t\":true}");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reading_is_strict),
+        cmocka_unit_test(test_an_error_does_not_quote_the_text),
+        cmocka_unit_test(test_typed_members),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,3 @@
+# Checksums of what ./dev downloads beside Debian packages and tools/requirements.lock.
+CONNECTOR_SHA256=unset
+FLIGHTS_SHA256=unset
