@@ -99,6 +99,7 @@ struct engine_commit {
     void *ctx;                                  /* of entry and done */
     int64_t ret_timestamp_us;                   /* out */
     uint64_t ret_mutation_count;                /* out; also when there were too many */
+    bool ret_again; /* out: the transaction had committed before; nothing was written, `entry` not called */
 };
 /* Codes: ALREADY_EXISTS, NOT_FOUND, FAILED_PRECONDITION, INVALID_ARGUMENT as Spanner's; ABORTED for a loser (retry);
  * RESOURCE_EXHAUSTED for a full disk: nothing of it was written. */

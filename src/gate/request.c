@@ -30,7 +30,7 @@ enum progress {
 
 /* ---- the steps ---- */
 
-/* Which row is it for? (gRPC by content type, else REST.) Found when the headers came: see request_max_body. */
+/* Which row is it for? (gRPC by content type, else REST.) */
 static enum progress route(struct request *r) {
     if (r->method_found) return NEXT;
     request_refuse(r, METHOD_UNKNOWN, "no method answers %.*s %.*s", STR_ARG(str_upto(r->http->method, 16)),

@@ -16,9 +16,9 @@ static const struct sql_column schemata[] = {
     COLUMN(4, "SCHEMA_OWNER", S),
 };
 static const struct sql_column tables[] = {
-    COLUMN(1, "TABLE_CATALOG", S), COLUMN(2, "TABLE_SCHEMA", S),      COLUMN(3, "TABLE_NAME", S),
-    COLUMN(4, "PARENT_TABLE_NAME", S),    COLUMN(5, "PARENT_TABLE_NAME", S), COLUMN(6, "ON_DELETE_ACTION", S),
-    COLUMN(7, "SPANNER_STATE", S), COLUMN(8, "INTERLEAVE_TYPE", S),   COLUMN(9, "ROW_DELETION_POLICY_EXPRESSION", S),
+    COLUMN(1, "TABLE_CATALOG", S),     COLUMN(2, "TABLE_SCHEMA", S),     COLUMN(3, "TABLE_NAME", S),
+    COLUMN(4, "PARENT_TABLE_NAME", S), COLUMN(5, "ON_DELETE_ACTION", S), COLUMN(6, "TABLE_TYPE", S),
+    COLUMN(7, "SPANNER_STATE", S),     COLUMN(8, "INTERLEAVE_TYPE", S),  COLUMN(9, "ROW_DELETION_POLICY_EXPRESSION", S),
 };
 static const struct sql_column columns[] = {
     COLUMN(1, "TABLE_CATALOG", S),

@@ -3,7 +3,8 @@
 #include <string.h>
 #include "engine/sql/fn.h"
 
-__extension__ typedef __int128 int128;
+/* SQLite aligns an aggregate's memory to 8. */
+__extension__ typedef __int128 int128 __attribute__((aligned(8)));
 
 struct state {
     int64_t n;

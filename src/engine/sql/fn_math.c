@@ -132,6 +132,21 @@ FLOAT_FN(trunc_f, trunc)
 FLOAT_FN(ceil_f, ceil)
 FLOAT_FN(floor_f, floor)
 
+/* To `digits` behind the point: scaled, rounded, scaled back. */
+static void round_to(sqlite3_context *ctx, int n, sqlite3_value **args) {
+    double a = arg_float(args[0]);
+    int64_t digits = sqlite3_value_int64(args[1]);
+    (void)n;
+    double factor = pow(10, (double)(digits < 0 ? -digits : digits));
+    bool whole = digits >= 0 && !(fabs(a * factor) < 0x1p52); /* no digit there to round */
+    if (!isfinite(a) || whole) {
+        result_float(ctx, a);
+        return;
+    }
+    double r = digits >= 0 ? round(a * factor) / factor : isfinite(factor) ? round(a / factor) * factor : 0;
+    result_checked(ctx, a, a, r);
+}
+
 /* A finite argument that has no finite answer is an error. */
 #define CHECKED_FN(name, fn, shown)                                                                                        \
     static void name(sqlite3_context *ctx, int n, sqlite3_value **args) {                                                  \
@@ -153,6 +168,15 @@ static void ln_f(sqlite3_context *ctx, int n, sqlite3_value **args) {
     double a = arg_float(args[0]);
     (void)n;
     logarithm(ctx, a, log(a), "Floating point error in function: LN");
+}
+
+static void log_f(sqlite3_context *ctx, int n, sqlite3_value **args) {
+    double a = arg_float(args[0]), base = arg_float(args[1]);
+    (void)n;
+    bool bad = a <= 0 || base <= 0 || base == 1 || (isinf(a) && isinf(base));
+    if (isnan(a) || isnan(base)) result_float(ctx, NAN);
+    else if (bad) fail_range(ctx, "Floating point error in function: LOG");
+    else result_float(ctx, log(a) / log(base));
 }
 
 static void log10_f(sqlite3_context *ctx, int n, sqlite3_value **args) {
@@ -255,6 +279,8 @@ struct fn_list fn_math(void) {
         { .name = "g_xor", .args = 2, .run = xor_i },
         { .name = "g_round", .args = 1, .run = round_f },
         { .name = "g_trunc", .args = 1, .run = trunc_f },
+        { .name = "g_round_to", .args = 2, .run = round_to },
+        { .name = "g_log", .args = 2, .run = log_f },
         { .name = "g_ceil", .args = 1, .run = ceil_f },
         { .name = "g_floor", .args = 1, .run = floor_f },
         { .name = "g_sqrt", .args = 1, .run = sqrt_f },

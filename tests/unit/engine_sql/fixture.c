@@ -75,7 +75,7 @@ void fixture_open(struct fixture *f) {
     sqlite3_create_function(f->db, "lkz", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, lkz, NULL, NULL);
     must(f->db,
          "CREATE TABLE t1(key BLOB PRIMARY KEY, c1, c2, c3, c4, c5, c6, c7) WITHOUT ROWID;"
-         "INSERT INTO t1 VALUES (lk('i+', 1), 1, 'a', 1.5, 1, x'78', 18262, x'800000005e0be10000000000'),"
+         "INSERT INTO t1 VALUES (lk('i+', 1), 1, 'a', 1.5, 1, x'7878', 18262, x'800000005e0be10000000000'),"
          "(lk('i+', 2), 2, 'b', 'NaN', 0, NULL, NULL, NULL), (lk('i+', 3), 3, NULL, NULL, NULL, NULL, NULL, NULL);"
          "CREATE TABLE t2(key BLOB PRIMARY KEY, c1, c2, c3) WITHOUT ROWID;"
          "INSERT INTO t2 VALUES (lk('i+i-', 1, 1), 1, 1, 'x'), (lk('i+i-', 1, 2), 1, 2, 'y'), (lk('i+i-', 2, 1), 2, 1, "
@@ -178,7 +178,9 @@ void fixture_ask(struct fixture *f, const char *sql, bool key_ranges, struct buf
     }
     sqlite3_stmt *stmt = NULL;
     if (sqlite3_prepare_v2(f->db, lowered.sql.p, -1, &stmt, NULL) != SQLITE_OK) {
-        buf_printf(out, "PREPARE: %s: %s", sqlite3_errmsg(f->db), lowered.sql.p);
+        rc = sql_error_from_sqlite(f->db, sqlite3_errcode(f->db), &err);
+        if (rc == INTERNAL) buf_printf(out, "PREPARE: %s: %s", sqlite3_errmsg(f->db), lowered.sql.p);
+        else buf_printf(out, "%s: %s", code_name(rc), err.message);
         return;
     }
     for (size_t i = 0; i < a.n_params; i++) bind(stmt, (int)i + 1, a.params[i].name);

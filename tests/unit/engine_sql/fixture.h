@@ -10,7 +10,7 @@ struct fixture {
     struct sql_clock clock;
 };
 
-/* Tab(k | s, f, b, y, d, t): (1, 'a', 1.5, true, b'x', 2020-01-01, 2020-01-01T00:00:00Z), (2, 'b', NaN, false), (3)
+/* Tab(k | s, f, b, y, d, t): (1, 'a', 1.5, true, b'xx', 2020-01-01, 2020-01-01T00:00:00Z), (2, 'b', NaN, false), (3)
  * U(k, j DESC | v): (1, 1, 'x'), (1, 2, 'y'), (2, 1, NULL), (4, 4, 'z');  N(i | f, s): numbers for arithmetic */
 extern const struct sql_catalog fixture_catalog;
 void fixture_open(struct fixture *f);
