@@ -29,7 +29,7 @@ enum progress {
 
 /* ---- the steps ---- */
 
-/* Which row is it for? (gRPC by content type, else REST.) Found when the headers came: see request_max_body. */
+/* Which row is it for? (gRPC by content type, else REST.) */
 static enum progress route(struct request *r) {
     if (r->method_found) return NEXT;
     request_refuse(r, METHOD_UNKNOWN, "no method answers %.*s %.*s", STR_ARG(str_upto(r->http->method, 16)),
@@ -194,28 +194,39 @@ static void set_deadline(struct request *r) {
     loop_timer_start(r->worker->loop, &r->deadline, us / 1000 + 1);
 }
 
-static void find_route(struct request *r) {
-    struct route_match match = { .service = &r->gate->metadata, .method = r->gate->metadata.methods };
+struct found {
+    enum protocol protocol;
+    bool found;
+    struct route_match match;
+};
+
+/* By the door, then gRPC by content type, else REST. */
+static struct found find(struct gate *gate, const struct http_request *http, struct arena *arena) {
+    const struct door *door = http->listener_ctx;
+    struct found f = { .protocol = PROTOCOL_RAW,
+                       .found = true,
+                       .match = { &gate->metadata, gate->metadata.methods, NULL, 0 } };
     struct err err;
-    struct str type = http_header_value(r->http->headers, r->http->n_headers, STR("content-type"));
-    const struct routes *routes = r->gate->routes;
-    if (r->door->kind == DOOR_JOB_METADATA) {
-        r->protocol = PROTOCOL_RAW; /* one handler answers all of its paths */
-        r->method_found = true;
-    } else if (grpc_is_content_type(type)) {
-        r->protocol = PROTOCOL_GRPC;
-        r->method_found = routes_find_grpc(routes, r->http->path, &match);
-    } else {
-        r->protocol = PROTOCOL_REST;
-        r->method_found = routes_find_rest(routes, r->http->method, r->http->path, r->call.arena, &match, &err) == OK;
-    }
-    if (r->door->kind != DOOR_JOB_METADATA) r->method_found = r->method_found && endpoint_serves(r->door, match.service);
-    if (!r->method_found) return;
-    if (!match.method->request) r->protocol = PROTOCOL_RAW;
-    r->variables = match.variables;
-    r->n_variables = match.n_variables;
-    r->call.method = match.method;
-    r->call.service = match.service->state;
+    if (door->kind == DOOR_JOB_METADATA) return f; /* one handler answers all of its paths */
+    f.protocol = PROTOCOL_REST;
+    if (grpc_is_content_type(http_header_value(http->headers, http->n_headers, STR("content-type")))) {
+        f.protocol = PROTOCOL_GRPC;
+        f.found = routes_find_grpc(gate->routes, http->path, &f.match);
+    } else f.found = routes_find_rest(gate->routes, http->method, http->path, arena, &f.match, &err) == OK;
+    f.found = f.found && endpoint_serves(door, f.match.service);
+    if (f.found && !f.match.method->request) f.protocol = PROTOCOL_RAW;
+    return f;
+}
+
+static void find_route(struct request *r) {
+    struct found f = find(r->gate, r->http, r->call.arena);
+    r->protocol = f.protocol;
+    r->method_found = f.found;
+    if (!f.found) return;
+    r->variables = f.match.variables;
+    r->n_variables = f.match.n_variables;
+    r->call.method = f.match.method;
+    r->call.service = f.match.service->state;
 }
 
 static struct request *request_new(struct http_stream *stream, const struct http_request *http, struct worker *worker) {
@@ -245,13 +256,20 @@ static struct request *request_new(struct http_stream *stream, const struct http
     return r;
 }
 
-/* Asked at the headers: the request is made here, as its row tells how much body it may have. */
+static size_t max_body_of(const struct method *m) {
+    return m->max_request_bytes ? m->max_request_bytes : DEFAULT_BODY_BYTES;
+}
+
+/* Asked at the headers, when a body follows: its row says how much it takes. The stream may still end without a request,
+ * so nothing is kept. */
 size_t request_max_body(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    struct request *r = request_new(stream, http, ctx);
-    http_stream_set_user(stream, r);
-    if (!r || !r->method_found) return 65536; /* enough to answer a small call in its own protocol */
-    size_t max = r->call.method->max_request_bytes;
-    return (max ? max : DEFAULT_BODY_BYTES) + GRPC_PREFIX_BYTES;
+    (void)stream;
+    struct worker *worker = ctx;
+    DEFER(arena_freep) struct arena *arena = arena_new(256 << 10);
+    if (!arena) return 0;
+    struct found f = find(worker->gate, http, arena);
+    return (f.found ? max_body_of(f.match.method) : 65536) +
+           GRPC_PREFIX_BYTES; /* else: room for a small call, to refuse it */
 }
 
 static void enlist(struct request *r) {
@@ -270,29 +288,26 @@ static void delist(struct request *r) {
     r->worker->n_requests--;
 }
 
+/* The request of a stream that has just arrived; NULL: out of memory, and the stream is reset. */
+static struct request *arrive(struct http_stream *stream, const struct http_request *http, struct worker *worker) {
+    struct request *r = request_new(stream, http, worker);
+    http_stream_set_user(stream, r);
+    if (r) enlist(r);
+    else http_stream_reset(stream, HTTP_RESET_CALM);
+    return r;
+}
+
 void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    (void)http;
-    (void)ctx;
-    struct request *r = http_stream_user(stream);
-    if (!r) {
-        http_stream_reset(stream, HTTP_RESET_REFUSED);
-        return;
-    }
-    enlist(r);
+    struct request *r = arrive(stream, http, ctx);
+    if (!r) return;
     request_refuse(r, TOO_LARGE, "the request is larger than %zu bytes: send it in parts",
-                   r->method_found && r->call.method->max_request_bytes ? r->call.method->max_request_bytes
-                                                                        : DEFAULT_BODY_BYTES);
+                   r->method_found ? max_body_of(r->call.method) : (size_t)65536);
     request_run(r);
 }
 
 void request_begin(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    (void)ctx;
-    struct request *r = http_stream_user(stream);
-    if (!r) {
-        http_stream_reset(stream, HTTP_RESET_CALM); /* out of memory */
-        return;
-    }
-    r->http = http;
+    struct request *r = arrive(stream, http, ctx);
+    if (!r) return;
     r->call.http = (struct call_http){ http->method,
                                        http->path,
                                        http->query,
@@ -300,7 +315,6 @@ void request_begin(struct http_stream *stream, const struct http_request *http, 
                                        http_header_value(http->headers, http->n_headers, STR("content-type")),
                                        http->headers,
                                        http->n_headers };
-    enlist(r);
     set_deadline(r);
     request_run(r);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "dataproc/dataproc.h"
 #include "engine/engine.h"
+#include "engine/sql/functions.h"
 #include "gate/data_dir.h"
 #include "gate/endpoint.h"
 #include "gate/fetch.h"
@@ -104,9 +105,11 @@ static enum code open_policy(struct server *s, struct err *err) {
 
 static enum code open_spanner(struct server *s, struct err *err) {
     const struct config *c = s->gate.config;
-    struct engine_options options = {
-        .data_dir = c->data, .sink = outbox_sink, .setup = spanner_setup_connection, .ctx = s->outbox
-    };
+    struct engine_options options = { .data_dir = c->data,
+                                      .sink = outbox_sink,
+                                      .setup = spanner_setup_connection,
+                                      .sql_error = sql_error_from_sqlite,
+                                      .ctx = s->outbox };
     enum code rc = engine_open(&options, &s->engine, err);
     struct spanner_config config = { .engine = s->engine };
     for (size_t i = 0; i < c->n_connections; i++) {

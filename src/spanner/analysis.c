@@ -47,17 +47,27 @@ static void fingerprint(struct call *call, struct str sql) {
     call->outcome.statement = str_dup(call->arena, str_upto(buf_str(&text), 2000));
 }
 
+/* COUNT(*) asks for any one column: which ones there are. */
+static enum code all_columns(struct call *call, const struct sql_table *table, struct atom *atom, struct err *err) {
+    struct str *names = ARENA_ARRAY(call->arena, struct str, table->n_columns + 1u);
+    if (!names) return err_oom(err);
+    for (uint16_t i = 0; i < table->n_columns; i++) names[i] = table->columns[i].name;
+    atom->columns = names;
+    atom->n_columns = table->n_columns;
+    return OK;
+}
+
 static enum code add_atoms(struct call *call, const struct target *t, const struct analysis *a, struct err *err) {
     enum code rc = OK;
     for (size_t i = 0; !rc && i < a->access.n_tables; i++) {
         const struct sql_access *access = &a->access.tables[i];
-        rc = target_atom(call, t,
-                         (struct atom){ .verb = VERB_READ,
-                                        .object = access->table->name,
-                                        .columns = access->columns,
-                                        .n_columns = access->n_columns,
-                                        .any_column = access->any_column },
-                         err);
+        struct atom atom = { .verb = VERB_READ,
+                             .object = access->table->name,
+                             .columns = access->columns,
+                             .n_columns = access->n_columns,
+                             .any_column = access->any_column };
+        if (access->any_column) rc = all_columns(call, access->table, &atom, err);
+        if (!rc) rc = target_atom(call, t, atom, err);
     }
     if (!rc && a->access.n_tables == 0) rc = target_atom(call, t, (struct atom){ .verb = VERB_USE }, err);
     return rc;

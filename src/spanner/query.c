@@ -214,6 +214,6 @@ void handle_partition_query(struct call *call) {
     enum code rc = when_resolve(call, &w->target, q->transaction, &w->when, &err);
     const struct sql_source *root = rc ? NULL : sql_root_partitionable(&w->analysis.sql, &why);
     if (!rc && !root) rc = err_set(&err, INVALID_ARGUMENT, "The statement is not root-partitionable: %s", why);
-    if (!rc) rc = partition_start(call, &w->target, &w->when, root->table, q->partition_options, request, &err);
+    if (!rc && root) rc = partition_start(call, &w->target, &w->when, root->table, q->partition_options, request, &err);
     if (rc) spanner_end(call, rc, &err);
 }

@@ -188,6 +188,12 @@ void spanner_free(struct spanner *s) {
     free(s);
 }
 
+int spanner_setup_connection(void *ctx, sqlite3 *connection) {
+    struct err err;
+    (void)ctx;
+    return sql_functions_register(connection, NULL, &err) ? SQLITE_NOMEM : SQLITE_OK;
+}
+
 struct service spanner_service(struct spanner *s) {
     return (struct service){
         .name = "spanner", .methods = spanner_methods, .n_methods = spanner_n_methods, .state = s, .for_jobs = true
