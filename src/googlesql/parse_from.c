@@ -132,8 +132,8 @@ static enum code parse_joins(struct parser *p, struct sql_from **ret) {
     while (!rc) {
         uint32_t at = here(p);
         bool comma = is_punct(p, 0, ","), there;
-        enum sql_join join;
-        struct sql_from *f;
+        enum sql_join join = JOIN_CROSS;
+        struct sql_from *f = NULL;
         rc = parse_join_words(p, &join, &there);
         if (rc || !there) return rc;
         if (comma_before && (join == JOIN_RIGHT || join == JOIN_FULL))
