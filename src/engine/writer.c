@@ -194,14 +194,19 @@ static struct engine_job *next_batch(struct engine_db *db, bool *ret_closing) {
     return batch.first;
 }
 
+/* The keeper moves most of the WAL while commits go on; the little that came meanwhile the writer moves itself, so that the
+ * WAL begins anew. The keeper is asked once for each WAL_SOFT_PAGES: its fsyncs slow down the commits beside it. */
 static void checkpoint(struct engine_db *db) {
-    if (db->wal_pages >= WAL_HARD_PAGES) /* the keeper cannot keep up: a pause here bounds the file */
-        sqlite3_wal_checkpoint_v2(store_sqlite(db->store), NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (db->wal_pages < WAL_SOFT_PAGES) return;
+    if (db->wal_pages < db->wal_asked) db->wal_asked = 0; /* it began anew */
+    bool ask = db->wal_pages >= db->wal_asked + WAL_SOFT_PAGES, finish = db->wal_pages >= db->wal_asked + WAL_HARD_PAGES;
+    if (ask) db->wal_asked = db->wal_pages;
     pthread_mutex_lock(&db->lock);
-    db->checkpoint_wanted = true;
-    pthread_cond_signal(&db->keeper_wake);
+    finish = finish || db->checkpoint_done;
+    db->checkpoint_done = false;
+    if (ask) db->checkpoint_wanted = true;
+    if (ask) pthread_cond_signal(&db->keeper_wake);
     pthread_mutex_unlock(&db->lock);
+    if (finish) sqlite3_wal_checkpoint_v2(store_sqlite(db->store), NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 /* A failure here (a full disk) is tried again later; commits tell the user about it. */

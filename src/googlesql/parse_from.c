@@ -92,7 +92,7 @@ static enum code parse_condition(struct parser *p, struct sql_from *f) {
 static enum code parse_join_words(struct parser *p, enum sql_join *ret_join, bool *ret_there) {
     static const struct {
         const char *word;
-        enum sql_join join;
+        enum sql_join join = JOIN_CROSS;
     } kinds[] = { { "INNER", JOIN_INNER },
                   { "CROSS", JOIN_CROSS },
                   { "LEFT", JOIN_LEFT },
@@ -132,8 +132,8 @@ static enum code parse_joins(struct parser *p, struct sql_from **ret) {
     while (!rc) {
         uint32_t at = here(p);
         bool comma = is_punct(p, 0, ","), there;
-        enum sql_join join;
-        struct sql_from *f;
+        enum sql_join join = JOIN_CROSS;
+        struct sql_from *f = NULL;
         rc = parse_join_words(p, &join, &there);
         if (rc || !there) return rc;
         if (comma_before && (join == JOIN_RIGHT || join == JOIN_FULL))
