@@ -92,7 +92,7 @@ static enum code parse_condition(struct parser *p, struct sql_from *f) {
 static enum code parse_join_words(struct parser *p, enum sql_join *ret_join, bool *ret_there) {
     static const struct {
         const char *word;
-        enum sql_join join = JOIN_CROSS;
+        enum sql_join join;
     } kinds[] = { { "INNER", JOIN_INNER },
                   { "CROSS", JOIN_CROSS },
                   { "LEFT", JOIN_LEFT },
