@@ -131,9 +131,9 @@ class Demo:
 
     def dataproc(self, kind, credentials):
         """An unmodified google-cloud-dataproc client: gRPC over TLS; google-auth exchanges the other cloud's token at our STS."""
-        import google.auth
+        from google.auth import identity_pool
         from google.cloud import dataproc_v1
-        found, _ = google.auth.load_credentials_from_file(str(credentials), scopes=[linkspan_site.CLOUD_PLATFORM])
+        found = identity_pool.Credentials.from_file(str(credentials), scopes=[linkspan_site.CLOUD_PLATFORM])
         client = getattr(dataproc_v1, kind)(credentials=found, client_options={"api_endpoint": f"localhost:{self.site.port}"})
         return client, dataproc_v1
 
