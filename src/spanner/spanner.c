@@ -191,7 +191,7 @@ void spanner_free(struct spanner *s) {
 int spanner_setup_connection(void *ctx, sqlite3 *connection) {
     struct err err;
     (void)ctx;
-    return sql_functions_register(connection, NULL, &err) ? SQLITE_NOMEM : SQLITE_OK;
+    return sql_functions_register(connection, &err) ? SQLITE_NOMEM : SQLITE_OK;
 }
 
 struct service spanner_service(struct spanner *s) {
