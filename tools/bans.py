@@ -13,6 +13,10 @@ CONSTRUCTOR = re.compile(r"__attribute__\s*\(\(\s*constructor")
 GLOBAL = re.compile(r"^(?:static\s+)?(?!(?:struct|union|enum)\s+\w+;|const\b|typedef\b|extern\b|enum\b.*\{|struct\s+\w+\s*\{|union\s+\w+\s*\{|return\b|else\b)"
                     r"[A-Za-z_][\w\s\*]*?\b\w+(?:\[[^\]]*\])*\s*(?:=[^=].*|);\s*(?:/\*.*)?$")
 ALLOWED_GLOBAL = re.compile(r"_Thread_local|_Atomic|atomic_|\bconst\b|pthread_once_t|pthread_mutex_t")
+# File → the globals that it may write, each with its reason.
+REASONED = {
+    "src/crypto/hash.c": "algorithms fetched from OpenSSL once (pthread_once), then only read",
+}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 
@@ -28,7 +32,8 @@ def faults_of(path):
             yield f"{path}:{number}: {match.group(1)} is banned"
         if CONSTRUCTOR.search(code):
             yield f"{path}:{number}: no constructor registration"
-        if GLOBAL.match(line) and "(" not in line.split("=")[0] and not ALLOWED_GLOBAL.search(line):
+        if GLOBAL.match(line) and "(" not in line.split("=")[0] and not ALLOWED_GLOBAL.search(line) \
+                and str(path) not in REASONED:
             yield f"{path}:{number}: writable global: {line.strip()}"
 
 

@@ -7,7 +7,7 @@ static const char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 static const char hex_alphabet[] = "0123456789abcdef";
 
 static void encode64(struct buf *out, struct str in, const char *alphabet, bool pad) {
-    if (!buf_reserve(out, (in.n + 2) / 3 * 4)) return;
+    if (!in.n || !buf_reserve(out, (in.n + 2) / 3 * 4)) return;
     char *to = out->p + out->n;
     size_t i = 0;
     for (; i + 3 <= in.n; i += 3) {

@@ -57,11 +57,14 @@ enum code key_wrap(EVP_PKEY *pkey, bool is_private, struct key **ret, struct err
         return err_set(err, INVALID_ARGUMENT, "the key is not RSA of 2048 to 8192 bits, P-256, P-384, P-521 or Ed25519");
     }
     struct key *key = calloc(1, sizeof *key);
-    if (!key) {
+    EVP_PKEY_CTX *_Atomic *prepared = calloc(KEY_PREPARED_MAX, sizeof *prepared);
+    if (!key || !prepared) {
         EVP_PKEY_free(pkey);
+        free(prepared);
+        free(key);
         return err_oom(err);
     }
-    *key = (struct key){ .refs = 1, .kind = kind, .is_private = is_private, .pkey = pkey };
+    *key = (struct key){ .refs = 1, .kind = kind, .is_private = is_private, .pkey = pkey, .prepared = prepared };
     *ret = key;
     return OK;
 }
@@ -81,10 +84,11 @@ struct key *key_ref(struct key *key) {
 }
 
 struct key *key_unref(struct key *key) {
-    if (key && --key->refs == 0) {
-        EVP_PKEY_free(key->pkey);
-        free(key);
-    }
+    if (!key || --key->refs) return NULL;
+    for (unsigned i = 0; i < KEY_PREPARED_MAX; i++) EVP_PKEY_CTX_free(key->prepared[i]);
+    free(key->prepared);
+    EVP_PKEY_free(key->pkey);
+    free(key);
     return NULL;
 }
 

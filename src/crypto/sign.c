@@ -10,6 +10,7 @@
 #include "crypto/key_priv.h"
 
 enum { DER_MAX = 160 };
+_Static_assert((int)SIG_COUNT <= (int)KEY_PREPARED_MAX, "a place for each algorithm");
 
 static const struct alg_row {
     const char *name;
@@ -85,13 +86,27 @@ static size_t der_from_rs(struct str rs, unsigned char der[DER_MAX]) {
     return n > 0 ? (size_t)n : 0;
 }
 
+/* A fresh copy of the context that verifies by this algorithm. Two threads may both make the first one: one is kept. */
+static EVP_PKEY_CTX *verifying_context(const struct key *key, const struct alg_row *row) {
+    EVP_PKEY_CTX *_Atomic *place = &key->prepared[row - algs];
+    EVP_PKEY_CTX *ready = *place, *none = NULL;
+    if (ready) return EVP_PKEY_CTX_dup(ready);
+    EVP_PKEY_CTX *made = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+    if (!made || EVP_PKEY_verify_init(made) != 1 || !set_rsa(made, row)) {
+        EVP_PKEY_CTX_free(made);
+        return NULL;
+    }
+    ready = EVP_PKEY_CTX_dup(made);
+    if (!atomic_compare_exchange_strong(place, &none, made)) EVP_PKEY_CTX_free(made);
+    return ready;
+}
+
 static bool digest_verify(const struct key *key, const struct alg_row *row, struct str message, const unsigned char *sig,
                           size_t n) {
     uint8_t digest[HASH_MAX_BYTES];
     size_t digest_n = hash_sha2(row->bits, message, digest);
-    DEFER(ctx_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
-    return ctx && EVP_PKEY_verify_init(ctx) == 1 && set_rsa(ctx, row) &&
-           EVP_PKEY_verify(ctx, sig, n, digest, digest_n) == 1;
+    DEFER(ctx_freep) EVP_PKEY_CTX *ctx = verifying_context(key, row);
+    return ctx && EVP_PKEY_verify(ctx, sig, n, digest, digest_n) == 1;
 }
 
 static bool verify(const struct key *key, const struct alg_row *row, struct str message, struct str sig) {

@@ -7,7 +7,8 @@ struct run {
     struct faults *faults;
 };
 
-static void vfault(struct faults *faults, struct arena *arena, const struct node *at, const char *fmt, va_list args) {
+static void PRINTF_LIKE(4, 0)
+    vfault(struct faults *faults, struct arena *arena, const struct node *at, const char *fmt, va_list args) {
     if (faults->n == SCHEMA_FAULTS_MAX) {
         faults->truncated = true;
         return;

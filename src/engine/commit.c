@@ -87,10 +87,10 @@ static enum code apply_in_savepoint(struct engine_db *db, struct engine_commit *
 }
 
 enum code commit_apply(struct engine_db *db, struct engine_commit *commit, int64_t commit_us, struct err *err) {
-    bool again = false;
+    commit->ret_again = false;
     enum code rc = count_writes(commit, err);
-    if (!rc && commit->has_txn) rc = txn_validate(db, commit, &again, err);
-    if (again) return rc;
+    if (!rc && commit->has_txn) rc = txn_validate(db, commit, &commit->ret_again, err);
+    if (commit->ret_again) return rc;
     if (!rc) rc = apply_in_savepoint(db, commit, commit_us, err);
     commit->ret_timestamp_us = rc ? 0 : commit_us;
     if (commit->has_txn) txn_finish(db, commit, rc);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/file.h"
@@ -127,7 +128,11 @@ static enum code start_threads(struct engine_db *db, struct err *err) {
 static void init_locks(struct engine_db *db) {
     pthread_mutex_init(&db->lock, NULL);
     pthread_cond_t *conds[] = { &db->write_wake, &db->read_wake, &db->batch_done, &db->keeper_wake };
-    for (size_t i = 0; i < COUNT(conds); i++) pthread_cond_init(conds[i], NULL);
+    pthread_condattr_t monotonic; /* waits do not notice when the wall clock is set */
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    for (size_t i = 0; i < COUNT(conds); i++) pthread_cond_init(conds[i], &monotonic);
+    pthread_condattr_destroy(&monotonic);
 }
 
 enum code db_open(struct engine *engine, const struct engine_options *options, const char *name, const char *path,

@@ -57,10 +57,10 @@ struct engine_db {
 
     pthread_mutex_t lock;
     pthread_cond_t write_wake, read_wake, batch_done, keeper_wake;
-    struct engine_catalog *catalog;  /* [lock] */
-    struct job_queue writes, reads;  /* [lock] */
-    struct engine_job *waiting;      /* [lock] reads at a time to come, soonest first */
-    bool closing, checkpoint_wanted; /* [lock] */
+    struct engine_catalog *catalog;                   /* [lock] */
+    struct job_queue writes, reads;                   /* [lock] */
+    struct engine_job *waiting;                       /* [lock] reads at a time to come, soonest first */
+    bool closing, checkpoint_wanted, checkpoint_done; /* [lock] */
     int64_t last_us, pending_us,
         floor_us; /* [lock] last durable commit; first of the batch at work or 0; latest served read */
     int64_t outbox_done[ENGINE_OUTBOX_DONE]; /* [lock] */
@@ -74,6 +74,7 @@ struct engine_db {
     struct batch_entry *entries; /* [writer] audit entries of the batch at work, in scratch */
     size_t n_entries, entries_cap;
     size_t wal_pages;        /* [writer] */
+    size_t wal_asked;        /* [writer] its pages when the keeper was last asked */
     uint64_t pruned_mono_us; /* [writer] when it last looked for what to prune */
     struct txns txns;
 

@@ -21,12 +21,12 @@ struct engine {
 };
 
 static void defaults(struct engine_options *o) {
-    if (!o->readers) o->readers = 2;
+    if (!o->readers) o->readers = 4;
     if (o->readers > ENGINE_MAX_READERS) o->readers = ENGINE_MAX_READERS;
     if (!o->write_queue_bytes) o->write_queue_bytes = 256 << 20;
     if (!o->read_queue_jobs) o->read_queue_jobs = 10000;
     if (!o->ring_bytes) o->ring_bytes = 16 << 20;
-    if (!o->txn_read_bytes) o->txn_read_bytes = 1 << 20;
+    if (!o->txn_read_bytes) o->txn_read_bytes = 256 << 10;
     if (!o->retention_us) o->retention_us = INT64_C(3600) * 1000000;
     if (!o->txn_idle_us) o->txn_idle_us = INT64_C(300) * 1000000;
     if (!o->max_txns) o->max_txns = 10000;

@@ -21,18 +21,19 @@ typedef void engine_sink_fn(void *ctx, struct engine_db *db, int64_t seq, struct
 
 struct engine_options { /* 0 gives the default in brackets */
     const char *data_dir;
-    unsigned readers;         /* reader threads a database [2] */
+    unsigned readers;         /* reader threads a database [4] */
     size_t write_queue_bytes; /* waiting commits of a database [256 MiB] */
     size_t read_queue_jobs;   /* waiting reads of a database [10,000] */
     size_t ring_bytes;        /* what Commit validates against, a database [16 MiB] */
-    size_t txn_read_bytes;    /* key ranges that a transaction may have read [1 MiB]; more become whole tables */
+    size_t txn_read_bytes;    /* key ranges that a transaction may have read [256 KiB]; more become whole tables */
     int64_t retention_us;     /* how long old versions are kept [1 h] */
     int64_t txn_idle_us;      /* a read-write transaction without a request [5 min] */
     unsigned max_txns;    /* read-write transactions of a database, finished ones that are remembered included [10,000] */
     engine_sink_fn *sink; /* or NULL: then outbox entries stay until done */
     int (*setup)(void *ctx, sqlite3 *connection); /* registers more SQL functions on each reader's connection, or NULL */
-    void *ctx;                                    /* of sink and setup */
-    unsigned max_pages_for_test;                  /* PRAGMA max_page_count of new databases: a full disk */
+    enum code (*sql_error)(sqlite3 *connection, int rc, struct err *err); /* reads their errors, or NULL */
+    void *ctx;                                                            /* of sink and setup */
+    unsigned max_pages_for_test; /* PRAGMA max_page_count of new databases: a full disk */
 };
 
 MUST_USE enum code engine_open(const struct engine_options *options, struct engine **ret, struct err *err);
@@ -98,6 +99,7 @@ struct engine_commit {
     void *ctx;                                  /* of entry and done */
     int64_t ret_timestamp_us;                   /* out */
     uint64_t ret_mutation_count;                /* out; also when there were too many */
+    bool ret_again; /* out: the transaction had committed before; nothing was written, `entry` not called */
 };
 /* Codes: ALREADY_EXISTS, NOT_FOUND, FAILED_PRECONDITION, INVALID_ARGUMENT as Spanner's; ABORTED for a loser (retry);
  * RESOURCE_EXHAUSTED for a full disk: nothing of it was written. */

@@ -35,8 +35,9 @@ static enum code step_all(struct reader *r, struct engine_query *q, sqlite3_stmt
         if (next == ENGINE_PAUSE) return OK;
     }
     if (rc == SQLITE_DONE) return OK;
-    /* SQL functions report a wrong value or an overflow as an SQLite error with a text of their own */
-    if (rc == SQLITE_ERROR) return err_set(&q->job.err, OUT_OF_RANGE, "%s", sqlite3_errmsg(store_sqlite(r->store)));
+    /* SQL functions report a wrong value or an overflow as an SQLite error: whoever registered them reads it */
+    if (rc == SQLITE_ERROR && r->db->options->sql_error)
+        return r->db->options->sql_error(store_sqlite(r->store), rc, &q->job.err);
     return reader_error(r, rc, &q->job.err);
 }
 

@@ -58,7 +58,7 @@ enum code queue_post(struct engine_db *db, struct engine_job *job, const struct 
 
 void lock_wait_us(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t us) {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     int64_t nanos = until.tv_nsec + us % 1000000 * 1000;
     until.tv_sec += us / 1000000 + nanos / 1000000000;
     until.tv_nsec = nanos % 1000000000;

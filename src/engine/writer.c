@@ -4,7 +4,7 @@
 #include "engine/db.h"
 
 enum { BATCH_MOST_JOBS = 256, BATCH_MOST_BYTES = 64 << 20, SCRATCH_KEEP_BYTES = 1 << 20 };
-enum { WAL_SOFT_PAGES = 2048, WAL_HARD_PAGES = 8192, IDLE_US = 200000, CHORE_US = 1000000 };
+enum { WAL_SOFT_PAGES = 2048, WAL_HARD_PAGES = 8192, IDLE_US = 200000, CHORE_US = 1000000, CHORE_STEP_US = 50000 };
 
 static void run_done_commit(struct engine_job *job) {
     struct engine_commit *c = CONTAINER_OF(job, struct engine_commit, job);
@@ -141,6 +141,12 @@ static enum code ddl_commit(struct engine_db *db, const struct engine_ddl *ddl, 
     return rc ? rc : store_exec(db->store, "COMMIT", err);
 }
 
+/* What read the table before must not commit on what it has become. */
+static void remember_change(struct engine_db *db, uint32_t table_id, int64_t us) {
+    struct write_entry whole = { table_id, STR(""), STR("\xff") };
+    ring_add(db->ring, us, &(struct write_set){ .entries = &whole, .n = 1 });
+}
+
 static enum code run_statement(struct engine_db *db, const struct engine_ddl *ddl, int64_t *ret_us, struct err *err) {
     struct engine_catalog *catalog = NULL;
     struct schema_change change = { 0 };
@@ -154,7 +160,10 @@ static enum code run_statement(struct engine_db *db, const struct engine_ddl *dd
             atomic_store(&change.state->dropped, false);
         }
         if (catalog) engine_catalog_unref(&catalog->sql);
-    } else if (catalog) catalog_publish(db, catalog);
+    } else if (catalog) {
+        catalog_publish(db, catalog);
+        if (change.state) remember_change(db, change.state->id, us);
+    }
     end_batch(db, rc ? 0 : us);
     if (!rc) *ret_us = us;
     return rc;
@@ -185,14 +194,19 @@ static struct engine_job *next_batch(struct engine_db *db, bool *ret_closing) {
     return batch.first;
 }
 
+/* The keeper moves most of the WAL while commits go on; the little that came meanwhile the writer moves itself, so that the
+ * WAL begins anew. The keeper is asked once for each WAL_SOFT_PAGES: its fsyncs slow down the commits beside it. */
 static void checkpoint(struct engine_db *db) {
-    if (db->wal_pages >= WAL_HARD_PAGES) /* the keeper cannot keep up: a pause here bounds the file */
-        sqlite3_wal_checkpoint_v2(store_sqlite(db->store), NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (db->wal_pages < WAL_SOFT_PAGES) return;
+    if (db->wal_pages < db->wal_asked) db->wal_asked = 0; /* it began anew */
+    bool ask = db->wal_pages >= db->wal_asked + WAL_SOFT_PAGES, finish = db->wal_pages >= db->wal_asked + WAL_HARD_PAGES;
+    if (ask) db->wal_asked = db->wal_pages;
     pthread_mutex_lock(&db->lock);
-    db->checkpoint_wanted = true;
-    pthread_cond_signal(&db->keeper_wake);
+    finish = finish || db->checkpoint_done;
+    db->checkpoint_done = false;
+    if (ask) db->checkpoint_wanted = true;
+    if (ask) pthread_cond_signal(&db->keeper_wake);
     pthread_mutex_unlock(&db->lock);
+    if (finish) sqlite3_wal_checkpoint_v2(store_sqlite(db->store), NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 /* A failure here (a full disk) is tried again later; commits tell the user about it. */
@@ -202,7 +216,7 @@ static void chores(struct engine_db *db) {
     if (!rc) rc = prune_step(db, &more, NULL);
     if (!rc) rc = store_exec(db->store, "COMMIT", NULL);
     if (rc) rollback(db);
-    if (rc || !more) db->pruned_mono_us = clock_mono_us();
+    db->pruned_mono_us = clock_mono_us() - (rc || !more ? 0 : CHORE_US - CHORE_STEP_US);
 }
 
 void *writer_main(void *arg) {

@@ -11,6 +11,7 @@ enum data_path {
     DATA_AUDIT_KEY,    /* Ed25519, private */
     DATA_AUDIT_PUBLIC, /* what an auditor gets */
     DATA_TOKEN_KEY,    /* P-256: signs our tokens */
+    DATA_DEV_KEY,      /* RSA: the development issuer's, made when it first runs */
     DATA_SPOOL,        /* answers that wait for slow clients: unlinked files */
     DATA_LOCK,
     DATA_REVOKED, /* what was taken back before its end */

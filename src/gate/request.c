@@ -13,8 +13,9 @@
 #include "wire/grpc.h"
 
 enum {
-    ARENA_BYTES = 64 << 20, /* what one request may take in decoded form, beside its body */
-    COMMIT_ARENA_BYTES = 512 << 20,
+    ARENA_BYTES = 64 << 20,        /* what one request may take in decoded form, beside its body */
+    LARGE_ARENA_BYTES = 512 << 20, /* the same for a body over DEFAULT_BODY_BYTES: a commit */
+    LOOK_UP_BYTES = 256 << 10,
     SPOOL_MEMORY_BYTES = 1 << 20,
     DEFAULT_BODY_BYTES = 10 << 20,
     MAX_REQUESTS = 10000, /* of a worker, under way */
@@ -29,7 +30,7 @@ enum progress {
 
 /* ---- the steps ---- */
 
-/* Which row is it for? (gRPC by content type, else REST.) Found when the headers came: see request_max_body. */
+/* Which row is it for? (gRPC by content type, else REST.) */
 static enum progress route(struct request *r) {
     if (r->method_found) return NEXT;
     request_refuse(r, METHOD_UNKNOWN, "no method answers %.*s %.*s", STR_ARG(str_upto(r->http->method, 16)),
@@ -115,10 +116,11 @@ static const struct step {
     { "route", route },   { "identify", identify }, { "read", read_message }, { "decide", decide }, { "admit", admit },
     { "intend", intend }, { "serve", serve },       { "record", record },     { "reply", reply },
 };
-enum { STEP_RECORD = COUNT(steps) - 2 };
+enum { STEP_REPLY = COUNT(steps) - 1, STEP_RECORD = COUNT(steps) - 2, STEP_SERVE = COUNT(steps) - 3 };
 
 void request_run(struct request *r) {
     while (r->step < COUNT(steps)) {
+        if (r->step < STEP_SERVE && atomic_load(&r->cancelled)) r->step = STEP_RECORD; /* perhaps the stream is gone */
         unsigned at = r->step;
         enum progress progress = steps[at].run(r);
         if (progress == WAIT) return;
@@ -152,7 +154,8 @@ void request_fail(struct request *r, const struct err *err) {
 void request_cancel(struct request *r, enum code code, const char *why) {
     if (atomic_exchange(&r->cancelled, true)) return;
     if (!r->code) (void)(r->code = code, err_set(&r->err, code, "%s (request %s)", why, r->id));
-    if (r->on_cancel) r->on_cancel(r->on_cancel_ctx);
+    r->cut = true;
+    if (r->on_cancel && !atomic_load(&r->ended)) r->on_cancel(r->on_cancel_ctx); /* ended: its ctx may be gone */
     r->on_cancel = NULL;
 }
 
@@ -164,94 +167,6 @@ struct request *request_of(struct call *call) {
 
 void request_hold(struct request *r) {
     atomic_fetch_add(&r->holds, 1);
-}
-
-static void request_free(struct request *r) {
-    for (struct at_end *e = r->at_end; e; e = e->next) e->fn(e->ctx);
-    spool_free(&r->spool);
-    free(r->chunk);
-    policy_unref(r->policy);
-    identify_leave(r);
-    arena_free(r->call.arena);
-    free(r);
-}
-
-void request_release(struct request *r) {
-    if (atomic_fetch_sub(&r->holds, 1) == 1) request_free(r);
-}
-
-static void deadline_passed(struct loop_timer *timer, void *ctx) {
-    (void)timer;
-    request_cancel(ctx, DEADLINE_EXCEEDED, "the deadline passed");
-}
-
-static void set_deadline(struct request *r) {
-    struct str timeout = http_header_value(r->http->headers, r->http->n_headers, STR("grpc-timeout"));
-    uint64_t us;
-    if (r->protocol != PROTOCOL_GRPC || !grpc_parse_timeout(timeout, &us) || us > UINT64_C(86400000000)) return;
-    r->call.deadline_us = clock_wall_us() + (int64_t)us;
-    r->deadline = (struct loop_timer){ .fn = deadline_passed, .ctx = r };
-    loop_timer_start(r->worker->loop, &r->deadline, us / 1000 + 1);
-}
-
-static void find_route(struct request *r) {
-    struct route_match match = { .service = &r->gate->metadata, .method = r->gate->metadata.methods };
-    struct err err;
-    struct str type = http_header_value(r->http->headers, r->http->n_headers, STR("content-type"));
-    const struct routes *routes = r->gate->routes;
-    if (r->door->kind == DOOR_JOB_METADATA) {
-        r->protocol = PROTOCOL_RAW; /* one handler answers all of its paths */
-        r->method_found = true;
-    } else if (grpc_is_content_type(type)) {
-        r->protocol = PROTOCOL_GRPC;
-        r->method_found = routes_find_grpc(routes, r->http->path, &match);
-    } else {
-        r->protocol = PROTOCOL_REST;
-        r->method_found = routes_find_rest(routes, r->http->method, r->http->path, r->call.arena, &match, &err) == OK;
-    }
-    if (r->door->kind != DOOR_JOB_METADATA) r->method_found = r->method_found && endpoint_serves(r->door, match.service);
-    if (!r->method_found) return;
-    if (!match.method->request) r->protocol = PROTOCOL_RAW;
-    r->variables = match.variables;
-    r->n_variables = match.n_variables;
-    r->call.method = match.method;
-    r->call.service = match.service->state;
-}
-
-static struct request *request_new(struct http_stream *stream, const struct http_request *http, struct worker *worker) {
-    struct request *r = calloc(1, sizeof *r);
-    if (!r) return NULL;
-    r->gate = worker->gate;
-    r->worker = worker;
-    r->stream = stream;
-    r->http = http;
-    r->door = http->listener_ctx;
-    r->started_us = clock_mono_us();
-    id_new(r->id);
-    spool_init(&r->spool, r->gate->spool_dir, SPOOL_MEMORY_BYTES, SPOOL_FILE_BYTES);
-    atomic_store(&r->holds, 2); /* the stream's and the steps' */
-    r->call.id = (struct str){ r->id, ID_LENGTH };
-    r->call.loop = worker->loop;
-    r->call.endpoint = r->door->endpoint != NULL;
-    r->call.arena = arena_new(ARENA_BYTES);
-    char address[NET_ADDRESS_MAX];
-    size_t n = net_address_print(&http->peer, address);
-    if (r->call.arena) r->source = str_dup(r->call.arena, (struct str){ address, n });
-    if (!r->source.p) {
-        request_free(r);
-        return NULL;
-    }
-    find_route(r);
-    return r;
-}
-
-/* Asked at the headers: the request is made here, as its row tells how much body it may have. */
-size_t request_max_body(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    struct request *r = request_new(stream, http, ctx);
-    http_stream_set_user(stream, r);
-    if (!r || !r->method_found) return 65536; /* enough to answer a small call in its own protocol */
-    size_t max = r->call.method->max_request_bytes;
-    return (max ? max : DEFAULT_BODY_BYTES) + GRPC_PREFIX_BYTES;
 }
 
 static void enlist(struct request *r) {
@@ -270,15 +185,127 @@ static void delist(struct request *r) {
     r->worker->n_requests--;
 }
 
+/* On the loop: whoever holds it elsewhere gives it back by a task. */
+static void request_free(struct request *r) {
+    delist(r); /* only now: a service may work long for a client that is gone */
+    for (struct at_end *e = r->at_end; e; e = e->next) e->fn(e->ctx);
+    spool_free(&r->spool);
+    free(r->chunk);
+    policy_unref(r->policy);
+    identify_leave(r);
+    arena_free(r->call.arena);
+    buf_wipe(&r->body); /* tokens come in bodies too */
+    free(r);
+}
+
+void request_release(struct request *r) {
+    if (atomic_fetch_sub(&r->holds, 1) == 1) request_free(r);
+}
+
+static void deadline_passed(struct loop_timer *timer, void *ctx) {
+    (void)timer;
+    struct request *r = ctx;
+    request_cancel(r, DEADLINE_EXCEEDED, "the deadline passed");
+    /* a client that does not read cannot hold the rest of its answer for longer than it wanted to wait */
+    if (r->step == STEP_REPLY && r->stream) http_stream_reset(r->stream, HTTP_RESET_CANCEL);
+}
+
+static void set_deadline(struct request *r) {
+    struct str timeout = http_header_value(r->http->headers, r->http->n_headers, STR("grpc-timeout"));
+    uint64_t us;
+    if (r->protocol != PROTOCOL_GRPC || !grpc_parse_timeout(timeout, &us) || us > UINT64_C(86400000000)) return;
+    r->call.deadline_us = clock_wall_us() + (int64_t)us;
+    r->deadline = (struct loop_timer){ .fn = deadline_passed, .ctx = r };
+    loop_timer_start(r->worker->loop, &r->deadline, us / 1000 + 1);
+}
+
+/* Which row? Only looks: asked at the headers already, when there is no request yet. */
+static bool match_route(const struct gate *gate, const struct http_request *http, struct arena *arena,
+                        enum protocol *ret_protocol, struct route_match *ret) {
+    const struct door *door = http->listener_ctx;
+    struct err err;
+    bool found;
+    if (door->kind == DOOR_JOB_METADATA) { /* one handler answers all of its paths */
+        *ret = (struct route_match){ .service = &gate->metadata, .method = gate->metadata.methods };
+        *ret_protocol = PROTOCOL_RAW;
+        return true;
+    }
+    if (grpc_is_content_type(http_header_value(http->headers, http->n_headers, STR("content-type")))) {
+        *ret_protocol = PROTOCOL_GRPC;
+        found = routes_find_grpc(gate->routes, http->path, ret);
+    } else {
+        *ret_protocol = PROTOCOL_REST;
+        found = arena && routes_find_rest(gate->routes, http->method, http->path, arena, ret, &err) == OK;
+    }
+    if (found && !ret->method->request) *ret_protocol = PROTOCOL_RAW;
+    return found && endpoint_serves(door, ret->service);
+}
+
+static void find_route(struct request *r) {
+    struct route_match match;
+    r->method_found = match_route(r->gate, r->http, r->call.arena, &r->protocol, &match);
+    if (!r->method_found) return;
+    r->variables = match.variables;
+    r->n_variables = match.n_variables;
+    r->call.method = match.method;
+    r->call.service = match.service->state;
+}
+
+static bool init_texts(struct request *r) {
+    char address[NET_ADDRESS_MAX];
+    size_t n = net_address_print(&r->http->peer, address);
+    r->call.arena = arena_new(r->body.n > DEFAULT_BODY_BYTES ? LARGE_ARENA_BYTES : ARENA_BYTES);
+    if (r->call.arena) r->source = str_dup(r->call.arena, (struct str){ address, n });
+    return r->source.p != NULL;
+}
+
+/* Takes the body along: services read it when the client, and so its stream, is long gone. */
+static struct request *request_new(struct http_stream *stream, const struct http_request *http, struct worker *worker) {
+    struct request *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    r->gate = worker->gate;
+    r->worker = worker;
+    r->stream = stream;
+    r->http = http;
+    r->door = http->listener_ctx;
+    if (r->door->endpoint) r->endpoint = endpoint_ref(r->door->endpoint); /* the door is a part of it */
+    r->started_us = clock_mono_us();
+    id_new(r->id);
+    spool_init(&r->spool, r->gate->spool_dir, SPOOL_MEMORY_BYTES, SPOOL_FILE_BYTES);
+    atomic_store(&r->holds, 2); /* the stream's and the steps' */
+    r->call.id = (struct str){ r->id, ID_LENGTH };
+    r->call.loop = worker->loop;
+    r->call.endpoint = r->door->endpoint != NULL;
+    http_stream_take_body(stream, &r->body);
+    if (!init_texts(r)) {
+        request_free(r);
+        return NULL;
+    }
+    find_route(r);
+    enlist(r);
+    http_stream_set_user(stream, r);
+    return r;
+}
+
+/* Asked at the headers: the row tells how much body the request may have. */
+size_t request_max_body(struct http_stream *stream, const struct http_request *http, void *ctx) {
+    (void)stream;
+    const struct worker *worker = ctx;
+    DEFER(arena_freep) struct arena *arena = arena_new(LOOK_UP_BYTES);
+    enum protocol protocol;
+    struct route_match match;
+    if (!match_route(worker->gate, http, arena, &protocol, &match))
+        return 65536; /* enough to answer a small call in its own protocol */
+    size_t max = match.method->max_request_bytes;
+    return (max ? max : DEFAULT_BODY_BYTES) + GRPC_PREFIX_BYTES;
+}
+
 void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    (void)http;
-    (void)ctx;
-    struct request *r = http_stream_user(stream);
+    struct request *r = request_new(stream, http, ctx);
     if (!r) {
-        http_stream_reset(stream, HTTP_RESET_REFUSED);
+        http_stream_reset(stream, HTTP_RESET_CALM); /* out of memory */
         return;
     }
-    enlist(r);
     request_refuse(r, TOO_LARGE, "the request is larger than %zu bytes: send it in parts",
                    r->method_found && r->call.method->max_request_bytes ? r->call.method->max_request_bytes
                                                                         : DEFAULT_BODY_BYTES);
@@ -286,13 +313,11 @@ void request_too_large(struct http_stream *stream, const struct http_request *ht
 }
 
 void request_begin(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    (void)ctx;
-    struct request *r = http_stream_user(stream);
+    struct request *r = request_new(stream, http, ctx);
     if (!r) {
         http_stream_reset(stream, HTTP_RESET_CALM); /* out of memory */
         return;
     }
-    r->http = http;
     r->call.http = (struct call_http){ http->method,
                                        http->path,
                                        http->query,
@@ -300,7 +325,6 @@ void request_begin(struct http_stream *stream, const struct http_request *http, 
                                        http_header_value(http->headers, http->n_headers, STR("content-type")),
                                        http->headers,
                                        http->n_headers };
-    enlist(r);
     set_deadline(r);
     request_run(r);
 }
@@ -317,33 +341,38 @@ void request_gone(struct http_stream *stream, enum http_gone why, void *ctx) {
     if (!r) return;
     http_stream_set_user(stream, NULL);
     r->stream = NULL;
-    delist(r);
+    r->http = NULL;
     loop_timer_stop(r->worker->loop, &r->deadline);
     if (why != HTTP_GONE_DONE) request_cancel(r, CANCELLED, "the client went away");
-    bool waits_for_client = r->step == COUNT(steps) - 1;
+    if (r->step == STEP_REPLY) request_run(r); /* what waited for the client has nowhere to go: done */
     request_release(r);
-    if (waits_for_client && why != HTTP_GONE_DONE) request_run(r); /* the reply has nowhere to go: done */
+}
+
+/* What of the request would be refused now. */
+static enum reason judge_again(struct request *r, int64_t now_us) {
+    enum reason reason = identify_still(r, now_us);
+    if (reason || !r->decided) return reason;
+    DEFER(policy_unrefp) struct policy *policy = gate_policy(r->gate);
+    DEFER(arena_freep) struct arena *arena = NULL;
+    const struct policy_subject *subject = r->call.subject;
+    struct verdict verdict = { .reason = POLICY_STALE };
+    if (policy != r->policy) {
+        arena = arena_new(1 << 20);
+        subject = arena ? policy_identify(policy, &r->principal, arena) : NULL;
+    }
+    if (subject) policy_decide(policy, subject, &r->call.atoms, now_us, &verdict);
+    return verdict.reason;
 }
 
 void request_review(struct request *r, int64_t now_us) {
-    if (!r->identified || atomic_load(&r->cancelled) || r->step >= STEP_RECORD) return;
-    enum reason reason = identify_still(r, now_us);
-    struct policy *policy = gate_policy(r->gate);
-    if (!reason && r->decided && policy != r->policy) {
-        DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
-        const struct policy_subject *subject = arena ? policy_identify(policy, &r->principal, arena) : NULL;
-        struct verdict verdict = { .reason = POLICY_STALE };
-        if (subject) policy_decide(policy, subject, &r->call.atoms, now_us, &verdict);
-        reason = verdict.reason;
-    } else if (!reason && r->decided) {
-        struct verdict verdict;
-        policy_decide(r->policy, r->call.subject, &r->call.atoms, now_us, &verdict);
-        reason = verdict.reason;
-    }
-    policy_unref(policy);
+    if (!r->identified || atomic_load(&r->cancelled) || r->step == STEP_RECORD || r->step > STEP_REPLY) return;
+    enum reason reason = judge_again(r, now_us);
     if (!reason) return;
     r->reason = reason;
     r->code = reason_code(reason);
     (void)err_set(&r->err, r->code, "%s: what allowed this request has ended (request %s)", reason_name(reason), r->id);
     request_cancel(r, r->code, "ended");
+    if (r->step != STEP_REPLY) return; /* its service ends it */
+    record_ended(r);                   /* the outcome was told already; what of it waits here must not go out */
+    request_run(r);
 }

@@ -170,6 +170,46 @@ static enum code check_aggregate(struct analyser *a, struct scope *s, struct sql
     return OK;
 }
 
+#define BIT(part) (1u << (part))
+enum {
+    CLOCK_PARTS = BIT(PART_NANOSECOND) | BIT(PART_MICROSECOND) | BIT(PART_MILLISECOND) | BIT(PART_SECOND) |
+                  BIT(PART_MINUTE) | BIT(PART_HOUR),
+    CALENDAR_PARTS = BIT(PART_DAY) | BIT(PART_WEEK) | BIT(PART_MONTH) | BIT(PART_QUARTER) | BIT(PART_YEAR),
+    FIELD_PARTS = CALENDAR_PARTS | BIT(PART_ISOWEEK) | BIT(PART_ISOYEAR) | BIT(PART_DAYOFWEEK) | BIT(PART_DAYOFYEAR),
+};
+
+/* Which parts a function takes, by the SQLite function behind it. */
+static const struct {
+    const char *lower;
+    unsigned parts;
+} part_rules[] = {
+    { "g_date_add", CALENDAR_PARTS },
+    { "g_date_sub", CALENDAR_PARTS },
+    { "g_date_diff", CALENDAR_PARTS | BIT(PART_ISOWEEK) | BIT(PART_ISOYEAR) },
+    { "g_date_trunc", CALENDAR_PARTS },
+    { "g_extract_d", FIELD_PARTS },
+    { "g_extract_t", FIELD_PARTS | CLOCK_PARTS },
+    { "g_timestamp_add", CLOCK_PARTS | BIT(PART_DAY) },
+    { "g_timestamp_sub", CLOCK_PARTS | BIT(PART_DAY) },
+    { "g_timestamp_diff", CLOCK_PARTS | BIT(PART_DAY) },
+    { "g_timestamp_trunc", CLOCK_PARTS | CALENDAR_PARTS },
+};
+
+static enum code check_parts(struct analyser *a, const struct sql_expr *e) {
+    for (size_t i = 0; i < e->n_args; i++) {
+        const struct sql_expr *arg = e->args[i];
+        if (arg->kind != EX_PART && arg->kind != EX_INTERVAL) continue;
+        if (arg->i == PART_NONE)
+            return fault(a, INVALID_ARGUMENT, arg->at, "A valid date part name is required but found %.*s",
+                         STR_ARG(arg->text));
+        for (size_t k = 0; k < COUNT(part_rules); k++)
+            if (str_eq(str_z(part_rules[k].lower), str_z(e->function->lower)) && !(part_rules[k].parts & BIT(arg->i)))
+                return fault(a, INVALID_ARGUMENT, e->at, "%s does not support the %.*s date part", e->function->name,
+                             STR_ARG(arg->text));
+    }
+    return OK;
+}
+
 static bool is_aggregate_name(struct str name) {
     for (size_t i = 0; i < sql_n_functions; i++)
         if (str_eq_nocase(name, str_z(sql_functions[i].name))) return sql_functions[i].flags & FN_AGGREGATE;
@@ -213,7 +253,10 @@ enum code resolve_call(struct analyser *a, struct scope *s, struct sql_expr *e) 
     enum sql_type any = SQL_UNKNOWN;
     const struct sql_function *f = e->star ? &count_star : find_overload(e->text, e, &any);
     if (!f) return no_overload(a, e);
+    if (f->lower[0] == '!')
+        return fault(a, UNIMPLEMENTED, e->at, "Function %s with these arguments: not supported yet", f->name);
     rc = apply_overload(a, e, f, any);
+    if (!rc) rc = check_parts(a, e);
     if (rc) return rc;
     if (e->flag && aggregate) return fault(a, UNIMPLEMENTED, e->at, "SAFE. with aggregates: not supported yet");
     if (e->flag && (f->flags & FN_ERRORS)) return fault(a, UNIMPLEMENTED, e->at, "SAFE.%s: not supported yet", f->name);

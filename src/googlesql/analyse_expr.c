@@ -1,5 +1,6 @@
 /* analyse_expr.c: expressions other than calls. */
 #include "googlesql/analyser.h"
+#include "googlesql/datetime.h"
 
 static enum code analyse_args(struct analyser *a, struct scope *s, struct sql_expr *e) {
     for (size_t i = 0; i < e->n_args; i++) {
@@ -132,6 +133,7 @@ enum code analyse_expr(struct analyser *a, struct scope *s, struct sql_expr *e) 
     case EX_PART: return fault(a, INVALID_ARGUMENT, e->at, "Unrecognized name: %.*s", STR_ARG(e->text));
     case EX_INTERVAL: {
         enum code rc = analyse_expr(a, s, e->args[0]);
+        e->i = date_part_find(e->text);
         if (!rc && coercion_cost(e->args[0], SQL_INT64) >= NO_COERCION)
             return fault(a, INVALID_ARGUMENT, e->args[0]->at, "Interval value must be coercible to INT64 type");
         return rc ? rc : coerce(a, &e->args[0], SQL_INT64);

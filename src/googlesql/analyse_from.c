@@ -63,7 +63,7 @@ static enum code relation_of_source(struct analyser *a, struct sql_source *sourc
 }
 
 static enum code analyse_leaf(struct analyser *a, struct scope *s, struct sql_from *from, struct relation *ret) {
-    struct sql_source *source;
+    struct sql_source *source = NULL;
     enum code rc = source_new(a, s, from, &source);
     if (rc) return rc;
     if (from->kind == FROM_TABLE) {

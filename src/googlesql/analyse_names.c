@@ -46,8 +46,7 @@ static enum code by_alias(struct analyser *a, const struct scope *s, struct sql_
     size_t found = 0, index = 0;
     for (size_t i = 0; i < s->n_items_done; i++) {
         if (s->query->items[i].alias.n == 0 || !str_eq_nocase(s->query->items[i].alias, name)) continue;
-        if (found++ && !sql_expr_equal(s->query->items[i].expr, s->query->items[index].expr))
-            return fault(a, INVALID_ARGUMENT, e->at, "Name %.*s is ambiguous", STR_ARG(name));
+        if (found++) return fault(a, INVALID_ARGUMENT, e->at, "Column name %.*s is ambiguous", STR_ARG(name));
         index = i;
     }
     *ret_found = found > 0;
@@ -113,9 +112,10 @@ static enum code in_scope(struct analyser *a, const struct scope *s, struct sql_
     if (range && e->n_path == 1)
         return fault(a, UNIMPLEMENTED, e->at, "The row %.*s as a STRUCT: not supported yet", STR_ARG(first));
     if (range) return *ret_found = true, in_range(a, e, range);
+    struct str second = e->n_path > 1 ? e->path[1] : STR(""); /* by_column makes e another thing */
     enum code rc = by_column(a, s, e, first, ret_found);
-    if (rc || !*ret_found || e->n_path == 1) return rc;
-    return fault(a, INVALID_ARGUMENT, e->at, "Cannot access field %.*s on a value with type %s", STR_ARG(e->path[1]),
+    if (rc || !*ret_found || second.n == 0) return rc;
+    return fault(a, INVALID_ARGUMENT, e->at, "Cannot access field %.*s on a value with type %s", STR_ARG(second),
                  sql_type_name(e->type));
 }
 

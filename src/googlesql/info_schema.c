@@ -13,12 +13,12 @@ static const struct sql_column schemata[] = {
     COLUMN(1, "CATALOG_NAME", S),
     COLUMN(2, "SCHEMA_NAME", S),
     COLUMN(3, "EFFECTIVE_TIMESTAMP", I),
-    COLUMN(4, "PROTO_BUNDLE", S),
+    COLUMN(4, "SCHEMA_OWNER", S),
 };
 static const struct sql_column tables[] = {
-    COLUMN(1, "TABLE_CATALOG", S), COLUMN(2, "TABLE_SCHEMA", S),      COLUMN(3, "TABLE_NAME", S),
-    COLUMN(4, "TABLE_TYPE", S),    COLUMN(5, "PARENT_TABLE_NAME", S), COLUMN(6, "ON_DELETE_ACTION", S),
-    COLUMN(7, "SPANNER_STATE", S), COLUMN(8, "INTERLEAVE_TYPE", S),   COLUMN(9, "ROW_DELETION_POLICY_EXPRESSION", S),
+    COLUMN(1, "TABLE_CATALOG", S),     COLUMN(2, "TABLE_SCHEMA", S),     COLUMN(3, "TABLE_NAME", S),
+    COLUMN(4, "PARENT_TABLE_NAME", S), COLUMN(5, "ON_DELETE_ACTION", S), COLUMN(6, "TABLE_TYPE", S),
+    COLUMN(7, "SPANNER_STATE", S),     COLUMN(8, "INTERLEAVE_TYPE", S),  COLUMN(9, "ROW_DELETION_POLICY_EXPRESSION", S),
 };
 static const struct sql_column columns[] = {
     COLUMN(1, "TABLE_CATALOG", S),
@@ -40,13 +40,12 @@ static const struct sql_column columns[] = {
     COLUMN(17, "IDENTITY_START_WITH_COUNTER", S),
     COLUMN(18, "IDENTITY_SKIP_RANGE_MIN", S),
     COLUMN(19, "IDENTITY_SKIP_RANGE_MAX", S),
-    COLUMN(20, "IS_HIDDEN", S),
 };
 static const struct sql_column indexes[] = {
     COLUMN(1, "TABLE_CATALOG", S),       COLUMN(2, "TABLE_SCHEMA", S),     COLUMN(3, "TABLE_NAME", S),
     COLUMN(4, "INDEX_NAME", S),          COLUMN(5, "INDEX_TYPE", S),       COLUMN(6, "PARENT_TABLE_NAME", S),
     COLUMN(7, "IS_UNIQUE", B),           COLUMN(8, "IS_NULL_FILTERED", B), COLUMN(9, "INDEX_STATE", S),
-    COLUMN(10, "SPANNER_IS_MANAGED", B), COLUMN(11, "FILTER", S),
+    COLUMN(10, "SPANNER_IS_MANAGED", B),
 };
 static const struct sql_column index_columns[] = {
     COLUMN(1, "TABLE_CATALOG", S),    COLUMN(2, "TABLE_SCHEMA", S),    COLUMN(3, "TABLE_NAME", S),

@@ -34,7 +34,7 @@ void call_fail(struct http_call *call, const struct err *err) {
     free_call(call);
 }
 
-void call_end(struct http_call *call, const struct http_header *trailers, size_t n) {
+void client_call_end(struct http_call *call, const struct http_header *trailers, size_t n) {
     if (call->state == CALL_OVER) return;
     call->state = CALL_OVER;
     if (call->handler.on_end) call->handler.on_end(call, trailers, n, call->ctx);

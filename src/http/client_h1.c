@@ -54,7 +54,7 @@ static void answer_over(struct link *l) {
     struct http_call *call = l->call;
     bool whole_request = call->body_at >= call->request.body.n;
     if (!l->h1.head.keep_alive || !whole_request) l->closing = true;
-    call_end(call, l->h1.head.trailers, l->h1.head.n_trailers);
+    client_call_end(call, l->h1.head.trailers, l->h1.head.n_trailers);
 }
 
 /* One event. False: no more of this input is of use. */
@@ -117,7 +117,7 @@ static void close_h1(struct link *l, bool clean) {
     struct http_call *call = l->call;
     if (!call) return;
     bool whole = clean && l->h1.head.until_close && h1_close(&l->h1);
-    if (whole) call_end(call, NULL, 0);
+    if (whole) client_call_end(call, NULL, 0);
     else call_lost(call, &l->err, false);
 }
 

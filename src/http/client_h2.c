@@ -65,7 +65,7 @@ static void on_data(struct h2_stream *s, struct str data, void *ctx UNUSED) {
 
 static void on_end(struct h2_stream *s, const struct http_header *trailers, size_t n, void *ctx UNUSED) {
     struct http_call *call = h2_user(s);
-    if (call) call_end(call, trailers, n);
+    if (call) client_call_end(call, trailers, n);
 }
 
 static void on_writable(struct h2_stream *s, void *ctx UNUSED) {

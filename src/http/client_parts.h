@@ -86,7 +86,7 @@ struct http_client {
 /* client.c */
 void call_headers(struct http_call *call, unsigned status, const struct http_header *headers, size_t n);
 bool call_data(struct http_call *call, struct str data); /* false: the call is no more */
-void call_end(struct http_call *call, const struct http_header *trailers, size_t n);
+void client_call_end(struct http_call *call, const struct http_header *trailers, size_t n);
 void call_fail(struct http_call *call, const struct err *err);
 void call_lost(struct http_call *call, const struct err *err, bool refused); /* retries once where that is safe */
 void origin_pump(struct origin *origin);

@@ -182,6 +182,10 @@ void http_server_free(struct http_server *server) {
     free(server);
 }
 
+struct loop *http_server_loop(const struct http_server *server) {
+    return server->loop;
+}
+
 struct http_server_stats http_server_stats(const struct http_server *server) {
     struct http_server_stats stats = server->stats;
     for (const struct http_conn *c = server->conns; c; c = c->next)

@@ -51,7 +51,8 @@ enum http_gone {
 };
 
 struct http_handler {
-    /* Asked once the headers are in: the most bytes of body that this route takes. NULL: limits.body_bytes. */
+    /* Asked once the headers are in and a body follows: the most bytes of it that this route takes. NULL:
+     * limits.body_bytes. */
     size_t (*max_body)(struct http_stream *stream, const struct http_request *request, void *ctx);
     /* The body is larger than that, or than the connection's or server's total: reply now (gRPC: RESOURCE_EXHAUSTED).
      * NULL: 413. */
@@ -119,6 +120,7 @@ struct http_server_stats {
     size_t connections, streams, body_bytes, queued_bytes; /* now */
     uint64_t accepted, refused, requests, resets, bad;     /* since the start; bad: broken protocol, timeouts */
 };
+struct loop *http_server_loop(const struct http_server *server);
 struct http_server_stats http_server_stats(const struct http_server *server);
 
 /* ---- the stream ---- */
@@ -130,6 +132,10 @@ struct loop *http_stream_loop(const struct http_stream *stream);
 bool http_stream_is_open(const struct http_stream *stream); /* false: replies go nowhere; on_gone is on its way */
 /* Lets go of the request's body early (a 100 MiB Commit while its reply streams). request->body becomes empty. */
 void http_stream_drop_body(struct http_stream *stream);
+/* Hands the body's memory over: request->body stays valid for as long as the taker keeps it, also after on_gone. It counts
+ * against the limits until then. */
+struct buf;
+void http_stream_take_body(struct http_stream *stream, struct buf *ret_body);
 
 /* ---- the reply: headers, then data, then end. On a stream that is not open they do nothing. ---- */
 /* Starts the reply. Names in lower case. HTTP/1 frames the body itself: chunked, unless `headers` has a content-length

@@ -124,6 +124,10 @@ static void close_h2(struct http_conn *c) {
 
 /* ---- what goes out ---- */
 
+static bool is_head(const struct http_stream *s) {
+    return str_eq(s->request.method, STR("HEAD"));
+}
+
 static void headers(struct http_stream *s, unsigned status, const struct http_header *headers, size_t n, bool over) {
     struct http_header all[REPLY_HEADERS_MAX];
     char digits[12];
@@ -132,12 +136,12 @@ static void headers(struct http_stream *s, unsigned status, const struct http_he
     all[m++] = (struct http_header){ STR(":status"), { digits, digits_n > 0 ? (size_t)digits_n : 0 } };
     for (size_t i = 0; i < n && m < REPLY_HEADERS_MAX; i++)
         if (!h1_is_connection_header(headers[i].name)) all[m++] = headers[i];
-    h2_respond(s->h2, all, m, over);
+    h2_respond(s->h2, all, m, over || is_head(s));
     on_output_due(s->conn);
 }
 
 static size_t data(struct http_stream *s, struct str data) {
-    size_t n = h2_write(s->h2, data);
+    size_t n = is_head(s) ? data.n : h2_write(s->h2, data);
     on_output_due(s->conn);
     return n;
 }

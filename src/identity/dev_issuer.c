@@ -25,12 +25,14 @@ struct dev_issuer {
     char base[BASE_MAX + 1], kid[KID_MAX + 1];
 };
 
-enum code dev_issuer_new(struct str base, struct dev_issuer **ret, struct err *err) {
+enum code dev_issuer_new(struct str base, struct key *given, struct dev_issuer **ret, struct err *err) {
     if (base.n == 0 || base.n > BASE_MAX)
         return err_set(err, INVALID_ARGUMENT, "the development issuer's address has 1 to 256 bytes");
-    DEFER(key_unrefp) struct key *key = NULL;
+    if (given && (key_kind(given) != KEY_RSA || !key_is_private(given)))
+        return err_set(err, INVALID_ARGUMENT, "the development issuer signs with a private RSA key");
+    DEFER(key_unrefp) struct key *key = given ? key_ref(given) : NULL;
     DEFER(buf_free) struct buf kid = BUF_INIT(KID_MAX);
-    enum code rc = key_generate(KEY_RSA, &key, err);
+    enum code rc = key ? OK : key_generate(KEY_RSA, &key, err);
     if (!rc) rc = key_thumbprint(key, &kid, err);
     if (rc) return rc;
     struct dev_issuer *dev = calloc(1, sizeof *dev);

@@ -7,10 +7,11 @@
 enum dev_shape { DEV_ENTRA_V1, DEV_ENTRA_V2, DEV_GOOGLE, DEV_KUBERNETES, DEV_PLAIN };
 
 struct dev_issuer;
+struct key;
 
 /* `base` is the address under which it is served ("http://127.0.0.1:8444/dev"): the `iss` of the plain and Kubernetes
- * shapes. Makes an RSA key (some 100 ms). */
-MUST_USE enum code dev_issuer_new(struct str base, struct dev_issuer **ret, struct err *err);
+ * shapes. `key` is a private RSA key, of which it takes a reference; NULL: makes one (some 100 ms). */
+MUST_USE enum code dev_issuer_new(struct str base, struct key *key, struct dev_issuer **ret, struct err *err);
 void dev_issuer_free(struct dev_issuer *dev); /* NULL is fine */
 MUST_USE enum code dev_issuer_jwks(const struct dev_issuer *dev, struct buf *out, struct err *err);
 MUST_USE enum code dev_issuer_discovery(const struct dev_issuer *dev, struct buf *out, struct err *err);

@@ -1,5 +1,6 @@
 #include "net/loop.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -183,6 +184,7 @@ enum code loop_on_signal(struct loop *loop, int signal_number, void (*fn)(int si
 enum code loop_new(struct loop **ret_loop, struct err *err) {
     struct loop *loop = calloc(1, sizeof *loop);
     if (!loop) return err_oom(err);
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets without MSG_NOSIGNAL */
     int rc = uv_loop_init(&loop->uv);
     if (!rc && (rc = uv_async_init(&loop->uv, &loop->wake, on_wake)) != 0) uv_loop_close(&loop->uv);
     if (rc) {

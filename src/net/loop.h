@@ -27,6 +27,7 @@ struct loop_timer {
     struct loop_timer *child, *sibling, **link; /* pairing heap; link == NULL: not started */
 };
 
+/* Also makes the process ignore SIGPIPE (uv_spawn gives children the default back). */
 MUST_USE enum code loop_new(struct loop **ret_loop, struct err *err);
 void loop_free(
     struct loop *loop); /* not while it runs; closes what is left; NULL is fine. Tasks not yet run are dropped. */

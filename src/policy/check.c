@@ -22,7 +22,7 @@ static void blame(struct checker *c, struct name at, bool warning, const char *f
     va_start(args, fmt);
     struct policy_fault fault = { c->file->name, at.line, at.column, warning, arena_vprintf(c->policy->arena, fmt, args) };
     va_end(args);
-    if (!fault_add(c->faults, c->policy->arena, fault)) c->oom = true;
+    if (!policy_fault_add(c->faults, c->policy->arena, fault)) c->oom = true;
 }
 
 /* ---- names ---- */

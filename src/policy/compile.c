@@ -110,7 +110,7 @@ static void too_many(struct compiler *c, const struct stmt *s, const char *what)
     struct policy_fault fault = {
         .file = c->policy->files[s->file].name, .line = s->line, .column = 1, .text = str_z(what)
     };
-    if (!c->too_many && !fault_add(c->faults, c->policy->arena, fault)) c->oom = true;
+    if (!c->too_many && !policy_fault_add(c->faults, c->policy->arena, fault)) c->oom = true;
     c->too_many = true;
 }
 

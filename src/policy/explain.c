@@ -9,11 +9,16 @@ enum { MAX_TEXT = 4 << 20 };
 
 /* ---- what was asked ---- */
 
+/* The request's words are the caller's: they may not draw on the reader's terminal, nor forge a line. */
+static void add_safe(struct buf *out, struct str s) {
+    for (size_t i = 0; i < s.n; i++) buf_add_char(out, s.p[i] < ' ' || s.p[i] > '~' ? '?' : s.p[i]);
+}
+
 static void add_columns(struct buf *out, const struct atom *a) {
     if (a->any_column) buf_add_z(out, " (any one column)");
     for (size_t i = 0; i < a->n_columns && !a->any_column; i++) {
         buf_add_z(out, i ? ", " : "(");
-        print_table_name(out, a->columns[i]);
+        add_safe(out, a->columns[i]);
     }
     if (a->n_columns && !a->any_column) buf_add_char(out, ')');
 }
@@ -23,21 +28,30 @@ static void describe(struct buf *out, const struct atom *a) {
     if (a->verb == VERB_RUN_JOB && !a->object.n) buf_add_z(out, " that no job statement names");
     if (a->object.n) {
         buf_add_char(out, ' ');
-        if (a->verb == VERB_RUN_JOB) buf_add_str(out, a->object);
-        else print_table_name(out, a->object);
+        add_safe(out, a->object);
     }
     add_columns(out, a);
-    if (a->path.n) buf_printf(out, " in %.*s", STR_ARG(a->path));
-    if (a->account.n) buf_printf(out, " as %.*s", STR_ARG(a->account));
+    if (a->path.n) buf_add_z(out, " in ");
+    add_safe(out, a->path);
+    if (a->account.n) buf_add_z(out, " as ");
+    add_safe(out, a->account);
 }
 
 static void say_request(struct buf *out, const struct policy_recorded *r) {
     buf_add_z(out, "who:    ");
-    for (size_t i = 0; i < r->bearing.sure.n; i++)
-        buf_printf(out, "%s%.*s", i ? ", " : "", STR_ARG(r->bearing.sure.items[i]));
-    if (!r->bearing.sure.n)
-        buf_printf(out, "nobody that the policy names (\"%.*s\" of %.*s)", STR_ARG(r->subject), STR_ARG(r->issuer));
-    if (r->job.n) buf_printf(out, ", during job %.*s", STR_ARG(r->job));
+    for (size_t i = 0; i < r->bearing.sure.n; i++) {
+        if (i) buf_add_z(out, ", ");
+        add_safe(out, r->bearing.sure.items[i]);
+    }
+    if (!r->bearing.sure.n) {
+        buf_add_z(out, "nobody that the policy names (\"");
+        add_safe(out, r->subject);
+        buf_add_z(out, r->issuer.n ? "\" of " : "\"");
+        add_safe(out, r->issuer);
+        buf_add_char(out, ')');
+    }
+    if (r->job.n) buf_add_z(out, ", during job ");
+    add_safe(out, r->job);
     buf_add_z(out, "\nasked:  ");
     for (size_t i = 0; i < r->atoms->n; i++) {
         if (i) buf_add_z(out, "\n        ");

@@ -4,7 +4,7 @@
 
 enum { MAX_FAULTS = 1000 };
 
-bool fault_add(struct policy_faults *faults, struct arena *arena, struct policy_fault fault) {
+bool policy_fault_add(struct policy_faults *faults, struct arena *arena, struct policy_fault fault) {
     if (!fault.warning) faults->n_errors++;
     if (faults->n >= MAX_FAULTS) return true;
     if (!fault.text.p) return false;
@@ -19,7 +19,7 @@ void lex_fault(struct lexer *lexer, unsigned line, unsigned column, const char *
     struct str text = arena_vprintf(lexer->arena, fmt, args);
     va_end(args);
     struct policy_fault fault = { .file = lexer->file, .line = line, .column = column, .text = text };
-    if (!fault_add(lexer->faults, lexer->arena, fault)) lexer->oom = true;
+    if (!policy_fault_add(lexer->faults, lexer->arena, fault)) lexer->oom = true;
 }
 
 /* What reorders text on a screen: a rule must mean what it looks like. */

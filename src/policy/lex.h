@@ -39,5 +39,5 @@ void lex_next(struct lexer *lexer, struct token *ret);
 void lex_resume(struct lexer *lexer, struct token *ret);
 
 /* At most 1,000 are kept; the counting goes on. False: memory is short. */
-bool fault_add(struct policy_faults *faults, struct arena *arena, struct policy_fault fault);
+bool policy_fault_add(struct policy_faults *faults, struct arena *arena, struct policy_fault fault);
 void lex_fault(struct lexer *lexer, unsigned line, unsigned column, const char *fmt, ...) PRINTF_LIKE(4, 5);

@@ -48,7 +48,7 @@ static bool parse_all(struct policy *policy, const struct policy_source *sources
         statements += policy->files[i].n;
         if (statements <= MAX_STATEMENTS) continue;
         struct policy_fault fault = { .file = own.name, .text = STR("the policy has more than 10,000 statements") };
-        return fault_add(faults, policy->arena, fault);
+        return policy_fault_add(faults, policy->arena, fault);
     }
     return true;
 }

@@ -16,22 +16,52 @@ static bool is_missing(const struct proposal *x, const struct atom *a) {
     return decide_one(x, *a) != REASON_NONE;
 }
 
+/* ---- what may stand in a proposal: the request's words are the caller's, who must not write rules through them ---- */
+
+static const char CANNOT_WRITE[] = "the request holds names that no statement can hold";
+
+static bool is_word(struct str s, const char *more) {
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr(more, c));
+        if (!fits) return false;
+    }
+    return true;
+}
+
+static bool is_printable(struct str s) {
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < ' ' || s.p[i] > '~') return false;
+    return true;
+}
+
+static bool is_writable(const struct proposal *x, const struct atom *a) {
+    struct str path = a->path;
+    (void)str_cut(&path, ' ');
+    if (!is_word(path, "-_/")) return false;
+    for (size_t i = 0; i < a->n_columns; i++)
+        if (!a->columns[i].n || !is_word(a->columns[i], "_")) return false;
+    if (a->verb == VERB_RUN_JOB) return !a->object.n || symbol(x->policy, 'j', a->object);
+    return is_word(a->object, "_.");
+}
+
 static bool is_data(enum verb verb) {
     return verb <= VERB_READ_SCHEMA;
 }
 
 /* ---- who ---- */
 
-/* An account before others, as it is what a job or a token acts as; else the first identity by name. */
+/* An account before others, as it is what a job or a token acts as; else the identity that asks most, so that the fewest
+ * bear it; else the first by name. */
 static struct str known_name(const struct proposal *x) {
     const struct policy_names *sure = &x->recorded->bearing.sure;
-    struct str first = { 0 };
+    const struct stmt *best = NULL;
     for (size_t i = 0; i < sure->n; i++) {
         const struct stmt *s = symbol(x->policy, 'n', sure->items[i]);
         if (s && s->kind == STMT_ACCOUNT) return s->name.text;
-        if (s && !first.n) first = s->name.text;
+        if (s && (!best || s->tests.n > best->tests.n)) best = s;
     }
-    return first;
+    return best ? best->name.text : (struct str){ 0 };
 }
 
 /* Nobody that the policy names: the proposal begins by naming them. */
@@ -41,10 +71,11 @@ static void name_caller(struct proposal *x) {
     for (unsigned i = 2; symbol(x->policy, 'n', str_z(x->fresh)); i++)
         (void)snprintf(x->fresh, sizeof x->fresh, "caller-%u", i);
     bool is_account = !r->issuer.n && str_find_char(r->subject, '@') > 0;
-    if (!r->subject.n || (!r->issuer.n && !is_account)) {
+    if (!is_printable(r->subject) || !is_word(r->issuer, "-_")) x->unhelpful = CANNOT_WRITE;
+    else if (!r->subject.n || (!r->issuer.n && !is_account)) {
         x->unhelpful = "the policy names nobody with this proof, and the record does not say whom to name";
-        return;
     }
+    if (x->unhelpful) return;
     if (is_account) buf_printf(&x->rule, "account %s is ", x->fresh);
     else buf_printf(&x->rule, "identity %s is oidc %.*s where sub = ", x->fresh, STR_ARG(r->issuer));
     print_string(&x->rule, r->subject);
@@ -206,6 +237,7 @@ static void propose_atom(struct proposal *x, size_t at) {
         return;
     }
     place(x, a);
+    if (!x->unhelpful && !is_writable(x, a)) x->unhelpful = CANNOT_WRITE;
     if (x->unhelpful) return;
     if (!is_data(a->verb)) propose_placed(x, a);
     else if (!path_came_before(x, at)) propose_data(x, a->path);

@@ -47,17 +47,27 @@ static void fingerprint(struct call *call, struct str sql) {
     call->outcome.statement = str_dup(call->arena, str_upto(buf_str(&text), 2000));
 }
 
+/* COUNT(*) asks for any one column: which ones there are. */
+static enum code all_columns(struct call *call, const struct sql_table *table, struct atom *atom, struct err *err) {
+    struct str *names = ARENA_ARRAY(call->arena, struct str, table->n_columns + 1u);
+    if (!names) return err_oom(err);
+    for (uint16_t i = 0; i < table->n_columns; i++) names[i] = table->columns[i].name;
+    atom->columns = names;
+    atom->n_columns = table->n_columns;
+    return OK;
+}
+
 static enum code add_atoms(struct call *call, const struct target *t, const struct analysis *a, struct err *err) {
     enum code rc = OK;
     for (size_t i = 0; !rc && i < a->access.n_tables; i++) {
         const struct sql_access *access = &a->access.tables[i];
-        rc = target_atom(call, t,
-                         (struct atom){ .verb = VERB_READ,
-                                        .object = access->table->name,
-                                        .columns = access->columns,
-                                        .n_columns = access->n_columns,
-                                        .any_column = access->any_column },
-                         err);
+        struct atom atom = { .verb = VERB_READ,
+                             .object = access->table->name,
+                             .columns = access->columns,
+                             .n_columns = access->n_columns,
+                             .any_column = access->any_column };
+        if (access->any_column) rc = all_columns(call, access->table, &atom, err);
+        if (!rc) rc = target_atom(call, t, atom, err);
     }
     if (!rc && a->access.n_tables == 0) rc = target_atom(call, t, (struct atom){ .verb = VERB_USE }, err);
     return rc;
@@ -76,6 +86,10 @@ enum code analysis_make(struct call *call, const struct target *t, struct str sq
     return target_atom(call, t, (struct atom){ .verb = VERB_USE }, err);
 }
 
+enum code analysis_refuse(struct err *err) {
+    return err_set(err, INVALID_ARGUMENT, "The statement cannot be run");
+}
+
 static const struct pb_Value *find_param(const struct pb_Struct *params, struct str name) {
     for (size_t i = 0; params && i < params->fields.n; i++)
         if (str_eq_nocase(params->fields.p[i].key, name)) return params->fields.p[i].value;
@@ -91,6 +105,8 @@ enum code analysis_params(const struct analysis *a, const struct pb_Struct *para
         if (!v)
             return err_set(err, INVALID_ARGUMENT, "No parameter found for binding: %.*s", STR_ARG(a->sql.params[i].name));
         enum code rc = convert_value(v, a->sql.params[i].type, arena, &values[i], err);
+        if (!rc && values[i].is_commit_timestamp)
+            rc = err_set(err, INVALID_ARGUMENT, "spanner.commit_timestamp() is for mutations");
         if (rc) return err_wrap(err, "Invalid value for bind parameter %.*s", STR_ARG(a->sql.params[i].name));
     }
     *ret = values;

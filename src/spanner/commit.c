@@ -187,7 +187,7 @@ static void commit_done(struct engine_commit *commit) {
         spanner_end(call, commit->job.code, &commit->job.err);
         return;
     }
-    call_recorded(call); /* with the rows, in one transaction */
+    if (!commit->ret_again) call_recorded(call); /* with the rows, in one transaction */
     struct pb_Timestamp timestamp = convert_timestamp(commit->ret_timestamp_us);
     struct spanner_CommitResponse_CommitStats stats = { .mutation_count = (int64_t)commit->ret_mutation_count };
     struct spanner_CommitResponse response = { .commit_timestamp = &timestamp,

@@ -247,16 +247,15 @@ static enum code run(struct call *call, sqlite3 *db, struct sql_lowered lowered,
 
 static enum code answer(struct call *call, sqlite3 *db, const struct target *t, const struct analysis *a, struct rows *rows,
                         const struct sql_value *params, struct err *err) {
-    struct sql_clock clock = { .now_us = clock_wall_us() };
     struct sql_lowering how = { 0 };
     struct sql_lowered lowered;
-    enum code rc = sql_functions_register(db, &clock, err);
+    enum code rc = sql_functions_register(db, err);
     for (size_t i = 0; !rc && i < a->access.n_info; i++) {
         struct filler filler = { .db = db, .info = a->access.info[i], .call = call, .target = t, .err = err };
         rc = make_table(&filler);
     }
     if (!rc) rc = sql_lower(call->arena, &a->sql, &how, &lowered, err);
-    rows->timestamp_us = clock.now_us;
+    rows->timestamp_us = clock_wall_us();
     rows->resume_token = NULL; /* short, and answered at once */
     if (!rc) rc = rows_begin(rows, err);
     if (!rc) rc = run(call, db, lowered, params, a->sql.n_params, rows, err);

@@ -126,6 +126,16 @@ static void *write_load(void *arg) {
     return NULL;
 }
 
+/* A read at this very moment waits for what is about to commit at it. */
+static void now_repeats(struct fixture *f, struct scan *first, struct scan *second) {
+    first->when = second->when = (struct engine_when){ .at = true, .timestamp_us = clock_wall_us() };
+    assert_int_equal(scan_now(f->db, "T", first), OK);
+    assert_int_equal(write_now(f, "T", MUTATION_INSERT_OR_UPDATE, 500, 1, NULL, NULL), OK);
+    assert_int_equal(scan_now(f->db, "T", second), OK);
+    assert_int_equal(first->n, second->n);
+    assert_memory_equal(first->pairs, second->pairs, first->n * sizeof *first->pairs);
+}
+
 static void strong_reads_repeat(void **state) {
     (void)state;
     struct fixture f;
@@ -149,6 +159,7 @@ static void strong_reads_repeat(void **state) {
         if (scan_now(f.db, "T", &exact)) fail_msg("%s", exact.err.message);
         assert_int_equal(strong.n, exact.n);
         assert_memory_equal(strong.pairs, exact.pairs, strong.n * sizeof *strong.pairs);
+        now_repeats(&f, &strong, &exact);
     }
     atomic_store(&stop, true);
     for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
@@ -215,12 +226,33 @@ static void near_future_reads_wait(void **state) {
     fixture_close(&f);
 }
 
+static void timestamps_grow_though_the_clock_does_not(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, NULL);
+    make_table(&f, "T");
+    int64_t last = 0, us = 0, start = clock_wall_us();
+    static struct scan s;
+    for (int i = 0; i < 20; i++) {
+        clock_set_for_test(start - i * 1000000);
+        assert_int_equal(write_now(&f, "T", MUTATION_INSERT_OR_UPDATE, 1, i, &us, NULL), OK);
+        assert_true(us > last);
+        s = (struct scan){ .hi = 9 };
+        assert_int_equal(scan_now(f.db, "T", &s), OK);
+        assert_true(s.when.ret_timestamp_us >= us);
+        last = s.when.ret_timestamp_us;
+    }
+    clock_set_for_test(0);
+    fixture_close(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_see_what_had_committed),
         cmocka_unit_test(strong_reads_repeat),
         cmocka_unit_test(old_versions_are_pruned_and_refused),
         cmocka_unit_test(near_future_reads_wait),
+        cmocka_unit_test(timestamps_grow_though_the_clock_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

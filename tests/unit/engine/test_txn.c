@@ -105,6 +105,24 @@ static void a_transaction_has_one_life(void **state) {
     fixture_close(&f);
 }
 
+static void schema_changes_abort_who_read(void **state) {
+    (void)state;
+    struct fixture f;
+    static struct scan s;
+    uint8_t id[ENGINE_TXN_ID_BYTES], late[ENGINE_TXN_ID_BYTES];
+    fixture_open(&f, NULL);
+    make_table(&f, "T");
+    begin(&f, NULL, id);
+    begin(&f, NULL, late);
+    assert_int_equal(read_txn(&f, &s, id, 1, 1, 0), OK);
+    assert_int_equal(read_txn(&f, &s, late, 1, 1, 0), OK);
+    struct engine_ddl drop = { .kind = ENGINE_DROP_COLUMN, .table = STR("T"), .column = STR("b") };
+    assert_int_equal(ddl_now(f.db, &drop, NULL, NULL), OK);
+    assert_int_equal(commit_txn(&f, id, owner, 1, 1, NULL), ABORTED);
+    assert_int_equal(read_txn(&f, &s, late, 1, 1, 0), ABORTED);
+    fixture_close(&f);
+}
+
 /* Transfers between accounts by many threads: the sum holds, which it does only when they are serializable; and so do all
  * the balances, replayed in the order of the commit timestamps. */
 enum { ACCOUNTS = 6, CLIENTS = 4, TRANSFERS = 40 };
@@ -225,6 +243,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conflicts_abort),
         cmocka_unit_test(a_transaction_has_one_life),
+        cmocka_unit_test(schema_changes_abort_who_read),
         cmocka_unit_test(transactions_are_serializable),
         cmocka_unit_test(losers_win_in_the_end),
     };

@@ -174,10 +174,18 @@ void rig_stop(struct rig *rig) {
 }
 
 void rig_until(struct rig *rig, const bool *done) {
-    uint64_t end = loop_now_ms(rig->loop) + 3000;
+    uint64_t end = loop_now_ms(rig->loop) + 10000;
     while (!*done) {
         loop_run_once(rig->loop, 100);
-        if (loop_now_ms(rig->loop) > end) fail_msg("nothing happened for three seconds");
+        if (loop_now_ms(rig->loop) > end) fail_msg("nothing happened for ten seconds");
+    }
+}
+
+void rig_wait(struct rig *rig, const unsigned *count, unsigned at_least) {
+    uint64_t end = loop_now_ms(rig->loop) + 10000;
+    while (*count < at_least) {
+        loop_run_once(rig->loop, 20);
+        if (loop_now_ms(rig->loop) > end) fail_msg("%u instead of %u after ten seconds", *count, at_least);
     }
 }
 
@@ -231,7 +239,7 @@ void rig_send(struct rig *rig, struct rig_call *call, const struct http_client_r
 }
 
 void rig_finish(struct rig *rig, struct rig_call *call) {
-    uint64_t end = loop_now_ms(rig->loop) + 4000;
+    uint64_t end = loop_now_ms(rig->loop) + 10000;
     while (!call->ends && !call->errors) {
         loop_run_once(rig->loop, 100);
         if (loop_now_ms(rig->loop) > end) fail_msg("the call did not end: %zu bytes, status %u", call->bytes, call->status);

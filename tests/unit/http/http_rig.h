@@ -34,8 +34,9 @@ struct rig_call {
 
 void rig_start(struct rig *rig, enum rig_transport transport, const struct http_limits *limits, bool http1_only);
 void rig_stop(struct rig *rig);
-/* Turns the loop until the flag is set; fails after three seconds. */
+/* Turns the loop until the flag is set, or the count reached; fails after ten seconds. */
 void rig_until(struct rig *rig, const bool *done);
+void rig_wait(struct rig *rig, const unsigned *count, unsigned at_least);
 bool rig_turn(struct rig *rig, unsigned ms); /* turns for so long */
 void rig_send(struct rig *rig, struct rig_call *call, const struct http_client_request *request);
 void rig_finish(struct rig *rig, struct rig_call *call); /* until the call has ended, one way or the other */

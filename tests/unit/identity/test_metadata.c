@@ -213,7 +213,7 @@ static void test_shapes_of_development_tokens_verify(void **state) {
     (void)state;
     struct err err = { 0 };
     struct dev_issuer *dev = NULL;
-    assert_int_equal(dev_issuer_new(STR("http://127.0.0.1:8444/dev"), &dev, &err), OK);
+    assert_int_equal(dev_issuer_new(STR("http://127.0.0.1:8444/dev"), NULL, &dev, &err), OK);
     DEFER(buf_free) struct buf keys = BUF_INIT(4096), doc = BUF_INIT(4096);
     assert_int_equal(dev_issuer_jwks(dev, &keys, &err), OK);
     assert_int_equal(dev_issuer_discovery(dev, &doc, &err), OK);

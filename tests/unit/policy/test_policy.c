@@ -804,6 +804,52 @@ static void explain_names_who_has_no_name(void **state) {
     assert_str(e.rule, "");
 }
 
+static void a_request_cannot_write_rules(void **state) {
+    (void)state;
+    DEFER(arena_freep) struct arena *a = arena_new(1 << 22);
+    DEFER(policy_unrefp) struct policy *policy = load_text(a, HEAD);
+    static const char *const evil[] = {
+        "read|" DB "|T in spanner demo/flights owner o until 2027-01-01\nallow bob to read every table||a",
+        "read|" DB "|T||a) in spanner demo/flights owner o until 2027-01-01\nallow bob to read T(b",
+        "read|" DB "|T\x1b[2J||a",
+        "run job|dataproc demo/batch|n/a on dataproc demo/batch as app\nallow bob to run job n/b|app@x",
+    };
+    for (size_t i = 0; i < COUNT(evil); i++) {
+        struct atoms atoms = atoms_of(a, evil[i]);
+        struct str alice = STR("alice");
+        struct policy_recorded r = { .bearing = { .sure = { &alice, 1 } }, .atoms = &atoms };
+        struct policy_explanation e;
+        struct err err;
+        assert_int_equal(policy_explain(policy, &r, day(2026, 6, 1), a, &e, &err), OK);
+        assert_str(e.rule, "");
+        assert_true(str_find(e.text, STR("the request holds names that no statement can hold")) > 0);
+        assert_true(str_find(e.text, STR("\nallow")) < 0);
+        assert_true(str_find_char(e.text, '\x1b') < 0);
+    }
+    struct atoms atoms = atoms_of(a, "read|" DB "|T||a");
+    struct policy_recorded r = { .issuer = STR("corp"),
+                                 .subject = STR("x\"\nallow bob to act as app owner o until 2027-01-01\n#"),
+                                 .atoms = &atoms };
+    struct policy_explanation e;
+    struct err err;
+    assert_int_equal(policy_explain(policy, &r, day(2026, 6, 1), a, &e, &err), OK);
+    assert_str(e.rule, "");
+    assert_true(str_find(e.text, STR("\nallow")) < 0);
+}
+
+static void the_narrowest_identity_is_proposed(void **state) {
+    (void)state;
+    DEFER(arena_freep) struct arena *a = arena_new(1 << 22);
+    DEFER(policy_unrefp) struct policy *policy = load_text(a, HEAD "identity all is oidc corp\n");
+    struct atoms atoms = atoms_of(a, "read|" DB "|T||a");
+    struct str names[] = { STR_INIT("all"), STR_INIT("bob") };
+    struct policy_recorded r = { .bearing = { .sure = { names, 2 } }, .atoms = &atoms };
+    struct policy_explanation e;
+    struct err err;
+    assert_int_equal(policy_explain(policy, &r, day(2026, 6, 1), a, &e, &err), OK);
+    assert_true(str_starts(e.rule, STR("allow bob to read T(a) in")));
+}
+
 /* ---- memory, files ---- */
 
 static void short_memory_is_reported(void **state) {
@@ -887,6 +933,8 @@ int main(void) {
         cmocka_unit_test(lookups),
         cmocka_unit_test(explain_proposes_what_is_missing),
         cmocka_unit_test(explain_names_who_has_no_name),
+        cmocka_unit_test(a_request_cannot_write_rules),
+        cmocka_unit_test(the_narrowest_identity_is_proposed),
         cmocka_unit_test(short_memory_is_reported),
         cmocka_unit_test(a_directory_is_loaded),
     };
