@@ -355,6 +355,18 @@ static void what_a_job_leaves_is_removed_and_not_followed(void **state) {
     assert_true(is_there("k7/driveroutput"));
 }
 
+/* As a server that was killed leaves them. */
+static void a_new_runner_removes_what_an_old_one_left(void **state) {
+    (void)state;
+    put("runs/old/work/deep/file", "x", 0600);
+    put("runs/old/code/main0/main.py", "x", 0644);
+    put("runs/old/driveroutput", "kept", 0600);
+    struct runner *runner = start(WORLD_NAMESPACES, 1);
+    assert_false(is_there("old/work") || is_there("old/code"));
+    assert_output(runner, "old", "kept");
+    runner_stop(runner);
+}
+
 static void without_endpoints_nothing_runs(void **state) {
     (void)state;
     struct runner *runner = start(WORLD_NAMESPACES, 1);
@@ -417,6 +429,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(progress_is_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(output_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_job_leaves_is_removed_and_not_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_runner_removes_what_an_old_one_left, setup, teardown),
         cmocka_unit_test_setup_teardown(without_endpoints_nothing_runs, setup, teardown),
     };
     const struct CMUnitTest real[] = { cmocka_unit_test_setup_teardown(a_hostile_spark_job, setup, teardown),
