@@ -44,10 +44,17 @@ static void drain_task(struct loop_task *task, void *ctx) {
     request_release(r);
 }
 
+/* A part of the answer is missing: whatever the service says, it did not succeed. */
+static bool missing(struct request *r, const struct err *err) {
+    r->write_code = err->code;
+    r->write_err = *err;
+    return false;
+}
+
 static bool spooled(struct request *r, struct str head, struct str body) {
     struct err err;
     if (atomic_load(&r->cancelled)) return false;
-    if (spool_put(&r->spool, head, body, &err)) return false;
+    if (spool_put(&r->spool, head, body, &err)) return missing(r, &err);
     if (r->protocol == PROTOCOL_REST && !r->call.method->streaming) return true; /* sent whole, at the end */
     if (atomic_exchange(&r->drain_posted, true)) return true;
     request_hold(r);
@@ -76,19 +83,21 @@ bool call_write_message(struct call *call, const void *message) {
     struct request *r = request_of(call);
     DEFER(buf_free) struct buf out = BUF_INIT(MAX_MESSAGE_BYTES);
     struct err err;
-    if (r->protocol == PROTOCOL_GRPC)
-        return !pb_encode(call->method->response, message, &out, &err) && write_grpc(r, buf_str(&out));
-    return !pb_to_json(call->method->response, message, &out, &err) && write_json(r, buf_str(&out));
+    const struct pb_msg *type = call->method->response;
+    enum code rc = r->protocol == PROTOCOL_GRPC ? pb_encode(type, message, &out, &err)
+                                                : pb_to_json(type, message, &out, &err);
+    if (rc) return missing(r, &err);
+    return r->protocol == PROTOCOL_GRPC ? write_grpc(r, buf_str(&out)) : write_json(r, buf_str(&out));
 }
 
 bool call_write(struct call *call, struct str message) {
     struct request *r = request_of(call);
     if (r->protocol == PROTOCOL_GRPC) return write_grpc(r, message);
     DEFER(arena_freep) struct arena *arena = arena_new(MAX_MESSAGE_BYTES);
-    void *decoded;
+    void *decoded = NULL;
     struct err err;
-    return arena && !pb_decode(call->method->response, message, arena, 0, &decoded, &err) &&
-           call_write_message(call, decoded);
+    enum code rc = arena ? pb_decode(call->method->response, message, arena, 0, &decoded, &err) : err_oom(&err);
+    return rc ? missing(r, &err) : call_write_message(call, decoded);
 }
 
 void call_reply_http(struct call *call, unsigned status, const char *content_type, struct str body) {
@@ -110,7 +119,11 @@ static void end_task(struct loop_task *task, void *ctx) {
     (void)task;
     struct request *r = ctx;
     r->on_cancel = NULL;
-    if (r->ended_code && (!r->code || r->code == CANCELLED)) {
+    r->served = !r->ended_code && !r->write_code;
+    if (!r->code && r->write_code) { /* tells more than a service that only knows that nobody takes its answer */
+        r->code = r->write_code;
+        r->err = r->write_err;
+    } else if (r->ended_code && (!r->code || r->code == CANCELLED)) {
         r->code = r->ended_code;
         r->err = r->ended_err;
     }
@@ -134,7 +147,7 @@ void call_end_ok(struct call *call) {
 
 enum code call_outbox_entry(struct call *call, enum code code, int64_t commit_us, struct buf *ret, struct err *err) {
     call->outcome.commit_us = commit_us;
-    return record_entry(request_of(call), EVENT_OUTCOME, code, ret, err);
+    return record_entry(request_of(call), EVENT_OUTCOME, REASON_NONE, code, ret, err);
 }
 
 void call_recorded(struct call *call) {

@@ -257,6 +257,21 @@ static void read_dataproc(struct loader *l, struct config_connection *c, const s
     read_list(node_get(node, STR("properties")), d->properties, CONFIG_MAX_FOLDERS, &d->n_properties);
 }
 
+/* A request must lead to one connection: Dataproc's rows are told apart by no name yet, Spanner's by project and instance.
+ */
+static void refuse_twins(struct loader *l, const struct config_connection *c, const struct node *node) {
+    for (const struct config_connection *o = l->config->connections; o < c; o++) {
+        if (o->dataproc.present && c->dataproc.present)
+            fault_add(l->faults, l->arena, node,
+                      "connections.%.*s: connections.%.*s has dataproc already, one is supported", STR_ARG(c->name),
+                      STR_ARG(o->name));
+        if (o->spanner.present && c->spanner.present && str_eq(o->spanner.project, c->spanner.project) &&
+            str_eq(o->spanner.instance, c->spanner.instance))
+            fault_add(l->faults, l->arena, node, "connections.%.*s: connections.%.*s has the same project and instance",
+                      STR_ARG(c->name), STR_ARG(o->name));
+    }
+}
+
 static void read_connections(struct loader *l, const struct node *map) {
     for (size_t i = 0; map && i < map->n && i < CONFIG_MAX_CONNECTIONS; i++) {
         struct config_connection *c = &l->config->connections[l->config->n_connections++];
@@ -265,6 +280,7 @@ static void read_connections(struct loader *l, const struct node *map) {
                           *dataproc = node_get(map->items[i], STR("dataproc"));
         if (spanner) read_spanner(l, c, spanner);
         if (dataproc) read_dataproc(l, c, dataproc);
+        refuse_twins(l, c, map->items[i]);
         if (!spanner && !dataproc)
             fault_add(l->faults, l->arena, map->items[i], "connections.%.*s: names no system", STR_ARG(c->name));
     }

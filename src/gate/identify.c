@@ -59,7 +59,6 @@ static enum identified by_endpoint(struct request *r) {
         request_refuse(r, JOB_ENDED, "the job of this endpoint has ended");
         return IDENTIFY_REFUSED;
     }
-    r->endpoint = endpoint_ref(r->door->endpoint);
     return IDENTIFIED;
 }
 

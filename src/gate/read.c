@@ -18,6 +18,8 @@ static enum code read_grpc(struct request *r, struct err *err) {
 /* body: "job" means that the body is that field's message. */
 static enum code read_field_body(struct request *r, const struct pb_field *field, void *message, struct err *err) {
     void *inner;
+    if (!field || field->kind != PB_MESSAGE || field->label == PB_REPEATED)
+        return err_set(err, INTERNAL, "the row's body names no message field");
     enum code rc = pb_from_json(field->msg, r->http->body, r->call.arena, 0, &inner, err);
     if (!rc) memcpy((char *)message + field->offset, &inner, sizeof inner);
     return rc;

@@ -26,7 +26,7 @@ static void add_bearing(struct request *r, struct event *e) {
     e->chain_bears = (struct event_names){ bearing.chain.items, bearing.chain.n };
 }
 
-static void describe(struct request *r, enum event_kind kind, enum code code, struct event *e) {
+static void describe(struct request *r, enum event_kind kind, enum reason reason, enum code code, struct event *e) {
     *e = (struct event){
         .kind = kind,
         .time_us = clock_wall_us(),
@@ -38,7 +38,7 @@ static void describe(struct request *r, enum event_kind kind, enum code code, st
         .permission = r->call.method ? str_z(r->call.method->permission) : (struct str){ NULL, 0 },
         .atoms = &r->call.atoms,
         .verdict = r->verdict,
-        .decided = r->decided || r->reason,
+        .decided = r->decided || reason,
         .code = code,
         .detail = r->call.outcome.detail,
         .rows = r->call.outcome.rows,
@@ -49,13 +49,14 @@ static void describe(struct request *r, enum event_kind kind, enum code code, st
         .bytes_out = r->spool.total,
         .latency_us = clock_mono_us() - r->started_us,
     };
-    if (r->reason) e->verdict.reason = r->reason;
+    if (reason) e->verdict.reason = reason;
     add_bearing(r, e);
 }
 
-enum code record_entry(struct request *r, enum event_kind kind, enum code code, struct buf *ret, struct err *err) {
+enum code record_entry(struct request *r, enum event_kind kind, enum reason reason, enum code code, struct buf *ret,
+                       struct err *err) {
     struct event event;
-    describe(r, kind, code, &event);
+    describe(r, kind, reason, code, &event);
     return audit_entry_encode(&event, ret, err);
 }
 
@@ -80,7 +81,7 @@ static void intention_done(void *ctx, enum code code, uint64_t index) {
 bool record_intention(struct request *r) {
     DEFER(buf_free) struct buf entry = BUF_INIT(2 * AUDIT_ENTRY_MAX);
     struct err err = { 0 };
-    enum code rc = record_entry(r, EVENT_INTENT, OK, &entry, &err);
+    enum code rc = record_entry(r, EVENT_INTENT, REASON_NONE, OK, &entry, &err);
     if (!rc) rc = audit_append(r->gate->audit, buf_str(&entry), AUDIT_ENFORCED, intention_done, r, &err);
     if (!rc) return true;
     request_refuse(r, AUDIT_UNAVAILABLE, "the audit log cannot take the request: %s", err.message);
@@ -108,7 +109,7 @@ void record_enforced(struct request *r, void (*then)(struct request *r)) {
     struct err err = { 0 };
     r->after_record = then;
     atomic_store(&r->recorded, true);
-    enum code rc = record_entry(r, EVENT_OUTCOME, OK, &entry, &err);
+    enum code rc = record_entry(r, EVENT_OUTCOME, REASON_NONE, OK, &entry, &err);
     if (!rc) rc = audit_append(r->gate->audit, buf_str(&entry), AUDIT_ENFORCED, enforced_done, r, &err);
     if (rc) enforced_done(r, rc, 0);
 }
@@ -120,15 +121,24 @@ static bool wants_outcome(const struct request *r) {
     return r->reason || !r->call.method || r->call.method->record != RECORD_NONE;
 }
 
-void record_outcome(struct request *r) {
-    if (!wants_outcome(r)) return;
-    if (r->reason && !r->identified) { /* a stranger: counted, so that a flood costs bounded writes */
-        audit_refusal_coalesce(r->gate->refusals, r->source, r->reason);
-        return;
-    }
+static void append(struct request *r, enum event_kind kind, enum code code) {
     DEFER(buf_free) struct buf entry = BUF_INIT(2 * AUDIT_ENTRY_MAX);
     struct err err = { 0 };
-    enum code rc = record_entry(r, r->reason ? EVENT_REFUSAL : EVENT_OUTCOME, r->code, &entry, &err);
+    enum code rc = record_entry(r, kind, r->reason, code, &entry, &err);
     if (!rc) rc = audit_append(r->gate->audit, buf_str(&entry), AUDIT_PROMPT, NULL, NULL, &err);
     if (rc) log_line(LOG_ERROR, "request %s: no audit entry: %s", r->id, err.message);
+}
+
+void record_outcome(struct request *r) {
+    if (!wants_outcome(r)) return;
+    if (!r->identified && (r->reason || r->code)) { /* a stranger: counted, so that a flood costs bounded writes */
+        audit_refusal_coalesce(r->gate->refusals, r->source, r->reason ? r->reason : NO_PROOF);
+        return;
+    }
+    bool done = r->served && !r->reason; /* though nobody may have waited for it */
+    append(r, r->reason ? EVENT_REFUSAL : EVENT_OUTCOME, done ? OK : r->code);
+}
+
+void record_ended(struct request *r) {
+    append(r, EVENT_REFUSAL, r->code);
 }

@@ -9,5 +9,8 @@ bool record_intention(struct request *r);
 void record_enforced(struct request *r, void (*then)(struct request *r));
 /* Queues the outcome, once: also for refusals, failures and clients that went away. */
 void record_outcome(struct request *r);
-/* The entry as JSON. Any thread. */
-MUST_USE enum code record_entry(struct request *r, enum event_kind kind, enum code code, struct buf *ret, struct err *err);
+/* The rest of an answer is held back, as what allowed it has ended. After the outcome. */
+void record_ended(struct request *r);
+/* The entry as JSON. The thread that has the call. */
+MUST_USE enum code record_entry(struct request *r, enum event_kind kind, enum reason reason, enum code code,
+                                struct buf *ret, struct err *err);

@@ -22,11 +22,33 @@ static void begin(struct request *r) {
 }
 
 static void lose(struct request *r, const struct err *err) {
-    if (!r->code) {
-        r->code = err->code;
-        r->err = *err;
+    request_cancel(r, err->code, err->message);
+}
+
+/* Follows gRPC's frames, so that a reply can be cut between two messages. */
+static void follow(struct request *r, struct str taken) {
+    while (taken.n) {
+        size_t n = 1;
+        if (r->frame.left) {
+            n = taken.n < r->frame.left ? taken.n : r->frame.left;
+            r->frame.left -= (uint32_t)n;
+        } else {
+            r->frame.head[r->frame.have++] = (unsigned char)taken.p[0];
+            const unsigned char *h = r->frame.head;
+            if (r->frame.have == sizeof r->frame.head) {
+                r->frame.have = 0;
+                r->frame.left = (uint32_t)h[1] << 24 | (uint32_t)h[2] << 16 | (uint32_t)h[3] << 8 | h[4];
+            }
+        }
+        taken = str_from(taken, n);
     }
-    atomic_store(&r->cancelled, true);
+}
+
+/* What may go out now: all, or of a reply that was cut the rest of the message that is half out. */
+static struct str allowed(const struct request *r) {
+    if (!r->cut) return r->pending;
+    if (r->protocol != PROTOCOL_GRPC) return (struct str){ NULL, 0 };
+    return str_upto(r->pending, r->frame.have ? sizeof r->frame.head - r->frame.have : r->frame.left);
 }
 
 /* The next bytes into r->pending; false: nothing is there. */
@@ -45,10 +67,13 @@ static bool refill(struct request *r) {
 /* True: all that the spool holds was taken. */
 static bool pump(struct request *r) {
     while (refill(r)) {
+        struct str piece = allowed(r);
+        if (!piece.n) return true;
         begin(r);
-        size_t taken = http_reply_data(r->stream, r->pending);
+        size_t taken = http_reply_data(r->stream, piece);
+        if (r->protocol == PROTOCOL_GRPC) follow(r, str_upto(piece, taken));
         r->pending = str_from(r->pending, taken);
-        if (r->pending.n) return false;
+        if (taken < piece.n) return false;
     }
     return true;
 }
@@ -116,8 +141,15 @@ static void finish_grpc(struct request *r) {
     if (r->code) put_status(&status, r);
     size_t n = 0;
     if (!r->reply_begun) headers[n++] = (struct http_header){ STR("content-type"), STR("application/grpc") };
-    n += grpc_status_headers(r->call.arena, r->code, r->code ? str_z(r->err.message) : (struct str){ NULL, 0 },
-                             buf_str(&status), headers + n);
+    size_t added = grpc_status_headers(r->call.arena, r->code, r->code ? str_z(r->err.message) : (struct str){ NULL, 0 },
+                                       buf_str(&status), headers + n);
+    char digits[8];
+    if (!added) { /* the request filled its arena: the bare code needs none */
+        int length = snprintf(digits, sizeof digits, "%d", (int)r->code);
+        headers[n] = (struct http_header){ STR("grpc-status"), { digits, (size_t)length } };
+        added = 1;
+    }
+    n += added;
     if (r->code) n += raw_details(r, &text, headers + n);
     if (r->reply_begun) http_reply_end(r->stream, headers, n);
     else http_reply_headers_only(r->stream, 200, headers, n);
@@ -146,18 +178,18 @@ static void reply_error_json(struct request *r) {
     http_reply_end(r->stream, NULL, 0);
 }
 
-/* A stream of JSON: one array, whose last element may be the error. */
-static void finish_json_stream(struct request *r) {
+/* A stream of JSON is one array, whose last element may be the error. The end waits for the client like all before it. */
+static bool put_json_tail(struct request *r) {
     DEFER(buf_free) struct buf tail = BUF_INIT(16384);
+    struct err err;
+    if (r->tail_is_put) return true;
+    r->tail_is_put = true;
     if (r->code) {
         buf_add_z(&tail, r->has_written ? ",\n" : "[");
         put_error_json(&tail, r);
     } else if (!r->has_written) buf_add_char(&tail, '[');
     buf_add_char(&tail, ']');
-    begin(r);
-    size_t taken = http_reply_data(r->stream, buf_str(&tail));
-    (void)taken;
-    http_reply_end(r->stream, NULL, 0);
+    return buf_ok(&tail) && !spool_put(&r->spool, (struct str){ NULL, 0 }, buf_str(&tail), &err);
 }
 
 static void finish_whole(struct request *r, unsigned status, struct str type) {
@@ -172,19 +204,24 @@ static void finish_whole(struct request *r, unsigned status, struct str type) {
 bool reply_finish(struct request *r) {
     r->step_is_reply = true;
     if (!r->stream || r->replied) return true;
-    bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming && r->reply_begun;
-    if (r->protocol != PROTOCOL_GRPC && r->code && !json_stream) {
+    bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming;
+    if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun)) {
         r->replied = true;
-        reply_error_json(r);
+        if (r->reply_begun) http_stream_reset(r->stream, HTTP_RESET_INTERNAL); /* half an answer looks like a whole one */
+        else reply_error_json(r);
+        return true;
+    }
+    if (json_stream && (r->cut || !put_json_tail(r))) { /* half an element may be out */
+        r->replied = true;
+        http_stream_reset(r->stream, HTTP_RESET_INTERNAL);
         return true;
     }
     if (r->protocol == PROTOCOL_RAW) finish_whole(r, r->raw_status ? r->raw_status : 204, str_z(r->raw_type));
-    else if (r->protocol == PROTOCOL_REST && !r->call.method->streaming)
-        finish_whole(r, 200, STR("application/json; charset=UTF-8"));
+    else if (r->protocol == PROTOCOL_REST && !json_stream) finish_whole(r, 200, STR("application/json; charset=UTF-8"));
     if (!pump(r)) return false; /* request_writable comes back here */
     r->replied = true;
     if (r->protocol == PROTOCOL_GRPC) finish_grpc(r);
-    else if (r->protocol == PROTOCOL_REST && r->call.method->streaming) finish_json_stream(r);
+    else if (r->cut) http_stream_reset(r->stream, HTTP_RESET_INTERNAL); /* the spool could not be read back */
     else http_reply_end(r->stream, NULL, 0);
     return true;
 }

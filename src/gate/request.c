@@ -13,8 +13,9 @@
 #include "wire/grpc.h"
 
 enum {
-    ARENA_BYTES = 64 << 20, /* what one request may take in decoded form, beside its body */
-    COMMIT_ARENA_BYTES = 512 << 20,
+    ARENA_BYTES = 64 << 20,        /* what one request may take in decoded form, beside its body */
+    LARGE_ARENA_BYTES = 512 << 20, /* the same for a body over DEFAULT_BODY_BYTES: a commit */
+    LOOK_UP_BYTES = 256 << 10,
     SPOOL_MEMORY_BYTES = 1 << 20,
     DEFAULT_BODY_BYTES = 10 << 20,
     MAX_REQUESTS = 10000, /* of a worker, under way */
@@ -115,10 +116,11 @@ static const struct step {
     { "route", route },   { "identify", identify }, { "read", read_message }, { "decide", decide }, { "admit", admit },
     { "intend", intend }, { "serve", serve },       { "record", record },     { "reply", reply },
 };
-enum { STEP_RECORD = COUNT(steps) - 2 };
+enum { STEP_REPLY = COUNT(steps) - 1, STEP_RECORD = COUNT(steps) - 2, STEP_SERVE = COUNT(steps) - 3 };
 
 void request_run(struct request *r) {
     while (r->step < COUNT(steps)) {
+        if (r->step < STEP_SERVE && atomic_load(&r->cancelled)) r->step = STEP_RECORD; /* perhaps the stream is gone */
         unsigned at = r->step;
         enum progress progress = steps[at].run(r);
         if (progress == WAIT) return;
@@ -152,7 +154,8 @@ void request_fail(struct request *r, const struct err *err) {
 void request_cancel(struct request *r, enum code code, const char *why) {
     if (atomic_exchange(&r->cancelled, true)) return;
     if (!r->code) (void)(r->code = code, err_set(&r->err, code, "%s (request %s)", why, r->id));
-    if (r->on_cancel) r->on_cancel(r->on_cancel_ctx);
+    r->cut = true;
+    if (r->on_cancel && !atomic_load(&r->ended)) r->on_cancel(r->on_cancel_ctx); /* ended: its ctx may be gone */
     r->on_cancel = NULL;
 }
 
@@ -164,112 +167,6 @@ struct request *request_of(struct call *call) {
 
 void request_hold(struct request *r) {
     atomic_fetch_add(&r->holds, 1);
-}
-
-static void request_free(struct request *r) {
-    for (struct at_end *e = r->at_end; e; e = e->next) e->fn(e->ctx);
-    spool_free(&r->spool);
-    free(r->chunk);
-    policy_unref(r->policy);
-    identify_leave(r);
-    arena_free(r->call.arena);
-    free(r);
-}
-
-void request_release(struct request *r) {
-    if (atomic_fetch_sub(&r->holds, 1) == 1) request_free(r);
-}
-
-static void deadline_passed(struct loop_timer *timer, void *ctx) {
-    (void)timer;
-    request_cancel(ctx, DEADLINE_EXCEEDED, "the deadline passed");
-}
-
-static void set_deadline(struct request *r) {
-    struct str timeout = http_header_value(r->http->headers, r->http->n_headers, STR("grpc-timeout"));
-    uint64_t us;
-    if (r->protocol != PROTOCOL_GRPC || !grpc_parse_timeout(timeout, &us) || us > UINT64_C(86400000000)) return;
-    r->call.deadline_us = clock_wall_us() + (int64_t)us;
-    r->deadline = (struct loop_timer){ .fn = deadline_passed, .ctx = r };
-    loop_timer_start(r->worker->loop, &r->deadline, us / 1000 + 1);
-}
-
-struct found {
-    enum protocol protocol;
-    bool found;
-    struct route_match match;
-};
-
-/* By the door, then gRPC by content type, else REST. */
-static struct found find(struct gate *gate, const struct http_request *http, struct arena *arena) {
-    const struct door *door = http->listener_ctx;
-    struct found f = { .protocol = PROTOCOL_RAW,
-                       .found = true,
-                       .match = { &gate->metadata, gate->metadata.methods, NULL, 0 } };
-    struct err err;
-    if (door->kind == DOOR_JOB_METADATA) return f; /* one handler answers all of its paths */
-    f.protocol = PROTOCOL_REST;
-    if (grpc_is_content_type(http_header_value(http->headers, http->n_headers, STR("content-type")))) {
-        f.protocol = PROTOCOL_GRPC;
-        f.found = routes_find_grpc(gate->routes, http->path, &f.match);
-    } else f.found = routes_find_rest(gate->routes, http->method, http->path, arena, &f.match, &err) == OK;
-    f.found = f.found && endpoint_serves(door, f.match.service);
-    if (f.found && !f.match.method->request) f.protocol = PROTOCOL_RAW;
-    return f;
-}
-
-static void find_route(struct request *r) {
-    struct found f = find(r->gate, r->http, r->call.arena);
-    r->protocol = f.protocol;
-    r->method_found = f.found;
-    if (!f.found) return;
-    r->variables = f.match.variables;
-    r->n_variables = f.match.n_variables;
-    r->call.method = f.match.method;
-    r->call.service = f.match.service->state;
-}
-
-static struct request *request_new(struct http_stream *stream, const struct http_request *http, struct worker *worker) {
-    struct request *r = calloc(1, sizeof *r);
-    if (!r) return NULL;
-    r->gate = worker->gate;
-    r->worker = worker;
-    r->stream = stream;
-    r->http = http;
-    r->door = http->listener_ctx;
-    r->started_us = clock_mono_us();
-    id_new(r->id);
-    spool_init(&r->spool, r->gate->spool_dir, SPOOL_MEMORY_BYTES, SPOOL_FILE_BYTES);
-    atomic_store(&r->holds, 2); /* the stream's and the steps' */
-    r->call.id = (struct str){ r->id, ID_LENGTH };
-    r->call.loop = worker->loop;
-    r->call.endpoint = r->door->endpoint != NULL;
-    r->call.arena = arena_new(ARENA_BYTES);
-    char address[NET_ADDRESS_MAX];
-    size_t n = net_address_print(&http->peer, address);
-    if (r->call.arena) r->source = str_dup(r->call.arena, (struct str){ address, n });
-    if (!r->source.p) {
-        request_free(r);
-        return NULL;
-    }
-    find_route(r);
-    return r;
-}
-
-static size_t max_body_of(const struct method *m) {
-    return m->max_request_bytes ? m->max_request_bytes : DEFAULT_BODY_BYTES;
-}
-
-/* Asked at the headers, when a body follows: its row says how much it takes. The stream may still end without a request,
- * so nothing is kept. */
-size_t request_max_body(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    (void)stream;
-    struct worker *worker = ctx;
-    DEFER(arena_freep) struct arena *arena = arena_new(256 << 10);
-    if (!arena) return 0;
-    struct found f = find(worker->gate, http, arena);
-    return (f.found ? max_body_of(f.match.method) : 65536) +
-           GRPC_PREFIX_BYTES; /* else: room for a small call, to refuse it */
 }
 
 static void enlist(struct request *r) {
@@ -288,26 +185,139 @@ static void delist(struct request *r) {
     r->worker->n_requests--;
 }
 
-/* The request of a stream that has just arrived; NULL: out of memory, and the stream is reset. */
-static struct request *arrive(struct http_stream *stream, const struct http_request *http, struct worker *worker) {
-    struct request *r = request_new(stream, http, worker);
+/* On the loop: whoever holds it elsewhere gives it back by a task. */
+static void request_free(struct request *r) {
+    delist(r); /* only now: a service may work long for a client that is gone */
+    for (struct at_end *e = r->at_end; e; e = e->next) e->fn(e->ctx);
+    spool_free(&r->spool);
+    free(r->chunk);
+    policy_unref(r->policy);
+    identify_leave(r);
+    arena_free(r->call.arena);
+    buf_wipe(&r->body); /* tokens come in bodies too */
+    free(r);
+}
+
+void request_release(struct request *r) {
+    if (atomic_fetch_sub(&r->holds, 1) == 1) request_free(r);
+}
+
+static void deadline_passed(struct loop_timer *timer, void *ctx) {
+    (void)timer;
+    struct request *r = ctx;
+    request_cancel(r, DEADLINE_EXCEEDED, "the deadline passed");
+    /* a client that does not read cannot hold the rest of its answer for longer than it wanted to wait */
+    if (r->step == STEP_REPLY && r->stream) http_stream_reset(r->stream, HTTP_RESET_CANCEL);
+}
+
+static void set_deadline(struct request *r) {
+    struct str timeout = http_header_value(r->http->headers, r->http->n_headers, STR("grpc-timeout"));
+    uint64_t us;
+    if (r->protocol != PROTOCOL_GRPC || !grpc_parse_timeout(timeout, &us) || us > UINT64_C(86400000000)) return;
+    r->call.deadline_us = clock_wall_us() + (int64_t)us;
+    r->deadline = (struct loop_timer){ .fn = deadline_passed, .ctx = r };
+    loop_timer_start(r->worker->loop, &r->deadline, us / 1000 + 1);
+}
+
+/* Which row? Only looks: asked at the headers already, when there is no request yet. */
+static bool match_route(const struct gate *gate, const struct http_request *http, struct arena *arena,
+                        enum protocol *ret_protocol, struct route_match *ret) {
+    const struct door *door = http->listener_ctx;
+    struct err err;
+    bool found;
+    if (door->kind == DOOR_JOB_METADATA) { /* one handler answers all of its paths */
+        *ret = (struct route_match){ .service = &gate->metadata, .method = gate->metadata.methods };
+        *ret_protocol = PROTOCOL_RAW;
+        return true;
+    }
+    if (grpc_is_content_type(http_header_value(http->headers, http->n_headers, STR("content-type")))) {
+        *ret_protocol = PROTOCOL_GRPC;
+        found = routes_find_grpc(gate->routes, http->path, ret);
+    } else {
+        *ret_protocol = PROTOCOL_REST;
+        found = arena && routes_find_rest(gate->routes, http->method, http->path, arena, ret, &err) == OK;
+    }
+    if (found && !ret->method->request) *ret_protocol = PROTOCOL_RAW;
+    return found && endpoint_serves(door, ret->service);
+}
+
+static void find_route(struct request *r) {
+    struct route_match match;
+    r->method_found = match_route(r->gate, r->http, r->call.arena, &r->protocol, &match);
+    if (!r->method_found) return;
+    r->variables = match.variables;
+    r->n_variables = match.n_variables;
+    r->call.method = match.method;
+    r->call.service = match.service->state;
+}
+
+static bool init_texts(struct request *r) {
+    char address[NET_ADDRESS_MAX];
+    size_t n = net_address_print(&r->http->peer, address);
+    r->call.arena = arena_new(r->body.n > DEFAULT_BODY_BYTES ? LARGE_ARENA_BYTES : ARENA_BYTES);
+    if (r->call.arena) r->source = str_dup(r->call.arena, (struct str){ address, n });
+    return r->source.p != NULL;
+}
+
+/* Takes the body along: services read it when the client, and so its stream, is long gone. */
+static struct request *request_new(struct http_stream *stream, const struct http_request *http, struct worker *worker) {
+    struct request *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    r->gate = worker->gate;
+    r->worker = worker;
+    r->stream = stream;
+    r->http = http;
+    r->door = http->listener_ctx;
+    if (r->door->endpoint) r->endpoint = endpoint_ref(r->door->endpoint); /* the door is a part of it */
+    r->started_us = clock_mono_us();
+    id_new(r->id);
+    spool_init(&r->spool, r->gate->spool_dir, SPOOL_MEMORY_BYTES, SPOOL_FILE_BYTES);
+    atomic_store(&r->holds, 2); /* the stream's and the steps' */
+    r->call.id = (struct str){ r->id, ID_LENGTH };
+    r->call.loop = worker->loop;
+    r->call.endpoint = r->door->endpoint != NULL;
+    http_stream_take_body(stream, &r->body);
+    if (!init_texts(r)) {
+        request_free(r);
+        return NULL;
+    }
+    find_route(r);
+    enlist(r);
     http_stream_set_user(stream, r);
-    if (r) enlist(r);
-    else http_stream_reset(stream, HTTP_RESET_CALM);
     return r;
 }
 
+/* Asked at the headers: the row tells how much body the request may have. */
+size_t request_max_body(struct http_stream *stream, const struct http_request *http, void *ctx) {
+    (void)stream;
+    const struct worker *worker = ctx;
+    DEFER(arena_freep) struct arena *arena = arena_new(LOOK_UP_BYTES);
+    enum protocol protocol;
+    struct route_match match;
+    if (!match_route(worker->gate, http, arena, &protocol, &match))
+        return 65536; /* enough to answer a small call in its own protocol */
+    size_t max = match.method->max_request_bytes;
+    return (max ? max : DEFAULT_BODY_BYTES) + GRPC_PREFIX_BYTES;
+}
+
 void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    struct request *r = arrive(stream, http, ctx);
-    if (!r) return;
+    struct request *r = request_new(stream, http, ctx);
+    if (!r) {
+        http_stream_reset(stream, HTTP_RESET_CALM); /* out of memory */
+        return;
+    }
     request_refuse(r, TOO_LARGE, "the request is larger than %zu bytes: send it in parts",
-                   r->method_found ? max_body_of(r->call.method) : (size_t)65536);
+                   r->method_found && r->call.method->max_request_bytes ? r->call.method->max_request_bytes
+                                                                        : DEFAULT_BODY_BYTES);
     request_run(r);
 }
 
 void request_begin(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    struct request *r = arrive(stream, http, ctx);
-    if (!r) return;
+    struct request *r = request_new(stream, http, ctx);
+    if (!r) {
+        http_stream_reset(stream, HTTP_RESET_CALM); /* out of memory */
+        return;
+    }
     r->call.http = (struct call_http){ http->method,
                                        http->path,
                                        http->query,
@@ -331,33 +341,38 @@ void request_gone(struct http_stream *stream, enum http_gone why, void *ctx) {
     if (!r) return;
     http_stream_set_user(stream, NULL);
     r->stream = NULL;
-    delist(r);
+    r->http = NULL;
     loop_timer_stop(r->worker->loop, &r->deadline);
     if (why != HTTP_GONE_DONE) request_cancel(r, CANCELLED, "the client went away");
-    bool waits_for_client = r->step == COUNT(steps) - 1;
+    if (r->step == STEP_REPLY) request_run(r); /* what waited for the client has nowhere to go: done */
     request_release(r);
-    if (waits_for_client && why != HTTP_GONE_DONE) request_run(r); /* the reply has nowhere to go: done */
+}
+
+/* What of the request would be refused now. */
+static enum reason judge_again(struct request *r, int64_t now_us) {
+    enum reason reason = identify_still(r, now_us);
+    if (reason || !r->decided) return reason;
+    DEFER(policy_unrefp) struct policy *policy = gate_policy(r->gate);
+    DEFER(arena_freep) struct arena *arena = NULL;
+    const struct policy_subject *subject = r->call.subject;
+    struct verdict verdict = { .reason = POLICY_STALE };
+    if (policy != r->policy) {
+        arena = arena_new(1 << 20);
+        subject = arena ? policy_identify(policy, &r->principal, arena) : NULL;
+    }
+    if (subject) policy_decide(policy, subject, &r->call.atoms, now_us, &verdict);
+    return verdict.reason;
 }
 
 void request_review(struct request *r, int64_t now_us) {
-    if (!r->identified || atomic_load(&r->cancelled) || r->step >= STEP_RECORD) return;
-    enum reason reason = identify_still(r, now_us);
-    struct policy *policy = gate_policy(r->gate);
-    if (!reason && r->decided && policy != r->policy) {
-        DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
-        const struct policy_subject *subject = arena ? policy_identify(policy, &r->principal, arena) : NULL;
-        struct verdict verdict = { .reason = POLICY_STALE };
-        if (subject) policy_decide(policy, subject, &r->call.atoms, now_us, &verdict);
-        reason = verdict.reason;
-    } else if (!reason && r->decided) {
-        struct verdict verdict;
-        policy_decide(r->policy, r->call.subject, &r->call.atoms, now_us, &verdict);
-        reason = verdict.reason;
-    }
-    policy_unref(policy);
+    if (!r->identified || atomic_load(&r->cancelled) || r->step == STEP_RECORD || r->step > STEP_REPLY) return;
+    enum reason reason = judge_again(r, now_us);
     if (!reason) return;
     r->reason = reason;
     r->code = reason_code(reason);
     (void)err_set(&r->err, r->code, "%s: what allowed this request has ended (request %s)", reason_name(reason), r->id);
     request_cancel(r, r->code, "ended");
+    if (r->step != STEP_REPLY) return; /* its service ends it */
+    record_ended(r);                   /* the outcome was told already; what of it waits here must not go out */
+    request_run(r);
 }

@@ -31,7 +31,7 @@ struct request {
     struct call call; /* what the service sees */
     struct gate *gate;
     const struct door *door;         /* which listener it came in on */
-    const struct http_request *http; /* valid until on_gone */
+    const struct http_request *http; /* NULL once gone */
     struct http_stream *stream;      /* NULL once gone */
     struct request *next, **link;    /* the worker's list of requests under way */
     struct worker *worker;
@@ -57,18 +57,26 @@ struct request {
     struct detail details[REQUEST_MAX_DETAILS];
     unsigned n_details;
 
+    struct buf body;    /* the request's bytes: the message points into them, also when the stream is gone */
     struct spool spool; /* encoded answer, framed for the protocol */
     struct str pending; /* what HTTP did not take yet; in `chunk` */
     char *chunk;
     unsigned raw_status; /* raw methods */
     const char *raw_type;
-    bool reply_begun, replied, has_written, step_is_reply;
+    bool reply_begun, replied, has_written, step_is_reply, tail_is_put;
+    bool cut;    /* nothing more of the answer may go out but the message that is half out */
+    bool served; /* the service did all of it, whoever still waits */
+    struct {     /* where in gRPC's frames the client is */
+        unsigned char head[5];
+        unsigned have;
+        uint32_t left;
+    } frame;
     atomic_bool cancelled, recorded, ended;
     atomic_uint holds; /* the loop's and the service's; freed at zero */
     atomic_bool drain_posted;
     struct loop_task drain_task, end_task, intent_task, wake_task;
-    enum code intent_code, ended_code;
-    struct err ended_err;
+    enum code intent_code, ended_code, write_code; /* write_code: why a part of the answer is missing */
+    struct err ended_err, write_err;
     struct loop_timer deadline;
     void (*after_record)(struct request *r);
     struct answer *answer; /* of a token service, until it is recorded */

@@ -20,8 +20,14 @@ static enum code save(void *ctx, enum revoke_kind kind, struct str id, int64_t u
     char line[REVOKE_ID_MAX + 64];
     int n = snprintf(line, sizeof line, "%d %lld %.*s\n", (int)kind, (long long)until_s, STR_ARG(id));
     if (n < 0 || n >= (int)sizeof line) return err_set(err, INVALID_ARGUMENT, "the id is too long to revoke");
+    for (size_t i = 0; i < id.n; i++)
+        if ((unsigned char)id.p[i] <= ' ')
+            return err_set(err, INVALID_ARGUMENT, "the id cannot be revoked: it holds blanks");
     (void)pthread_mutex_lock(&file->lock);
+    off_t before = lseek(file->fd, 0, SEEK_END);
     enum code rc = file_write_all(file->fd, (struct str){ line, (size_t)n }, err);
+    if (rc && before >= 0 && ftruncate(file->fd, before) != 0) { /* the next start says that a line cannot be read */
+    }
     if (!rc && fdatasync(file->fd) != 0) rc = err_errno(err, "revocations");
     (void)pthread_mutex_unlock(&file->lock);
     return rc;

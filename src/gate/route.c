@@ -108,16 +108,13 @@ static enum code add_rest(struct routes *r, const struct service *service, const
 }
 
 static enum code add_grpc(struct routes *r, const struct service *service, const struct method *method, struct err *err) {
+    if (map_get(r->grpc, str_z(method->grpc))) return OK; /* the first keeps it, as in REST */
     struct grpc_row *row = malloc(sizeof *row);
     if (!row) return err_oom(err);
     *row = (struct grpc_row){ service, method };
-    void *old = NULL;
-    if (!map_put(r->grpc, str_z(method->grpc), row, &old)) {
-        free(row);
-        return err_oom(err);
-    }
-    free(old);
-    return OK;
+    if (map_put(r->grpc, str_z(method->grpc), row, NULL)) return OK;
+    free(row);
+    return err_oom(err);
 }
 
 enum code routes_add(struct routes *r, const struct service *service, struct err *err) {

@@ -23,7 +23,7 @@
 #include "gate/tokens.h"
 #include "spanner/spanner.h"
 
-enum { VERIFIED_TOKENS = 10000, REVIEW_EVERY_MS = 1000, TLS_ALIASES = 1 };
+enum { VERIFIED_TOKENS = 10000, REVIEW_EVERY_MS = 1000, LAST_REQUESTS_US = 10 * 1000 * 1000 };
 
 /* Everything that a running server holds, in the order in which it is opened; closed in reverse. */
 struct server {
@@ -37,7 +37,7 @@ struct server {
     struct engine *engine;
     struct tls_ctx *tls;
     char spool[DATA_PATH_MAX];
-    atomic_uint draining;
+    atomic_bool jobs_gone;
 };
 
 /* ---- keys, audit, identity ---- */
@@ -312,10 +312,33 @@ static const struct opening { /* the road map of a start */
     { "workers", open_workers },   { "signals", watch_signals },
 };
 
+static void *free_dataproc(void *arg) {
+    struct server *s = arg;
+    for (unsigned i = 0; i < s->gate.n_dataproc; i++) dataproc_free(s->gate.dataproc[i]);
+    atomic_store(&s->jobs_gone, true);
+    return NULL;
+}
+
+/* The end of a job closes its listeners on the first loop, and waits for that: so it turns meanwhile. */
+static void close_jobs(struct server *s) {
+    pthread_t thread;
+    if (!s->gate.n_dataproc) return;
+    if (pthread_create(&thread, NULL, free_dataproc, s) != 0) return; /* the process ends: its jobs end with it */
+    while (!atomic_load(&s->jobs_gone)) loop_run_once(s->gate.workers[0].loop, 20);
+    (void)pthread_join(thread, NULL);
+}
+
+/* Requests end by a task of their loop, and give back what they hold of the systems behind us. */
+static void finish_requests(struct worker *w) {
+    uint64_t end_us = clock_mono_us() + LAST_REQUESTS_US;
+    while (w->n_requests && clock_mono_us() < end_us) loop_run_once(w->loop, 20);
+}
+
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
-    for (unsigned i = 0; i < g->n_dataproc; i++) dataproc_free(g->dataproc[i]);
+    close_jobs(s);
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
+    for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
     if (s->outbox) outbox_stop(s->outbox);
     spanner_free(g->spanner);
     engine_close(s->engine);

@@ -5,6 +5,8 @@
 #include <unistd.h>
 #include "base/file.h"
 
+enum { FREE_EVERY = 16 << 20 };
+
 void spool_init(struct spool *spool, const char *dir, size_t memory_bytes, uint64_t file_bytes) {
     *spool = (struct spool){ .dir = dir, .memory = BUF_INIT(memory_bytes), .fd = -1, .file_max = file_bytes };
     (void)pthread_mutex_init(&spool->lock, NULL);
@@ -23,7 +25,7 @@ static bool fits_memory(const struct spool *s, size_t n) {
 static enum code put_file(struct spool *s, struct str head, struct str body, struct err *err) {
     if (s->fd < 0) s->fd = open(s->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (s->fd < 0) return err_errno(err, "a file for an answer that waits for its client");
-    if (s->file_end + head.n + body.n > s->file_max)
+    if (s->file_end - s->file_at + head.n + body.n > s->file_max)
         return err_set(err, RESOURCE_EXHAUSTED, "the client reads too slowly: %llu bytes wait for it",
                        (unsigned long long)(s->file_end - s->file_at));
     if (lseek(s->fd, (off_t)s->file_end, SEEK_SET) < 0) return err_errno(err, "lseek");
@@ -59,9 +61,13 @@ static enum code get_file(struct spool *s, char *out, size_t n, size_t *ret_n, s
     if (left && got <= 0) return err_set(err, DATA_LOSS, "an answer that waited on disk could not be read back");
     s->file_at += (uint64_t)got;
     *ret_n = (size_t)got;
+    if (s->file_at - s->freed >= FREE_EVERY) { /* a file system that cannot keeps it until the end */
+        (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)s->freed, (off_t)(s->file_at - s->freed));
+        s->freed = s->file_at;
+    }
     if (s->file_at < s->file_end) return OK;
     file_close(&s->fd);
-    s->file_at = s->file_end = 0;
+    s->file_at = s->file_end = s->freed = 0;
     return OK;
 }
 

@@ -10,11 +10,12 @@
 
 struct spool {
     pthread_mutex_t lock;
-    const char *dir;   /* where the file goes */
-    struct buf memory; /* bytes before those of the file */
-    size_t memory_at;  /* read so far */
-    int fd;            /* -1: no file */
-    uint64_t file_at, file_end, file_max;
+    const char *dir;                      /* where the file goes */
+    struct buf memory;                    /* bytes before those of the file */
+    size_t memory_at;                     /* read so far */
+    int fd;                               /* -1: no file */
+    uint64_t file_at, file_end, file_max; /* file_max: of what waits; what was read is given back to the disk */
+    uint64_t freed;
     uint64_t total; /* bytes put, ever */
 };
 

@@ -5,7 +5,9 @@
  * letter: from here on optional; '*' after the last: any number more. NULL in, NULL out, unless `lower` is a template.
  * `lower` is the name of a registered SQLite function, or a template after '=': $1 … $9 the arguments, $* all of them, $n1
  * the argument with a NaN made unequal to everything; or '#' and an operator: a comparison of FLOAT64;
- * or '!': Spanner has it, and it is refused here. */
+ * or '@' and a function
+ * whose first argument is the statement's time, or nothing: the time itself; or '!': Spanner has it, and it is refused
+ * here. */
 #pragma once
 #include "googlesql/ast.h"
 

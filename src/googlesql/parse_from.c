@@ -119,10 +119,12 @@ static enum code parse_join_words(struct parser *p, enum sql_join *ret_join, boo
 static enum code join_new(struct parser *p, enum sql_join join, uint32_t at, struct sql_from *left, struct sql_from **ret) {
     if (++p->joins > SQL_MAX_JOINS)
         return sql_error(p->err, INVALID_ARGUMENT, p->text, at, "The statement has more than %d joins", SQL_MAX_JOINS);
-    enum code rc = from_new(p, FROM_JOIN, at, ret);
-    if (rc) return rc;
-    (*ret)->join = join;
-    (*ret)->left = left;
+    struct sql_from *f = NULL;
+    enum code rc = from_new(p, FROM_JOIN, at, &f);
+    if (rc || !f) return rc;
+    f->join = join;
+    f->left = left;
+    *ret = f;
     return OK;
 }
 

@@ -132,6 +132,10 @@ struct loop *http_stream_loop(const struct http_stream *stream);
 bool http_stream_is_open(const struct http_stream *stream); /* false: replies go nowhere; on_gone is on its way */
 /* Lets go of the request's body early (a 100 MiB Commit while its reply streams). request->body becomes empty. */
 void http_stream_drop_body(struct http_stream *stream);
+/* Hands the body's memory over: request->body stays valid for as long as the taker keeps it, also after on_gone. It counts
+ * against the limits until then. */
+struct buf;
+void http_stream_take_body(struct http_stream *stream, struct buf *ret_body);
 
 /* ---- the reply: headers, then data, then end. On a stream that is not open they do nothing. ---- */
 /* Starts the reply. Names in lower case. HTTP/1 frames the body itself: chunked, unless `headers` has a content-length

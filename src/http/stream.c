@@ -33,6 +33,11 @@ void http_stream_drop_body(struct http_stream *s) {
     s->request.body = (struct str){ 0 };
 }
 
+void http_stream_take_body(struct http_stream *s, struct buf *ret_body) {
+    *ret_body = s->body;
+    s->body = (struct buf)BUF_INIT(s->max_body);
+}
+
 void http_stream_free(struct http_stream *s, enum http_gone why) {
     struct http_conn *c = s->conn;
     s->open = false;

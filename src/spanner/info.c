@@ -249,7 +249,7 @@ static enum code answer(struct call *call, sqlite3 *db, const struct target *t, 
                         const struct sql_value *params, struct err *err) {
     struct sql_lowering how = { 0 };
     struct sql_lowered lowered;
-    enum code rc = sql_functions_register(db, NULL, err);
+    enum code rc = sql_functions_register(db, err);
     for (size_t i = 0; !rc && i < a->access.n_info; i++) {
         struct filler filler = { .db = db, .info = a->access.info[i], .call = call, .target = t, .err = err };
         rc = make_table(&filler);

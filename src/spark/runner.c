@@ -2,6 +2,7 @@
 #include "spark/runner.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,7 +226,8 @@ enum code runner_output(struct runner *runner, struct str run, uint64_t offset, 
 void runner_forget(struct runner *runner, struct str run) {
     char path[1200];
     (void)pthread_mutex_lock(&runner->lock);
-    bool live = find(runner->running, run) || find(runner->waiting, run);
+    const struct run *there = find(runner->running, run);
+    bool live = (there && there->state < RUN_DONE) || find(runner->waiting, run);
     (void)pthread_mutex_unlock(&runner->lock);
     if (live || !runner_good_id(run)) return;
     (void)snprintf(path, sizeof path, "%s/%.*s", runner->config.folder, STR_ARG(run));
@@ -272,6 +274,10 @@ static enum code prepare(struct runner *runner, const struct runner_config *conf
     runner->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (runner->wake_fd < 0) return err_errno(err, "eventfd");
     enum code rc = file_make_dirs(runner->config.folder, 0700, err);
+    char real[PATH_MAX];
+    if (!rc && !realpath(runner->config.folder, real)) rc = err_errno(err, runner->config.folder);
+    if (!rc) runner->config.folder = str_dupz(runner->arena, str_z(real)); /* worlds want an absolute one */
+    if (!rc && !runner->config.folder) rc = err_oom(err);
     if (!rc) rc = launch_find_machine(runner->config.launch.python, runner->arena, &runner->machine, err);
     if (!rc) rc = find_mode(runner, err);
     return rc ? rc : runner_sweep(runner, err);

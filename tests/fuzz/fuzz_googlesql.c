@@ -34,9 +34,8 @@ static void nothing(sqlite3_context *ctx, int n, sqlite3_value **args) {
 
 static sqlite3 *database(void) {
     static sqlite3 *db;
-    static struct sql_clock clock;
     if (db) return db;
-    if (sqlite3_open(":memory:", &db) != SQLITE_OK || sql_functions_register(db, &clock, NULL)) abort();
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK || sql_functions_register(db, NULL)) abort();
     sqlite3_create_function(db, "lk", -1, SQLITE_UTF8, NULL, nothing, NULL, NULL);
     sqlite3_create_function(db, "lkz", 1, SQLITE_UTF8, NULL, nothing, NULL, NULL);
     sqlite3_exec(db, "CREATE TABLE t1(key BLOB PRIMARY KEY, c1, c2, c3, c4, c5, c6, c7) WITHOUT ROWID", NULL, NULL, NULL);

@@ -13,7 +13,6 @@ struct fn {
     int args; /* -1: any number */
     void (*run)(sqlite3_context *ctx, int n, sqlite3_value **args);
     bool nulls; /* called with NULLs too; else NULL in gives NULL */
-    bool clock; /* its user data is the clock */
 };
 struct fn_list {
     const struct fn *rows;

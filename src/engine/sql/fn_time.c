@@ -342,25 +342,6 @@ static void timestamp_micros(sqlite3_context *ctx, int n, sqlite3_value **args) 
     result_nanos(ctx, (int128)sqlite3_value_int64(args[0]) * 1000);
 }
 
-static struct datetime now(sqlite3_context *ctx) {
-    const struct sql_clock *clock = sqlite3_user_data(ctx);
-    int64_t now_us = clock ? clock->now_us : clock_wall_us();
-    int64_t seconds = floor_div(now_us, 1000000);
-    return (struct datetime){ seconds, (int32_t)(now_us - seconds * 1000000) * 1000 };
-}
-
-static void current_timestamp(sqlite3_context *ctx, int n, sqlite3_value **args) {
-    (void)n;
-    (void)args;
-    result_time(ctx, now(ctx));
-}
-
-static void current_date(sqlite3_context *ctx, int n, sqlite3_value **args) {
-    int64_t days, clock;
-    if (n > 0 && sqlite3_value_type(args[0]) == SQLITE_NULL) sqlite3_result_null(ctx);
-    else if (local(ctx, now(ctx), n, args, 0, &days, &clock)) result_date(ctx, days);
-}
-
 struct fn_list fn_time(void) {
     static const struct fn rows[] = {
         { .name = "g_extract_d", .args = 2, .run = extract_d },
@@ -385,8 +366,6 @@ struct fn_list fn_time(void) {
         { .name = "g_timestamp_seconds", .args = 1, .run = timestamp_seconds },
         { .name = "g_timestamp_millis", .args = 1, .run = timestamp_millis },
         { .name = "g_timestamp_micros", .args = 1, .run = timestamp_micros },
-        { .name = "g_current_timestamp", .args = 0, .run = current_timestamp, .clock = true },
-        { .name = "g_current_date", .args = -1, .run = current_date, .clock = true },
     };
     return (struct fn_list){ rows, COUNT(rows) };
 }

@@ -12,20 +12,18 @@ static void run(sqlite3_context *ctx, int n, sqlite3_value **args) {
     f->run(ctx, n, args);
 }
 
-/* The two that read the clock have it as their user data. */
-static int add(sqlite3 *db, const struct fn *f, struct sql_clock *clock) {
-    int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC; /* within one statement, the clock's too */
-    void *row = (void *)(uintptr_t)f;                                  /* SQLite only hands it back */
-    return sqlite3_create_function_v2(db, f->name, f->args, flags, f->clock ? (void *)clock : row, f->clock ? f->run : run,
+static int add(sqlite3 *db, const struct fn *f) {
+    void *row = (void *)(uintptr_t)f; /* SQLite only hands it back */
+    return sqlite3_create_function_v2(db, f->name, f->args, SQLITE_UTF8 | SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC, row, run,
                                       NULL, NULL, NULL);
 }
 
-enum code sql_functions_register(sqlite3 *db, struct sql_clock *clock, struct err *err) {
+enum code sql_functions_register(sqlite3 *db, struct err *err) {
     const struct fn_list lists[] = { fn_math(), fn_text(), fn_time(), fn_cast() };
     const struct aggregate_list aggregates = fn_aggregates();
     int rc = SQLITE_OK;
     for (size_t i = 0; i < COUNT(lists); i++)
-        for (size_t k = 0; k < lists[i].n && rc == SQLITE_OK; k++) rc = add(db, &lists[i].rows[k], clock);
+        for (size_t k = 0; k < lists[i].n && rc == SQLITE_OK; k++) rc = add(db, &lists[i].rows[k]);
     for (size_t i = 0; i < aggregates.n && rc == SQLITE_OK; i++) {
         const struct aggregate *a = &aggregates.rows[i];
         rc = sqlite3_create_function_v2(db, a->name, a->args, SQLITE_UTF8 | SQLITE_INNOCUOUS, NULL, NULL, a->step, a->final,

@@ -12,6 +12,7 @@ struct sql_lowering {
      * `c<id>` (history at a timestamp, one partition's key range). NULL: `t<id>`. */
     enum code (*source)(void *ctx, const struct sql_source *source, struct buf *out, struct err *err);
     void *ctx;
+    int64_t now_us;     /* CURRENT_TIMESTAMP, written into the text: one instant a statement. 0: the clock's at sql_lower */
     bool no_key_ranges; /* leave out the conditions on `key` that make SQLite seek (tests compare with and without) */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/enc.h"
 #include "engine/sql/lowerer.h"
+#include "googlesql/datetime.h"
 #include "googlesql/functions.h"
 
 static void write_string(struct lowerer *l, struct str s) {
@@ -132,9 +133,24 @@ static enum code lower_compare(struct lowerer *l, const struct sql_expr *e) {
     return rc;
 }
 
+/* The statement's time, or a function of it. */
+static enum code lower_now(struct lowerer *l, const struct sql_expr *e) {
+    unsigned char bytes[TIMESTAMP_BYTES];
+    const char *function = e->function->lower + 1;
+    int64_t seconds = l->now_us / 1000000;
+    datetime_put((struct datetime){ seconds, (int32_t)(l->now_us - seconds * 1000000) * 1000 }, bytes);
+    if (*function) buf_printf(&l->out, "%s(", function);
+    write_blob(l, (struct str){ (const char *)bytes, sizeof bytes });
+    if (*function && e->n_args) buf_add_z(&l->out, ", ");
+    enum code rc = lower_list(l, e->args, e->n_args, ", ");
+    if (*function) buf_add_char(&l->out, ')');
+    return rc;
+}
+
 static enum code lower_call(struct lowerer *l, const struct sql_expr *e) {
     const struct sql_function *f = e->function;
     if (f->lower[0] == '#') return lower_compare(l, e);
+    if (f->lower[0] == '@') return lower_now(l, e);
     if (f->lower[0] == '=' && e->n_args == 1 && strstr(f->lower, "coalesce")) return lower_expr(l, e->args[0]);
     if (f->lower[0] == '=') return lower_template(l, e);
     buf_add_z(&l->out, f->lower);

@@ -1,4 +1,5 @@
 /* lower_query.c: queries. Result columns are o0, o1 …; range variables r<id>; WITH names w<id>. */
+#include "base/clock.h"
 #include "engine/sql/lowerer.h"
 
 static enum code lower_ctes(struct lowerer *l, const struct sql_query *q) {
@@ -128,6 +129,7 @@ enum code lower_query(struct lowerer *l, const struct sql_query *q) {
 enum code sql_lower(struct arena *arena, const struct sql_analysis *analysis, const struct sql_lowering *how,
                     struct sql_lowered *ret, struct err *err) {
     struct lowerer l = { .analysis = analysis, .how = how, .out = BUF_INIT(LOWERED_MAX), .err = err };
+    l.now_us = how->now_us ? how->now_us : clock_wall_us();
     enum code rc = lower_query(&l, analysis->query);
     if (!rc && !buf_ok(&l.out))
         rc = err_set(err, RESOURCE_EXHAUSTED, "The statement needs more than %d bytes when lowered", LOWERED_MAX);

@@ -8,6 +8,7 @@ struct lowerer {
     const struct sql_analysis *analysis;
     const struct sql_lowering *how;
     struct buf out;
+    int64_t now_us;
     struct err *err;
 };
 

@@ -68,9 +68,8 @@ static void must(sqlite3 *db, const char *sql) {
 }
 
 void fixture_open(struct fixture *f) {
-    *f = (struct fixture){ .clock = { INT64_C(1590000000123456) } };
     if (sqlite3_open(":memory:", &f->db) != SQLITE_OK) abort();
-    if (sql_functions_register(f->db, &f->clock, NULL)) abort();
+    if (sql_functions_register(f->db, NULL)) abort();
     sqlite3_create_function(f->db, "lk", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, lk, NULL, NULL);
     sqlite3_create_function(f->db, "lkz", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, lkz, NULL, NULL);
     must(f->db,
@@ -162,7 +161,7 @@ static enum code prepare(struct arena *arena, struct str text, bool key_ranges, 
     struct sql_query *query;
     enum code rc = sql_parse_query(arena, text, &query, err);
     if (!rc) rc = sql_analyse(arena, text, query, &fixture_catalog, params, COUNT(params), a, err);
-    struct sql_lowering how = { .no_key_ranges = !key_ranges };
+    struct sql_lowering how = { .now_us = INT64_C(1590000000123456), .no_key_ranges = !key_ranges };
     return rc ? rc : sql_lower(arena, a, &how, lowered, err);
 }
 

@@ -7,7 +7,6 @@
 
 struct fixture {
     sqlite3 *db;
-    struct sql_clock clock;
 };
 
 /* Tab(k | s, f, b, y, d, t): (1, 'a', 1.5, true, b'xx', 2020-01-01, 2020-01-01T00:00:00Z), (2, 'b', NaN, false), (3)

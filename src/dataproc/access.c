@@ -1,0 +1,58 @@
+/* access.c: requests → atoms, and what lists may show. docs/jobs.md has the table. */
+#include "base/clock.h"
+#include "dataproc/dataproc_priv.h"
+
+struct str access_path(struct dataproc *dataproc, struct str cluster, struct arena *arena) {
+    return arena_printf(arena, "dataproc %.*s/%.*s", STR_ARG(dataproc->connection), STR_ARG(cluster));
+}
+
+struct str access_caller(const struct call *call, struct arena *arena) {
+    const struct actor *a = &call->principal->actor;
+    return arena_printf(arena, "%d %.*s %.*s", (int)a->kind, STR_ARG(a->issuer), STR_ARG(a->subject));
+}
+
+static struct verdict decide(const struct call *call, struct atom atom) {
+    struct verdict verdict = { .reason = POLICY_STALE };
+    const struct atoms atoms = { &atom, 1, 1 };
+    if (call->policy && call->subject) policy_decide(call->policy, call->subject, &atoms, clock_wall_us(), &verdict);
+    return verdict;
+}
+
+bool access_allows(const struct call *call, struct atom atom) {
+    return decide(call, atom).reason == REASON_NONE;
+}
+
+/* The submitter sees and cancels its own without a rule of its own for that, as long as it may run the job; a `deny` of
+ * seeing or cancelling holds for it, too. */
+struct atom access_job_atom(struct dataproc *dataproc, const struct call *call, enum verb verb,
+                            const struct job_known *job) {
+    struct str path = access_path(dataproc, job->cluster, call->arena);
+    struct atom plain = { .verb = verb, .path = path };
+    struct atom own = { .verb = VERB_RUN_JOB, .path = path, .object = job->job, .account = job->account };
+    if (!str_eq(access_caller(call, call->arena), job->submitter)) return plain;
+    struct verdict verdict = decide(call, plain);
+    if (verdict.reason == REASON_NONE || verdict.reason == DENIED) return plain;
+    return access_allows(call, own) ? own : plain;
+}
+
+bool access_may_see_job(struct dataproc *dataproc, const struct call *call, const struct job_row *row) {
+    struct job_known known = { row->cluster, row->submitter, row->job, row->account };
+    return access_allows(call, access_job_atom(dataproc, call, VERB_SEE_JOBS, &known));
+}
+
+bool access_holds_cluster(struct dataproc *dataproc, const struct call *call, struct str cluster) {
+    return call->policy && call->subject &&
+           policy_holds_something(call->policy, call->subject, access_path(dataproc, cluster, call->arena), STR(""),
+                                  clock_wall_us());
+}
+
+enum code access_add(struct call *call, struct atom atom, struct err *err) {
+    return atom.path.p && atoms_add(&call->atoms, call->arena, atom) ? OK : err_oom(err);
+}
+
+enum code access_place(const struct dataproc *dataproc, struct str project, struct str region, struct err *err) {
+    if (str_eq(project, dataproc->project) && str_eq(region, dataproc->region)) return OK;
+    return err_set(err, NOT_FOUND, "this server has no projects/%.*s/regions/%.*s: it is projects/%.*s/regions/%.*s",
+                   STR_ARG(str_upto(project, 100)), STR_ARG(str_upto(region, 100)), STR_ARG(dataproc->project),
+                   STR_ARG(dataproc->region));
+}

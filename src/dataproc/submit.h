@@ -1,0 +1,11 @@
+/* submit.h: a Job message as spark/launch.h wants it. Any thread; borrowed from the message, arrays in the arena. */
+#pragma once
+#include "spark/launch.h"
+#include "wire/pb/dataproc.pb.h"
+
+/* UNIMPLEMENTED names the kind of job or the part that is not supported. */
+MUST_USE enum code submit_translate(const struct dataproc_Job *job, struct str name, struct arena *arena,
+                                    struct launch_job *ret, struct err *err);
+/* The value of a label; empty: none. INVALID_ARGUMENT for labels against Dataproc's rules. */
+struct str submit_label(const struct dataproc_Job *job, const char *key);
+MUST_USE enum code submit_check_labels(const struct dataproc_Job *job, struct err *err);

@@ -1,0 +1,80 @@
+"""What Linkspan adds to a Spark job: the same trivial PySpark job by bare spark-submit and by `linkspan run`, in turn."""
+import hashlib
+import os
+import pathlib
+import subprocess
+import time
+
+import peers
+
+JOB = '''"""A job that does next to nothing: what is left is the cost of starting and ending one."""
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("bench").getOrCreate()
+assert spark.range(1000).selectExpr("sum(id)").first()[0] == 499500
+spark.stop()
+'''
+POLICY = '''domain bench covers dataproc demo/batch owner admin
+account runner is "runner@demo.iam.gserviceaccount.com"
+job bench/trivial is pyspark "{main}" sha256 "{digest}"
+trigger: allow developer to run job bench/trivial on dataproc demo/batch as runner owner admin until {until}
+follow: allow developer to see jobs on dataproc demo/batch owner admin until {until}
+'''
+REQUEST = '''placement: {{ clusterName: batch }}
+labels: {{ linkspan-account: runner }}
+pysparkJob: {{ mainPythonFileUri: "file://{main}" }}
+'''
+
+
+def add_dataproc(folder, code, python):
+    """The site of `linkspan init --development`, with a Dataproc region beside its Spanner and a policy for the job."""
+    main = code / "trivial.py"
+    config = folder / "linkspan.yaml"
+    lines = [line for line in config.read_text().splitlines() if not line.lstrip().startswith("# dataproc")]
+    lines.append(f'    dataproc: {{ back: embedded, project: demo, region: local, master: "local[*]", code: ["{code}"], '
+                 f'python: "{python}" }}')
+    config.write_text("\n".join(lines) + "\n")
+    policy = folder / "policy/demo.policy"
+    until = policy.read_text().split("until ")[1].split()[0]
+    digest = hashlib.sha256(main.read_bytes()).hexdigest()
+    (folder / "policy/bench.policy").write_text(POLICY.format(main=main, digest=digest, until=until))
+    (folder / "job.yaml").write_text(REQUEST.format(main=main))
+
+
+def timed(command, environment=None):
+    began = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    if done.returncode:
+        raise peers.BenchError(f"{command[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}")
+    return time.monotonic() - began
+
+
+def run_both(binary, python, scratch, code, repetitions):
+    server = peers.Linkspan(binary, scratch / "job", lambda folder: add_dataproc(folder, code, python)).start()
+    submit = [str(python.parent / "spark-submit"), "--master", "local[*]", str(code / "trivial.py")]
+    environment = os.environ | {"PYSPARK_PYTHON": str(python), "PYSPARK_DRIVER_PYTHON": str(python),
+                                "PATH": f"{python.parent}:{os.environ['PATH']}"}
+    run = [str(binary), "run", str(server.folder / "job.yaml"), "--server", server.url, "--ca",
+           str(server.folder / "tls/ca.pem"), "--credentials", str(server.folder / "developer.json")]
+    bare, ours = [], []
+    try:
+        for _ in range(repetitions):
+            bare.append(timed(submit, environment))
+            ours.append(timed(run))
+    finally:
+        server.stop()
+    return {"bare_seconds": bare, "linkspan_seconds": ours}
+
+
+def measure(binary, cache, scratch, repetitions):
+    """{"bare_seconds", "linkspan_seconds"}, or {"missing": why}."""
+    python, scratch = cache / "venv/bin/python", pathlib.Path(scratch)
+    if not (python.parent / "spark-submit").exists():
+        return {"missing": f"no PySpark in {python.parent.parent}: run ./dev setup"}
+    code = scratch / "job/code"
+    code.mkdir(parents=True)
+    (code / "trivial.py").write_text(JOB)
+    try:
+        return run_both(binary, python, scratch, code, repetitions)
+    except (peers.BenchError, subprocess.TimeoutExpired) as fault:
+        return {"missing": str(fault)}
