@@ -74,6 +74,7 @@ static enum csv_got bad(struct csv *csv, struct str *rest, size_t at, struct err
 static enum csv_got read_row(struct csv *csv, struct str *rest, bool last, struct arena *arena, struct err *err) {
     size_t at = 0;
     csv->n_fields = 0;
+    csv->row_line = csv->line;
     for (;;) {
         const char *what = NULL;
         if (csv->n_fields == CSV_FIELDS_MAX) return bad(csv, rest, at, err, "is one too many: at most 1024 in a row");

@@ -12,7 +12,8 @@ struct csv_field {
 };
 
 struct csv {
-    unsigned line; /* where the next row begins, from 1 */
+    unsigned line;     /* where the next row begins, from 1 */
+    unsigned row_line; /* where the row that was taken last begins */
     struct csv_field fields[CSV_FIELDS_MAX];
     size_t n_fields;
 };

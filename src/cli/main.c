@@ -13,7 +13,7 @@ const struct command *const commands[] = {
     &command_serve,
     &command_check,
     &command_sql,
-    // OFF &command_import,
+    &command_import,
     // OFF &command_run,
     // OFF &command_jobs_list,
     // OFF &command_jobs_get,
