@@ -106,13 +106,13 @@ class Demo:
 
     def sql(self, statement, credentials):
         result = self.site.client("sql", DATABASE, "--json", "-e", statement, credentials=credentials)
-        return linkspan_site.rows_of(json.loads(result.stdout))
+        return [json.loads(line) for line in result.stdout.splitlines()]
 
     def load(self):
         self.screen.step("the tables: DDL, then import over TLS as the account loader")
         site = self.site
         site.client("sql", DATABASE, "--create", credentials=self.as_operator)
-        site.client("sql", DATABASE, HERE / "schema.sql", credentials=self.as_deployer)
+        site.client("sql", DATABASE, credentials=self.as_deployer, input=(HERE / "schema.sql").read_text())
         began = time.monotonic()
         for table in TABLES:
             self.screen.passing(f"{table} …")
@@ -131,9 +131,9 @@ class Demo:
 
     def dataproc(self, kind, credentials):
         """An unmodified google-cloud-dataproc client: gRPC over TLS; google-auth exchanges the other cloud's token at our STS."""
-        import google.auth
+        from google.auth import identity_pool
         from google.cloud import dataproc_v1
-        found, _ = google.auth.load_credentials_from_file(str(credentials), scopes=[linkspan_site.CLOUD_PLATFORM])
+        found = identity_pool.Credentials.from_file(str(credentials), scopes=[linkspan_site.CLOUD_PLATFORM])
         client = getattr(dataproc_v1, kind)(credentials=found, client_options={"api_endpoint": f"localhost:{self.site.port}"})
         return client, dataproc_v1
 
@@ -183,7 +183,7 @@ class Demo:
             self.screen.line("      nothing was refused")
             return
         text = self.site.run("policy", "explain", refused["id"], "--config", self.site.config, "--json").stdout
-        refused["rule"] = linkspan_site.proposed_rule(json.loads(text))
+        refused["rule"] = json.loads(text)["rule"]
         self.report["denied"] = refused
         self.screen.line(f"      {refused['who']} {refused['what']}: {refused['reason']}, request {refused['id']}")
         for line in refused["rule"].splitlines():
@@ -192,7 +192,7 @@ class Demo:
     def result(self):
         self.screen.step("the result, and who did what")
         self.report["result_rows"] = int(self.sql("SELECT COUNT(*) AS n FROM CarrierDelay", self.as_analyst)[0]["n"])
-        self.report["worst"] = [linkspan_site.worst_row(row) for row in self.sql(WORST_SQL, self.as_analyst)]
+        self.report["worst"] = self.sql(WORST_SQL, self.as_analyst)
         self.screen.line("      carrier airport  flights  mean delay  max  mean visibility")
         for row in self.report["worst"]:
             self.screen.line("      {carrier:<7} {origin:<8} {flights:>6,} {mean_delay:>10.2f} min {max_delay:>5} {mean_visibility:>11.2f} mi"

@@ -143,7 +143,8 @@ class Site:
     def run(self, *args, check=True, **more):
         """One linkspan command to its end."""
         command = [self.linkspan, *map(str, args)]
-        result = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), stdin=subprocess.DEVNULL, **more)
+        more = {"input": "", **more}
+        result = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), **more)
         if check and result.returncode != 0:
             raise CommandFailed(command, result)
         return result

@@ -154,10 +154,10 @@ static enum code attempt(struct rpc *rpc, struct err *err) {
 }
 
 enum code query_run(struct channel *channel, struct str session, struct str sql, const struct query_rows *rows,
-                    struct err *err) {
-    DEFER(arena_freep) struct arena *arena = arena_new(ARENA_BYTES), *keep = arena_new(ARENA_BYTES);
+                    struct arena *keep, struct err *err) {
+    DEFER(arena_freep) struct arena *arena = arena_new(ARENA_BYTES);
     DEFER(buf_free) struct buf frame = BUF_INIT(REQUEST_BYTES + 16);
-    if (!arena || !keep) return err_oom(err);
+    if (!arena) return err_oom(err);
     enum code rc = frame_request(session, sql, &frame, err);
     if (rc) return rc;
     struct reader reader = { .rows = rows, .arena = arena, .keep = keep };

@@ -16,14 +16,14 @@ struct spanner_StructType;
 struct pb_Value;
 struct query_rows {
     void *ctx;
-    /* Once, before the rows; lives until the query ends. */
+    /* Once, before the rows; lives in query_run's arena. */
     enum code (*columns)(void *ctx, const struct spanner_StructType *type, struct err *err);
     enum code (*row)(void *ctx, const struct pb_Value *values, size_t n, struct err *err);
 };
 /* Reads until the end; not tried again once a row was handed on. Lists
  * and structs come as their JSON text. */
 MUST_USE enum code query_run(struct channel *channel, struct str session, struct str sql, const struct query_rows *rows,
-                             struct err *err);
+                             struct arena *arena, struct err *err);
 
 /* A value as text: strings as they are, lists and structs as JSON. False: NULL. */
 bool query_value_text(const struct pb_Value *value, struct buf *out);

@@ -118,7 +118,7 @@ static enum code run_query(struct session *s, struct str statement, struct err *
     if (!rc && !s->name.n) rc = query_session(s->channel, s->database, s->arena, &s->name, err);
     s->table = (struct table){ .arena = rows };
     s->rows = 0;
-    if (!rc) rc = query_run(s->channel, s->name, statement, &handler, err);
+    if (!rc) rc = query_run(s->channel, s->name, statement, &handler, s->arena, err);
     if (rc) return rc;
     if (s->format == FORMAT_TABLE && s->table.n_columns && (s->table.n_cells || s->rows == 0)) rc = print_block(s, err);
     if (!rc) rc = flush(s, err);

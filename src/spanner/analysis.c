@@ -86,6 +86,10 @@ enum code analysis_make(struct call *call, const struct target *t, struct str sq
     return target_atom(call, t, (struct atom){ .verb = VERB_USE }, err);
 }
 
+enum code analysis_refuse(struct err *err) {
+    return err_set(err, INVALID_ARGUMENT, "The statement cannot be run");
+}
+
 static const struct pb_Value *find_param(const struct pb_Struct *params, struct str name) {
     for (size_t i = 0; params && i < params->fields.n; i++)
         if (str_eq_nocase(params->fields.p[i].key, name)) return params->fields.p[i].value;
@@ -101,6 +105,8 @@ enum code analysis_params(const struct analysis *a, const struct pb_Struct *para
         if (!v)
             return err_set(err, INVALID_ARGUMENT, "No parameter found for binding: %.*s", STR_ARG(a->sql.params[i].name));
         enum code rc = convert_value(v, a->sql.params[i].type, arena, &values[i], err);
+        if (!rc && values[i].is_commit_timestamp)
+            rc = err_set(err, INVALID_ARGUMENT, "spanner.commit_timestamp() is for mutations");
         if (rc) return err_wrap(err, "Invalid value for bind parameter %.*s", STR_ARG(a->sql.params[i].name));
     }
     *ret = values;

@@ -12,6 +12,8 @@ struct analysis {
 MUST_USE enum code analysis_make(struct call *call, const struct target *t, struct str sql,
                                  const struct spanner_ExecuteSqlRequest_ParamTypesEntry *types, size_t n_types,
                                  struct analysis *ret, struct err *err);
+/* What the handler answers when a refused statement gets that far. */
+enum code analysis_refuse(struct err *err);
 /* The analysis's parameters from the request's, in order. INVALID_ARGUMENT for one that is missing or of another type. */
 MUST_USE enum code analysis_params(const struct analysis *a, const struct pb_Struct *params, struct arena *arena,
                                    struct sql_value **ret, struct err *err);

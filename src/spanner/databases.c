@@ -16,6 +16,7 @@ struct create_work {
     struct ddl_list ddl;
     struct engine_db *db;
     struct engine_ddl_job job;
+    struct err err; /* of the tables that could not be made */
 };
 
 /* On a job's own endpoint nothing is made, and no right grows: what exists and may be used is said to exist. */
@@ -57,9 +58,24 @@ static void create_finish(struct call *call, enum code rc, struct err *err) {
 }
 
 /* A database whose first tables cannot be made is not left behind. */
+static void undo_on_thread(struct call *call) {
+    struct create_work *w = call->prepared;
+    struct spanner *s = call->service;
+    struct err err;
+    spanner_close_database(s, w->instance.instance, w->database);
+    w->db = engine_db_unref(w->db);
+    if (engine_drop_database(s->engine, w->instance.instance, w->database, &err))
+        (void)err_wrap(&w->err, "the database is left behind");
+    create_finish(call, w->err.code, &w->err);
+}
+
 static void create_ddl_done(struct engine_ddl_job *job) {
     struct call *call = job->ctx;
-    create_finish(call, job->job.code, &job->job.err);
+    struct create_work *w = call->prepared;
+    struct spanner *s = call->service;
+    w->err = job->job.err;
+    if (job->job.code && admin_thread_post(s->admin, undo_on_thread, call)) return;
+    create_finish(call, job->job.code, &w->err);
 }
 
 static void create_on_thread(struct call *call) {
@@ -73,6 +89,9 @@ static void create_on_thread(struct call *call) {
         w->job = (struct engine_ddl_job){ .statements = w->ddl.items, .n = w->ddl.n, .done = create_ddl_done, .ctx = call };
         rc = engine_post_ddl(w->db, &w->job, &err);
         if (!rc) return;
+        w->err = err;
+        undo_on_thread(call);
+        return;
     }
     create_finish(call, rc, &err);
 }
@@ -227,6 +246,7 @@ enum code classify_update_ddl(struct call *call, struct err *err) {
     call->prepared = w;
     enum code rc = target_database(call, q->database, &w->target, err);
     if (!rc && q->statements.n == 0) rc = err_set(err, INVALID_ARGUMENT, "No DDL statements were given");
+    if (!rc) rc = operation_id_check(q->operation_id, err);
     if (!rc) rc = ddl_parse(call->arena, q->statements.p, q->statements.n, &w->ddl, err);
     return rc ? rc : ddl_atoms(call, w->target.path, &w->ddl, err);
 }

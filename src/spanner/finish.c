@@ -11,6 +11,13 @@ void finish_message(struct call *call, enum code rc, const void *message, struct
     spanner_end(call, rc, err);
 }
 
+enum code operation_id_check(struct str id, struct err *err) {
+    bool ok = id.n == 0 || (id.n <= 128 && id.p[0] >= 'a' && id.p[0] <= 'z');
+    for (size_t i = 0; ok && i < id.n; i++)
+        ok = (id.p[i] >= 'a' && id.p[i] <= 'z') || (id.p[i] >= '0' && id.p[i] <= '9') || id.p[i] == '_';
+    return ok ? OK : err_set(err, INVALID_ARGUMENT, "Invalid operation_id: a-z, then a-z 0-9 _, at most 128");
+}
+
 static enum code name_it(struct arena *arena, struct str parent, struct str id, struct str *ret, struct err *err) {
     DEFER(buf_free) struct buf random = BUF_INIT(64);
     if (!id.n) {

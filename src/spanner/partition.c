@@ -49,7 +49,7 @@ enum code partition_start(struct call *call, struct target *t, struct when *when
                           const struct spanner_PartitionOptions *options, const uint8_t request[32], struct err *err) {
     struct split_work *s = ARENA_NEW(call->arena, struct split_work);
     if (!s) return err_oom(err);
-    if (!when->engine.at)
+    if (!when->engine.at || when->single_use)
         return err_set(err, INVALID_ARGUMENT, "Partitions need a read-only transaction that may be used more than once");
     s->call = call;
     s->target = t;

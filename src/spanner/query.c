@@ -113,6 +113,7 @@ static void query_done(struct engine_query *q) {
     enum code rc = q->job.code;
     if (!rc) rc = rows_end(&w->rows, &q->job.err);
     rows_free(&w->rows);
+    if (rc) when_failed(&w->target, &w->when);
     spanner_end(call, rc, &q->job.err);
 }
 
@@ -155,6 +156,8 @@ static void only_plan(struct call *call, struct query_work *w) {
     struct err err;
     w->rows.undeclared = w->analysis.sql.params;
     w->rows.n_undeclared = w->analysis.sql.n_params;
+    w->rows.timestamp_us = w->when.engine.timestamp_us;
+    w->rows.with_timestamp = w->when.return_timestamp && w->when.engine.at; /* strong: nothing was read */
     enum code rc = rows_begin(&w->rows, &err);
     if (!rc) rc = rows_end(&w->rows, &err);
     rows_free(&w->rows);
@@ -164,7 +167,7 @@ static void only_plan(struct call *call, struct query_work *w) {
 static enum code start(struct call *call, struct query_work *w, const struct spanner_ExecuteSqlRequest *q,
                        struct err *err) {
     struct sql_value *params = NULL;
-    enum code rc = check_mode(q, err);
+    enum code rc = w->analysis.refused ? analysis_refuse(err) : check_mode(q, err);
     bool plan = q->query_mode == spanner_ExecuteSqlRequest_QueryMode_PLAN;
     if (!rc) rc = when_resolve(call, &w->target, q->transaction, &w->when, err);
     if (!rc) rc = open_tokens(call, w, q, err);
@@ -199,7 +202,9 @@ void handle_execute_sql(struct call *call) {
     struct query_work *w = call->prepared;
     struct err err = { 0 };
     enum code rc = start(call, w, call->request, &err);
-    if (rc) spanner_end(call, rc, &err);
+    if (!rc) return; /* the call may be gone */
+    when_failed(&w->target, &w->when);
+    spanner_end(call, rc, &err);
 }
 
 /* ---- PartitionQuery ---- */
@@ -211,7 +216,8 @@ void handle_partition_query(struct call *call) {
     const char *why = "";
     uint8_t request[32];
     handle_request_of_partition_sql(q, request);
-    enum code rc = when_resolve(call, &w->target, q->transaction, &w->when, &err);
+    enum code rc = w->analysis.refused ? analysis_refuse(&err) : OK;
+    if (!rc) rc = when_resolve(call, &w->target, q->transaction, &w->when, &err);
     const struct sql_source *root = rc ? NULL : sql_root_partitionable(&w->analysis.sql, &why);
     if (!rc && !root) rc = err_set(&err, INVALID_ARGUMENT, "The statement is not root-partitionable: %s", why);
     if (!rc && root) rc = partition_start(call, &w->target, &w->when, root->table, q->partition_options, request, &err);

@@ -125,6 +125,7 @@ static enum code open_tokens(struct call *call, struct read_work *w, const struc
     } else if (q->data_boost_enabled) return err_set(err, INVALID_ARGUMENT, "data_boost_enabled needs a partition_token");
     if (rc || !q->resume_token.n) return rc;
     rc = handle_open(&w->target, q->resume_token, HANDLE_RESUME_READ, w->next.request, call->arena, &w->resume, err);
+    w->next.lo = w->resume.lo; /* until a row comes, the same place */
     if (rc || w->when.engine.has_txn) return rc;
     w->when.engine.at = true;
     w->when.engine.timestamp_us = w->resume.timestamp_us;
@@ -165,6 +166,7 @@ static void read_done(struct engine_read *read) {
     if (!rc) rc = rows_end(&w->rows, &read->job.err);
     rows_free(&w->rows);
     buf_free(&read->ret_last);
+    if (rc) when_failed(&w->target, &w->when);
     spanner_end(call, rc, &read->job.err);
 }
 
@@ -200,6 +202,7 @@ static enum code start(struct call *call, struct read_work *w, const struct span
     if (q->limit && q->resume_token.n)
         w->read.limit = (uint64_t)q->limit > w->resume.rows ? (uint64_t)q->limit - w->resume.rows : 0;
     if (q->limit && !w->read.limit) { /* the client has all of it */
+        w->rows.timestamp_us = w->when.engine.timestamp_us;
         rc = rows_begin(&w->rows, err);
         if (!rc) rc = rows_end(&w->rows, err);
         rows_free(&w->rows);
@@ -214,8 +217,11 @@ static enum code start(struct call *call, struct read_work *w, const struct span
 
 void handle_read(struct call *call) {
     struct err err = { 0 };
-    enum code rc = start(call, call->prepared, call->request, &err);
-    if (rc) spanner_end(call, rc, &err);
+    struct read_work *w = call->prepared;
+    enum code rc = start(call, w, call->request, &err);
+    if (!rc) return; /* the call may be gone */
+    when_failed(&w->target, &w->when);
+    spanner_end(call, rc, &err);
 }
 
 void handle_partition_read(struct call *call) {

@@ -108,8 +108,9 @@ struct str spanner_policy_path(struct arena *arena, const struct spanner_connect
 }
 
 struct str spanner_owner(struct arena *arena, const struct principal *p) {
-    return arena_printf(arena, "%d|%.*s|%.*s|%.*s", (int)p->actor.kind, STR_ARG(p->actor.issuer), STR_ARG(p->actor.subject),
-                        STR_ARG(p->job_run));
+    /* subjects hold what they like: lengths keep "a|b" of one and "a", "b" of another apart */
+    return arena_printf(arena, "%d|%zu:%.*s|%zu:%.*s|%.*s", (int)p->actor.kind, p->actor.issuer.n, STR_ARG(p->actor.issuer),
+                        p->actor.subject.n, STR_ARG(p->actor.subject), STR_ARG(p->job_run));
 }
 
 /* ---- ends ---- */

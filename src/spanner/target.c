@@ -123,6 +123,7 @@ static enum code begin_read_only(struct call *call, const struct target *t,
     struct engine_bound bound;
     enum code rc = bound_of(o, single_use, &bound, err);
     ret->return_timestamp = o->return_read_timestamp;
+    ret->single_use = single_use;
     if (rc || (single_use && bound.kind == ENGINE_STRONG)) return rc; /* strong: the read itself finds the newest */
     rc = engine_pick_timestamp(t->db, bound, &ret->engine.timestamp_us, err);
     ret->engine.at = true;
@@ -154,6 +155,12 @@ enum code when_begin(struct call *call, const struct target *t, const struct spa
     if (o->isolation_level > spanner_TransactionOptions_IsolationLevel_SERIALIZABLE)
         return err_set(err, UNIMPLEMENTED, "Only SERIALIZABLE transactions are supported");
     return begin_read_write(call, t, previous, ret, err);
+}
+
+void when_failed(const struct target *t, const struct when *when) {
+    struct err err;
+    if (!when->begun || !when->engine.has_txn) return;
+    if (engine_txn_rollback(t->db, t->owner, when->engine.txn, &err)) return; /* it ends by itself when it is idle */
 }
 
 static enum code single_use(struct call *call, const struct target *t, const struct spanner_TransactionOptions *o,

@@ -31,6 +31,7 @@ struct when {
     bool begun;      /* the request begins a transaction: its id goes into the metadata */
     bool read_write; /* … and precommit tokens are due */
     bool return_timestamp;
+    bool single_use;
     struct str id; /* of the transaction, as clients see it; in the arena */
 };
 /* `query`: a single-use read-write selector is refused. Begins what is to be begun. */
@@ -38,6 +39,9 @@ MUST_USE enum code when_resolve(struct call *call, const struct target *t,
                                 const struct spanner_TransactionSelector *selector, struct when *ret, struct err *err);
 MUST_USE enum code when_begin(struct call *call, const struct target *t, const struct spanner_TransactionOptions *options,
                               const uint8_t *previous, struct when *ret, struct err *err);
+/* The statement that was to begin a transaction failed: its caller never learns of the transaction, so it goes. Any thread.
+ */
+void when_failed(const struct target *t, const struct when *when);
 /* The engine's id of a read-write transaction. FAILED_PRECONDITION for a read-only one, INVALID_ARGUMENT for other bytes.
  */
 MUST_USE enum code when_write_id(struct str id, uint8_t ret[ENGINE_TXN_ID_BYTES], struct err *err);

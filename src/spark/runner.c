@@ -226,7 +226,8 @@ enum code runner_output(struct runner *runner, struct str run, uint64_t offset, 
 void runner_forget(struct runner *runner, struct str run) {
     char path[1200];
     (void)pthread_mutex_lock(&runner->lock);
-    bool live = find(runner->running, run) || find(runner->waiting, run);
+    const struct run *there = find(runner->running, run);
+    bool live = (there && there->state < RUN_DONE) || find(runner->waiting, run);
     (void)pthread_mutex_unlock(&runner->lock);
     if (live || !runner_good_id(run)) return;
     (void)snprintf(path, sizeof path, "%s/%.*s", runner->config.folder, STR_ARG(run));

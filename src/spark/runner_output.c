@@ -11,7 +11,8 @@
 
 enum { BLOCK_BYTES = 65536, MAX_EVENTS_A_TICK = 8 << 20 };
 
-static const char cut_note[] = "\n[linkspan: the driver's output is longer than 64 MiB: the rest is not kept]\n";
+static const struct str cut_note = STR_INIT(
+    "\n[linkspan: the driver's output is longer than 64 MiB: the rest is not kept]\n");
 
 enum code run_open_output(struct run *run, int *ret_write_fd, struct err *err) {
     char path[1100];
@@ -29,7 +30,7 @@ enum code run_open_output(struct run *run, int *ret_write_fd, struct err *err) {
 static void keep(struct run *run, struct str bytes) {
     struct err err;
     if (run->output_cut) return;
-    uint64_t room = RUNNER_OUTPUT_MAX_BYTES - sizeof cut_note - run->output_bytes;
+    uint64_t room = RUNNER_OUTPUT_MAX_BYTES - cut_note.n - run->output_bytes;
     struct str part = str_upto(bytes, (size_t)room);
     /* a full disk: the run goes on, its output is cut */
     if (file_write_all(run->output_fd, part, &err)) run->output_cut = true;

@@ -18,9 +18,9 @@
 /* ---- seccomp ---- */
 
 #if defined(__x86_64__)
-enum { ARCH = AUDIT_ARCH_X86_64 };
+static const unsigned arch = AUDIT_ARCH_X86_64;
 #elif defined(__aarch64__)
-enum { ARCH = AUDIT_ARCH_AARCH64 };
+static const unsigned arch = AUDIT_ARCH_AARCH64;
 #else
 #error "name this processor's AUDIT_ARCH_ here"
 #endif
@@ -108,7 +108,7 @@ static void add_load(struct program *p, size_t offset) {
 static void make_filter(struct program *p) {
     const unsigned refuse = SECCOMP_RET_ERRNO | EPERM;
     add_load(p, offsetof(struct seccomp_data, arch));
-    add(p, BPF_JMP | BPF_K | BPF_JEQ, 1, 0, ARCH);
+    add(p, BPF_JMP | BPF_K | BPF_JEQ, 1, 0, arch);
     add_return(p, SECCOMP_RET_KILL_PROCESS);
     add_load(p, offsetof(struct seccomp_data, nr));
     add_return_if(p, BPF_JGE, X32_BIT, refuse);

@@ -72,9 +72,8 @@ class Credentials:
         return self.made[key]
 
     def fresh(self, who, account=None, groups="", life=3600):
-        import google.auth
-        found, _ = google.auth.load_credentials_from_file(str(self.file(who, account, groups, life)), scopes=[CLOUD_PLATFORM])
-        return found
+        from google.auth import identity_pool
+        return identity_pool.Credentials.from_file(str(self.file(who, account, groups, life)), scopes=[CLOUD_PLATFORM])
 
     def token(self, who, account=None, groups=""):
         import google.auth.transport.requests

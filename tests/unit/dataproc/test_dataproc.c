@@ -534,12 +534,19 @@ static void operations_show_jobs(void **state) {
     ask_for("stranger", "operations/*}", &get, PERMISSION_DENIED, NULL);
 }
 
+static bool any_open(void) {
+    (void)pthread_mutex_lock(&seen.lock);
+    bool open = seen.open > 0;
+    (void)pthread_mutex_unlock(&seen.lock);
+    return open;
+}
+
 static void a_restart_marks_what_ran(void **state) {
     (void)state;
     char uuid[64], error[1024];
     make_cluster();
     if (submit("runner", "r1", "long.py", NULL, NULL, uuid, error)) fail_msg("%s", error);
-    for (unsigned i = 0; i < 500 && !seen.open; i++) usleep(10000);
+    for (unsigned i = 0; i < 500 && !any_open(); i++) usleep(10000);
     dataproc_free(dataproc);
     open_dataproc();
     struct answer *a = get_job("runner", "r1");

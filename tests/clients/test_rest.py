@@ -1,0 +1,74 @@
+"""The same methods over REST, from the same table: plain HTTP requests with a token."""
+import base64
+
+import pytest
+import requests
+
+import setting
+
+ROOT = "/v1/projects/demo/instances/flights"
+
+
+@pytest.fixture(scope="module")
+def rest(site, as_user):
+    setting.create_database(site, as_user("admin"), "rest", setting.DDL)
+    token = as_user.token("admin")
+
+    def ask(verb, path, body=None, expect=200, **more):
+        answer = requests.request(verb, site.url + path, json=body, headers={"Authorization": f"Bearer {token}"}, verify=str(site.ca),
+                                  timeout=60, **more)
+        assert answer.status_code == expect, answer.text
+        return answer.json() if answer.text else {}
+
+    return ask
+
+
+@pytest.fixture
+def session(rest):
+    name = rest("POST", f"{ROOT}/databases/rest/sessions", {})["name"]
+    yield name
+    rest("DELETE", f"/v1/{name}")
+
+
+def test_commit_read_and_query(rest, session):
+    picture = base64.b64encode(b"\x00\x01\xfe").decode()
+    committed = rest("POST", f"/v1/{session}:commit", {
+        "singleUseTransaction": {"readWrite": {}},
+        "mutations": [{"insertOrUpdate": {"table": "Singers", "columns": ["SingerId", "Name", "Score", "Active", "Picture"],
+                                          "values": [["1", "é\"\\", 0.5, True, picture], ["2", None, "NaN", False, None]]}}]})
+    assert committed["commitTimestamp"].endswith("Z")
+    found = rest("POST", f"/v1/{session}:read", {"table": "Singers", "columns": ["SingerId", "Name", "Score", "Active", "Picture"],
+                                                 "keySet": {"all": True}})
+    assert found["rows"] == [["1", "é\"\\", 0.5, True, picture], ["2", None, "NaN", False, None]]
+    found = rest("POST", f"/v1/{session}:executeSql", {"sql": "SELECT Name FROM Singers WHERE SingerId = @id", "params": {"id": "1"},
+                                                       "paramTypes": {"id": {"code": "INT64"}}})
+    assert found["rows"] == [["é\"\\"]] and found["metadata"]["rowType"]["fields"] == [{"name": "Name", "type": {"code": "STRING"}}]
+
+
+def test_a_stream_is_an_array(rest, session):
+    found = rest("POST", f"/v1/{session}:executeStreamingSql", {"sql": "SELECT 1 AS one"})
+    assert isinstance(found, list) and found[0]["values"] == ["1"] and "resumeToken" in found[0]
+
+
+def test_transactions(rest, session):
+    begun = rest("POST", f"/v1/{session}:beginTransaction", {"options": {"readWrite": {}}})
+    rest("POST", f"/v1/{session}:rollback", {"transactionId": begun["id"]})
+    rest("POST", f"/v1/{session}:commit", {"transactionId": begun["id"], "mutations": []}, expect=400)
+
+
+def test_databases_and_ddl(rest):
+    assert any(row["name"].endswith("/databases/rest") for row in rest("GET", f"{ROOT}/databases")["databases"])
+    assert any("Singers" in text for text in rest("GET", f"{ROOT}/databases/rest/ddl")["statements"])
+    operation = rest("PATCH", f"{ROOT}/databases/rest/ddl", {"statements": ["CREATE TABLE Small (A INT64) PRIMARY KEY (A)"]})
+    while not operation.get("done"):
+        operation = rest("GET", f"/v1/{operation['name']}")
+    assert "error" not in operation
+
+
+def test_what_is_not_there(rest, session):
+    assert rest("GET", "/v1/nothing/here", expect=404)["error"]["status"] in ("NOT_FOUND", "UNIMPLEMENTED")
+    rest("POST", f"/v1/{session}:noSuchMethod", {}, expect=404)
+    rest("POST", f"/v1/{session}:executeSql", {"sql": "SELECT 1", "surprise": 1}, expect=400)
+    rest("POST", f"/v1/{session}:executeSql", {"sql": 7}, expect=400)
+    error = rest("POST", f"/v1/{session}:executeSql", {"sql": "SELECT Nix FROM Singers"}, expect=400)["error"]
+    assert error["status"] == "INVALID_ARGUMENT" and "Nix" in error["message"]
