@@ -536,7 +536,6 @@ static void operations_show_jobs(void **state) {
 
 static void an_end_that_was_not_written_is_not_running(void **state) {
     (void)state;
-    DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
     struct err err = { 0 };
     struct dataproc_JobStatus status = { .state = dataproc_JobStatus_State_RUNNING };
     struct dataproc_Job body = { .status = &status };
