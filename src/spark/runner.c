@@ -56,6 +56,13 @@ void runner_cancel(struct runner *runner, struct str id) {
     if (run) wake(runner);
 }
 
+bool runner_has(struct runner *runner, struct str id) {
+    (void)pthread_mutex_lock(&runner->lock);
+    bool has = find(runner->running, id) || find(runner->waiting, id);
+    (void)pthread_mutex_unlock(&runner->lock);
+    return has;
+}
+
 bool runner_progress(struct runner *runner, struct str id, struct progress *ret) {
     (void)pthread_mutex_lock(&runner->lock);
     struct run *run = find(runner->running, id);

@@ -65,7 +65,8 @@ const char *runner_mode_why(const struct runner *runner); /* why it is not a str
 
 /* RESOURCE_EXHAUSTED when too many wait. */
 MUST_USE enum code runner_submit(struct runner *runner, const struct runner_job *job, struct err *err);
-void runner_cancel(struct runner *runner, struct str run);                         /* unknown or ended: nothing happens */
+void runner_cancel(struct runner *runner, struct str run); /* unknown or ended: nothing happens */
+bool runner_has(struct runner *runner, struct str run);    /* it waits or runs, or its end is being told */
 bool runner_progress(struct runner *runner, struct str run, struct progress *ret); /* false: it does not run now */
 
 /* Driver output from `offset`, at most `max` bytes into `ret`; `ret_total` is its length so far. NOT_FOUND: none kept. */
