@@ -72,7 +72,7 @@ static int help(int argc, char **argv, bool asked) {
         return EXIT_USAGE;
     }
     if (asked) return print_out(&out);
-    (void)fwrite(out.p, 1, out.n, stderr);
+    if (out.n) (void)fwrite(out.p, 1, out.n, stderr);
     return EXIT_USAGE;
 }
 

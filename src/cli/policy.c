@@ -12,7 +12,7 @@ enum { ARENA_BYTES = 96 << 20, OUT_BYTES = 16 << 20, FILE_BYTES = 1 << 20 };
 static enum code load(const struct config *config, struct policy **ret, struct err *err) {
     DEFER(buf_free) struct buf report = BUF_INIT(OUT_BYTES);
     enum code rc = policies_load(NULL, config, &report, ret, err);
-    (void)fwrite(report.p, 1, report.n, stderr);
+    if (report.n) (void)fwrite(report.p, 1, report.n, stderr);
     return rc ? err_wrap(err, "%s", config->policy) : OK;
 }
 
