@@ -10,6 +10,7 @@
 #include "gate/record.h"
 #include "gate/reply.h"
 #include "gate/route.h"
+#include "identity/refusal.h"
 #include "wire/grpc.h"
 
 enum {
@@ -141,7 +142,7 @@ void request_refuse(struct request *r, enum reason reason, const char *fmt, ...)
     va_end(args);
     r->reason = reason;
     r->code = reason_code(reason);
-    (void)err_set(&r->err, r->code, "%s: %s (request %s)", reason_name(reason), text, r->id);
+    (void)err_set(&r->err, r->code, "%s: %s (request %s)", reason_name(refusal_public_reason(reason)), text, r->id);
     r->step = STEP_RECORD;
 }
 

@@ -24,13 +24,22 @@ static bool is_exception(struct str line) {
     return false;
 }
 
+/* "26/11/22 00:03:04 INFO ShutdownHookManager: …": what Spark itself logs on its way out. */
+static bool is_log(struct str line) {
+    static const char shape[] = "dd/dd/dd dd:dd:dd ";
+    if (line.n < sizeof shape) return false;
+    for (size_t i = 0; i + 1 < sizeof shape; i++)
+        if (shape[i] == 'd' ? line.p[i] < '0' || line.p[i] > '9' : line.p[i] != shape[i]) return false;
+    return true;
+}
+
 struct found {
     struct str caused_by, exception, last;
 };
 
 static void look_at(struct str line, struct found *found) {
     struct str caused = line;
-    if (!line.n) return;
+    if (!line.n || is_log(line)) return;
     found->last = line;
     if (str_strip_prefix(&caused, STR("Caused by: "))) found->caused_by = caused; /* the last is the innermost */
     else if (is_exception(line)) {

@@ -215,7 +215,7 @@ static void on_answer(struct lane *lane, const struct err *err) {
         lane_call(lane, str_z(b->mode->path));
         return;
     }
-    if (err->code) note_error(b, err);
+    if (err->code && err->code != ABORTED) note_error(b, err);
     if (!err->code && c->rows_under_way == 0) (void)(b->failures++, snprintf(b->first_error, 64, "a row was not found"));
     if (b->measuring && !b->ended_us && !err->code) {
         b->operations++;
@@ -369,10 +369,11 @@ static bool read_options(struct bench *b, int argc, char **argv) {
 static void print_result(const struct bench *b) {
     double seconds = b->ended_us ? (double)(b->ended_us - b->started_us) / 1e6 : 0;
     printf("{\"mode\":\"%s\",\"clients\":%u,\"connections\":%u,\"operations\":%" PRIu64 ",\"rows\":%" PRIu64
-           ",\"retries\":%" PRIu64 ",\"seconds\":%.4f,\"client_cpu\":%.3f,\"server_cpu\":%.3f,\"bytes_in\":%" PRIu64 ",\"failures\":%" PRIu64
-           ",\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64 ",\"p99_us\":%" PRIu64 ",\"max_us\":%" PRIu64 "}\n",
-           b->mode->name, b->n_callers, b->n_connections, b->operations, b->moved_rows, b->retries, seconds, b->own_cpu, b->server_cpu,
-           b->bytes_in, b->failures, histogram_at(&b->latencies, 0.5), histogram_at(&b->latencies, 0.9),
+           ",\"retries\":%" PRIu64 ",\"seconds\":%.4f,\"client_cpu\":%.3f,\"server_cpu\":%.3f,\"bytes_in\":%" PRIu64
+           ",\"failures\":%" PRIu64 ",\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64 ",\"p99_us\":%" PRIu64
+           ",\"max_us\":%" PRIu64 "}\n",
+           b->mode->name, b->n_callers, b->n_connections, b->operations, b->moved_rows, b->retries, seconds, b->own_cpu,
+           b->server_cpu, b->bytes_in, b->failures, histogram_at(&b->latencies, 0.5), histogram_at(&b->latencies, 0.9),
            histogram_at(&b->latencies, 0.99), histogram_at(&b->latencies, 1.0));
     if (b->failures) (void)fprintf(stderr, "bench_client: %" PRIu64 " failures, first: %s\n", b->failures, b->first_error);
 }

@@ -77,4 +77,4 @@ def measure(binary, cache, scratch, repetitions):
     try:
         return run_both(binary, python, scratch, code, repetitions)
     except (peers.BenchError, subprocess.TimeoutExpired) as fault:
-        return {"missing": str(fault)}
+        return {"missing": " ".join(str(fault).split())}

@@ -85,7 +85,7 @@ def test_the_schema_shows_only_what_one_may_use(site, as_user, shared):
 
 def test_someone_whom_the_policy_does_not_name(site, as_user, shared):
     with pytest.raises(exceptions.PermissionDenied) as refused:
-        in_snapshot(setting.open_database(site, as_user("stranger"), "guarded"), lambda s: s.execute_sql("SELECT 1"))
+        in_snapshot(setting.open_database(site, as_user("stranger", groups="visitors"), "guarded"), lambda s: s.execute_sql("SELECT 1"))
     assert refused.value.reason == "NO_IDENTITY"
 
 

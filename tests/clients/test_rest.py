@@ -66,8 +66,9 @@ def test_databases_and_ddl(rest):
 
 
 def test_what_is_not_there(rest, session):
-    assert rest("GET", "/v1/nothing/here", expect=404)["error"]["status"] in ("NOT_FOUND", "UNIMPLEMENTED")
-    rest("POST", f"/v1/{session}:noSuchMethod", {}, expect=404)
+    error = rest("GET", "/v1/nothing/here", expect=501)["error"]
+    assert error["status"] == "UNIMPLEMENTED" and error["details"][0]["reason"] == "METHOD_UNKNOWN"
+    rest("POST", f"/v1/{session}:noSuchMethod", {}, expect=501)
     rest("POST", f"/v1/{session}:executeSql", {"sql": "SELECT 1", "surprise": 1}, expect=400)
     rest("POST", f"/v1/{session}:executeSql", {"sql": 7}, expect=400)
     error = rest("POST", f"/v1/{session}:executeSql", {"sql": "SELECT Nix FROM Singers"}, expect=400)["error"]

@@ -256,6 +256,7 @@ static void causes(void **state) {
     } rows[] = {
         { "", "" },
         { "only this\n", "only this" },
+        { "the reason\n26/11/22 00:03:04 INFO ShutdownHookManager: Deleting directory /job/tmp/x\n", "the reason" },
         { "Traceback (most recent call last):\n  File \"x.py\", line 1\nValueError: bad\n26/01/01 INFO ShutdownHook: x\n",
           "ValueError: bad" },
         { "java.lang.RuntimeException: outer\n\tat a.b(C.java:1)\nCaused by: io.grpc.StatusException: PERMISSION_DENIED: "

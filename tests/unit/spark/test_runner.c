@@ -175,10 +175,11 @@ static void submit(struct runner *runner, const char *run, const char *account, 
     struct err err = { 0 };
     char uri[600];
     struct str args[1] = { STR("world") };
+    size_t n_args = real_python ? 0 : 1;
     struct runner_job job = { .run = str_z(run), .account = str_z(account), .user = &seen };
     struct launch_config config = { .code = folders, .n_code = 1 };
     (void)snprintf(uri, sizeof uri, "%s/%s", code, file);
-    job.launch = (struct launch_job){ .name = str_z(run), .main = str_z(uri), .args = { args, 1 } };
+    job.launch = (struct launch_job){ .name = str_z(run), .main = str_z(uri), .args = { args, n_args } };
     if (launch_hash(&config, job.launch.main, LAUNCH_MAIN_MAX_BYTES, job.main_sha256, &err)) fail_msg("%s", err.message);
     if (runner_submit(runner, &job, &err)) fail_msg("%s", err.message);
 }
@@ -354,6 +355,18 @@ static void what_a_job_leaves_is_removed_and_not_followed(void **state) {
     assert_true(is_there("k7/driveroutput"));
 }
 
+/* As a server that was killed leaves them. */
+static void a_new_runner_removes_what_an_old_one_left(void **state) {
+    (void)state;
+    put("runs/old/work/deep/file", "x", 0600);
+    put("runs/old/code/main0/main.py", "x", 0644);
+    put("runs/old/driveroutput", "kept", 0600);
+    struct runner *runner = start(WORLD_NAMESPACES, 1);
+    assert_false(is_there("old/work") || is_there("old/code"));
+    assert_output(runner, "old", "kept");
+    runner_stop(runner);
+}
+
 static void without_endpoints_nothing_runs(void **state) {
     (void)state;
     struct runner *runner = start(WORLD_NAMESPACES, 1);
@@ -381,6 +394,28 @@ static void a_real_spark_job(void **state) {
     runner_stop(runner);
 }
 
+/* The same under real Spark, with the environment that a job has. */
+static void a_hostile_spark_job(void **state) {
+    (void)state;
+    DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
+    struct str text;
+    struct err err;
+    assert_int_equal(file_read(arena, HOSTILE_JOB, 1 << 18, &text, &err), OK);
+    put("code/hostile.py", str_dupz(arena, text), 0644);
+    struct runner *runner = start(WORLD_NAMESPACES, 1);
+    submit(runner, "hostile", "a", "hostile.py");
+    size_t at = wait_for("hostile", RUN_DONE);
+    if (seen.items[at].state != RUN_DONE) {
+        DEFER(buf_free) struct buf out = BUF_INIT(1 << 20);
+        uint64_t total;
+        if (!runner_output(runner, STR("hostile"), 0, 65536, &out, &total, &err))
+            fprintf(stderr, "%.*s\n", (int)out.n, out.p);
+        fail_msg("%s", seen.items[at].details);
+    }
+    assert_output(runner, "hostile", "0 broken: []");
+    runner_stop(runner);
+}
+
 int main(int argc, char **argv) {
     if (world_is_child(argc, argv)) return world_child_main();
     const struct CMUnitTest tests[] = {
@@ -394,9 +429,11 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(progress_is_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(output_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_job_leaves_is_removed_and_not_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_runner_removes_what_an_old_one_left, setup, teardown),
         cmocka_unit_test_setup_teardown(without_endpoints_nothing_runs, setup, teardown),
     };
-    const struct CMUnitTest real[] = { cmocka_unit_test_setup_teardown(a_real_spark_job, setup, teardown) };
+    const struct CMUnitTest real[] = { cmocka_unit_test_setup_teardown(a_hostile_spark_job, setup, teardown),
+                                       cmocka_unit_test_setup_teardown(a_real_spark_job, setup, teardown) };
     if (argc == 2) {
         real_python = argv[1];
         return cmocka_run_group_tests(real, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/arena.h"
 #include "spark/world.h"
 
 enum { TEST_UID = 2000000123, WAIT_MS = 20000 };
@@ -318,6 +319,39 @@ static void the_server_s_death_ends_it(void **state) {
     assert_false(alive(server));
 }
 
+/* ---- a job that tries everything ---- */
+
+static void copy_hostile_job(void) {
+    DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
+    struct str text;
+    struct err err;
+    char path[400];
+    assert_int_equal(file_read(arena, HOSTILE_JOB, 1 << 18, &text, &err), OK);
+    (void)snprintf(path, sizeof path, "%s/hostile_job.py", code);
+    assert_int_equal(file_write_durable(path, text, 0644, &err), OK);
+    assert_int_equal(chmod(path, 0644), 0);
+}
+
+static void a_hostile_job_gets_nothing(void **state) {
+    (void)state;
+    uint16_t host_port;
+    struct run second;
+    struct err err = { 0 };
+    char script[2048];
+    int host = listen_on_host(&host_port);
+    copy_hostile_job();
+    assert_int_equal(open_world(&second, WORLD_NAMESPACES, &err), OK);
+    (void)snprintf(script, sizeof script,
+                   "unset ONLY; exec /usr/bin/python3 /code/hostile_job.py --path %s/key --path %s --path %s/file --tcp "
+                   "127.0.0.1:%u --tcp 127.0.0.1:%u --pid %d 2>&1 | grep -v '^HELD'",
+                   secret, base, other, host_port, second.world.ports[WORLD_API], (int)getpid());
+    struct run run = run_script(WORLD_NAMESPACES, script);
+    assert_string_equal(run.text, "0 broken: []\n");
+    world_close(&second.world);
+    close(second.out);
+    close(host);
+}
+
 /* ---- the weaker modes ---- */
 
 static void a_uid_of_its_own(void **state) {
@@ -441,6 +475,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(inside_is_only_what_was_put_there, setup, teardown),
         cmocka_unit_test_setup_teardown(processes_of_others_are_not_there, setup, teardown),
         cmocka_unit_test_setup_teardown(only_its_own_listeners_are_reached, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_hostile_job_gets_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(every_mode_kill, setup, teardown),
         cmocka_unit_test_setup_teardown(every_mode_end, setup, teardown),
         cmocka_unit_test_setup_teardown(every_mode_terminate, setup, teardown),
