@@ -100,6 +100,7 @@ static enum csv_got read_row(struct csv *csv, struct str *rest, bool last, struc
 
 enum csv_got csv_next(struct csv *csv, struct str *rest, bool last, struct arena *arena, struct err *err) {
     if (csv->line == 0) {
+        if (rest->n < 3 && !last) return CSV_MORE; /* a byte order mark may come */
         csv->line = 1;
         (void)str_strip_prefix(rest, STR("\xef\xbb\xbf"));
     }
