@@ -5,8 +5,8 @@
 #include "cli/channel_priv.h"
 #include "crypto/random.h"
 #include "base/enc.h"
-#include "rpc.pb.h"
-#include "wkt.pb.h"
+#include "wire/pb/rpc.pb.h"
+#include "wire/pb/wkt.pb.h"
 
 enum { HEADERS_BYTES = 64 << 10, DETAILS_BYTES = 1 << 20, BACKOFF_FIRST_MS = 100, BACKOFF_MOST_MS = 8000 };
 

@@ -1,8 +1,8 @@
 #include "test.h"
 #include <stdlib.h>
 #include "cli/import.h"
-#include "spanner.pb.h"
-#include "wkt.pb.h"
+#include "wire/pb/spanner.pb.h"
+#include "wire/pb/wkt.pb.h"
 #include "wire/grpc.h"
 
 struct fixture {

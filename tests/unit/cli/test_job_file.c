@@ -1,6 +1,6 @@
 #include "test.h"
 #include "cli/job_file.h"
-#include "dataproc.pb.h"
+#include "wire/pb/dataproc.pb.h"
 
 static const char yaml[] = "placement: { clusterName: batch }\nlabels: { n: 4 }\n"
                            "pysparkJob:\n  mainPythonFileUri: file:///x.py\n  args: [2013]\n  properties: { a.b: true }\n";
