@@ -7,7 +7,7 @@
 
 /* Every text is cut, and lists end when the entry reaches LISTS_END, so that what follows them always fits: six times (a
  * control character is six bytes as JSON) the few bounded texts. */
-enum { SHORT = 256, LONG = 1024, LISTS_END = 40000, ITEM_MAX = 6 * SHORT };
+enum { SHORT = 256, LONG = 1024, LISTS_END = 40000, NAMES_END = 20000, ITEM_MAX = 6 * SHORT };
 
 static const char *const kinds[] = { "intent", "outcome", "refusal", "system" };
 
@@ -135,6 +135,17 @@ static void atoms(struct buf *out, const struct atoms *list) {
     if (i < list->n) number(out, "atomsTotal", list->n);
 }
 
+/* The policy's names that the caller bore: explain judges by them. They stand before the atoms and leave these room. */
+static void names(struct buf *out, const char *name, const struct event_names *list) {
+    size_t i = 0;
+    for (; i < list->n && out->n < NAMES_END; i++) {
+        if (i) buf_add_char(out, ',');
+        else buf_printf(out, ",\"%s\":[", name);
+        text(out, list->items[i], SHORT);
+    }
+    if (i) buf_add_char(out, ']');
+}
+
 static void verdict(struct buf *out, const struct event *e) {
     if (!e->decided) return;
     const struct verdict *v = &e->verdict;
@@ -168,6 +179,9 @@ enum code audit_entry_encode(const struct event *e, struct buf *ret, struct err 
     time_member(&out, "timestamp", e->time_us);
     buf_printf(&out, ",\"kind\":\"%s\"", kinds[e->kind]);
     payload(&out, e);
+    names(&out, "bears", &e->bears);
+    names(&out, "mayBear", &e->may_bear);
+    names(&out, "chainBears", &e->chain_bears);
     atoms(&out, e->atoms);
     verdict(&out, e);
     if (e->principal) {

@@ -78,6 +78,20 @@ static void take_atoms(struct reader *r, const json_t *root, struct audit_entry 
     e->atoms_total = total ? (size_t)total : e->n_atoms;
 }
 
+static struct event_names take_names(struct reader *r, const json_t *root, const char *name) {
+    const json_t *list = json_object_get(root, name);
+    size_t n = json_array_size(list);
+    struct str *items = n ? ARENA_ARRAY(r->arena, struct str, n) : NULL;
+    if (n && !items) r->failed = true;
+    for (size_t i = 0; i < n && items; i++) {
+        const json_t *item = json_array_get(list, i);
+        struct str s = { json_string_value(item), json_string_length(item) };
+        items[i] = str_dup(r->arena, s);
+        if (s.n && !items[i].p) r->failed = true;
+    }
+    return (struct event_names){ items, items ? n : 0 };
+}
+
 static void take_verdict(struct reader *r, const json_t *verdict, struct audit_entry *e) {
     e->decided = json_is_object(verdict);
     e->allowed = json_is_true(json_object_get(verdict, "allowed"));
@@ -133,6 +147,9 @@ enum code audit_entry_parse(struct str json, struct arena *arena, struct audit_e
     struct audit_entry e = { .id = take_text(&r, root, "insertId"), .timestamp = take_text(&r, root, "timestamp") };
     bool ok = take_kind(take_text(&r, root, "kind"), &e.kind) && take_time(&e);
     take_payload(&r, json_object_get(root, "protoPayload"), &e);
+    e.bears = take_names(&r, root, "bears");
+    e.may_bear = take_names(&r, root, "mayBear");
+    e.chain_bears = take_names(&r, root, "chainBears");
     take_atoms(&r, root, &e);
     take_verdict(&r, json_object_get(root, "verdict"), &e);
     take_rest(&r, root, &e);

@@ -14,20 +14,19 @@ const struct command *const commands[] = {
     &command_check,
     &command_sql,
     &command_import,
-    // OFF &command_run,
-    // OFF &command_jobs_list,
-    // OFF &command_jobs_get,
-    // OFF &command_jobs_cancel,
-    // OFF &command_jobs_logs,
-    // OFF &command_jobs_delete,
-    // OFF &command_policy_check,
-    // OFF &command_policy_fmt,
-    // OFF &command_policy_explain,
-    // OFF &command_policy_who,
-    // OFF &command_audit_verify,
-    // OFF &command_audit_show,
-    // OFF &command_audit_checkpoint,
-    // OFF &command_audit_prove,
+    &command_run,
+    &command_jobs_list,
+    &command_jobs_get,
+    &command_jobs_cancel,
+    &command_jobs_logs,
+    &command_jobs_delete,
+    &command_policy_check,
+    &command_policy_fmt,
+    &command_policy_explain,
+    &command_audit_verify,
+    &command_audit_show,
+    &command_audit_checkpoint,
+    &command_audit_prove,
     &command_dev_issuer_serve,
     &command_dev_issuer_token,
     &command_version,
@@ -73,7 +72,7 @@ static int help(int argc, char **argv, bool asked) {
         return EXIT_USAGE;
     }
     if (asked) return print_out(&out);
-    (void)fwrite(out.p, 1, out.n, stderr);
+    if (out.n) (void)fwrite(out.p, 1, out.n, stderr);
     return EXIT_USAGE;
 }
 

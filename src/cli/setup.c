@@ -16,6 +16,6 @@ enum code setup_config(const struct args *args, struct arena *arena, struct conf
     }
     DEFER(buf_free) struct buf report = BUF_INIT(REPORT_BYTES);
     schema_print_faults(faults, str_z(file), &report);
-    (void)fwrite(report.p, 1, report.n, stderr);
+    if (report.n) (void)fwrite(report.p, 1, report.n, stderr);
     return err_set(err, INVALID_ARGUMENT, "%s has %zu fault%s", file, faults->n, faults->n == 1 ? "" : "s");
 }

@@ -45,6 +45,15 @@ void history_add_application(struct dataproc_Job *job, const struct progress *pr
 
 void history_show_progress(struct dataproc *dataproc, const struct job_row *row, struct arena *arena) {
     struct progress progress;
+    struct err err;
+    if (row->body->done) return;
+    /* its end could not be written down: a full disk must not leave it running for ever */
+    if (!runner_has(dataproc->runner, row->uuid)) {
+        if (history_move(row->body, dataproc_JobStatus_State_ERROR, STR("it ended, and how could not be written down"),
+                         arena, &err) == OK &&
+            state_job_save(dataproc->state, row, &err) == OK)
+            return;
+    }
     if (row->body->done || !runner_progress(dataproc->runner, row->uuid, &progress)) return;
     history_add_application(row->body, &progress, dataproc_YarnApplication_State_RUNNING, arena);
 }

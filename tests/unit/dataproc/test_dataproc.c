@@ -534,6 +534,24 @@ static void operations_show_jobs(void **state) {
     ask_for("stranger", "operations/*}", &get, PERMISSION_DENIED, NULL);
 }
 
+static void an_end_that_was_not_written_is_not_running(void **state) {
+    (void)state;
+    struct err err = { 0 };
+    struct dataproc_JobStatus status = { .state = dataproc_JobStatus_State_RUNNING };
+    struct dataproc_Job body = { .status = &status };
+    struct job_row row = {
+        .id = STR("lost"), .uuid = STR("u-1"), .cluster = STR("batch"), .submitter = STR("x"), .body = &body
+    };
+    (void)pthread_mutex_lock(&dataproc->lock);
+    assert_int_equal(state_job_insert(dataproc->state, &row, STR(""), &err), OK);
+    assert_true(index_put(dataproc, &row));
+    (void)pthread_mutex_unlock(&dataproc->lock);
+    struct answer *a = get_job("watcher", "lost");
+    assert_int_equal(a->code, OK);
+    assert_int_equal(((const struct dataproc_Job *)a->message)->status->state, dataproc_JobStatus_State_ERROR);
+    free_answer(a);
+}
+
 static bool any_open(void) {
     (void)pthread_mutex_lock(&seen.lock);
     bool open = seen.open > 0;
@@ -567,8 +585,10 @@ static int each_setup(void **state) {
 int main(int argc, char **argv) {
     if (world_is_child(argc, argv)) return world_child_main();
     const struct CMUnitTest tests[] = {
-        TEST(a_job_from_submit_to_output), TEST(who_may_what),         TEST(a_failure_tells_its_cause), TEST(bad_requests),
-        TEST(pages_do_not_lose_jobs),      TEST(operations_show_jobs), TEST(a_restart_marks_what_ran),
+        TEST(a_job_from_submit_to_output), TEST(who_may_what),
+        TEST(a_failure_tells_its_cause),   TEST(bad_requests),
+        TEST(pages_do_not_lose_jobs),      TEST(operations_show_jobs),
+        TEST(a_restart_marks_what_ran),    TEST(an_end_that_was_not_written_is_not_running),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
