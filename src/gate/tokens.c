@@ -75,7 +75,10 @@ struct iam_path {
 static enum code classify_iam(struct call *call, struct err *err) {
     struct iam_path *path = ARENA_NEW(call->arena, struct iam_path);
     if (!path) return err_oom(err);
-    if (!iam_route(call->http.path, &path->method, &path->email))
+    struct str decoded; /* some clients write %40 */
+    enum code rc = url_decode(call->arena, call->http.path, &decoded, err);
+    if (rc) return rc;
+    if (!iam_route(decoded, &path->method, &path->email))
         return err_set(err, NOT_FOUND, "no such method of a service account");
     call->prepared = path;
     call->resource = arena_printf(call->arena, "projects/-/serviceAccounts/%.*s", STR_ARG(path->email));
