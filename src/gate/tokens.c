@@ -11,6 +11,8 @@
 /* ---- answers ---- */
 
 static void send_answer(struct request *r, const struct answer *answer) {
+    if (answer->status >= 400) /* the body says why, the log at least that it was no token */
+        r->call.outcome.detail = arena_printf(r->call.arena, "answered with HTTP %u", answer->status);
     call_reply_http(&r->call, answer->status, str_dupz(r->call.arena, answer->content_type), answer->body);
     call_end_ok(&r->call);
 }

@@ -263,6 +263,8 @@ static void test_config(void **state) {
           MINIMAL "connections:\n  a: {spanner: {back: embedded, project: p, instance: in}}\n"
                   "  b: {spanner: {back: embedded, project: p, instance: in}}\n",
           "5:6|" },
+        { "an instance as the engine takes it",
+          MINIMAL "connections:\n  a: {spanner: {back: embedded, project: p, instance: 1.x}}\n", "4:55|" },
         { "own name", MINIMAL "issuers:\n  linkspan: {issuer: https://i, audiences: [a]}\n", "4:13|" },
         { "http keys in production", MINIMAL "issuers:\n  i: {issuer: https://i, audiences: [a], jwks_uri: http://i}\n",
           "4:52|" },
