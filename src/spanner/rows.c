@@ -3,7 +3,7 @@
 #include "base/decimal.h"
 #include "wire/pb/pb_write.h"
 
-enum { CHUNK_BYTES = 64 << 10, CHUNK_MAX = 128 << 20, UNARY_MAX = 10 << 20 };
+enum { TOKEN_BYTES = 256 << 10, CHUNK_BYTES = 64 << 10, CHUNK_MAX = 128 << 20, UNARY_MAX = 10 << 20 };
 enum { /* google.spanner.v1.PartialResultSet */
        PART_METADATA = 1,
        PART_VALUES = 2,
@@ -123,7 +123,8 @@ static void put_precommit(struct rows *r) {
 /* ---- rows ---- */
 
 static enum code flush(struct rows *r, bool last, struct err *err) {
-    struct str token = r->resume_token ? r->resume_token(r, r->ctx) : (struct str){ NULL, 0 };
+    DEFER(arena_freep) struct arena *scratch = r->resume_token ? arena_new(TOKEN_BYTES) : NULL;
+    struct str token = scratch ? r->resume_token(r, scratch, r->ctx) : (struct str){ NULL, 0 };
     if (token.n) pb_put_bytes(&r->chunk, PART_RESUME_TOKEN, token);
     put_precommit(r);
     if (last) pb_put_u64(&r->chunk, PART_LAST, 1);
