@@ -133,7 +133,7 @@ class Site:
                 return opener.open(url, timeout=5).read()
             except (urllib.error.URLError, OSError) as error:
                 if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(f"the {name} did not start ({error}):\n{self.log(name)}") from None
+                    raise RuntimeError(f"the {name} did not start ({error}; exit status {process.poll()}):\n{self.log(name)}") from None
                 time.sleep(0.05)
 
     def log(self, name="server"):

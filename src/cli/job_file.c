@@ -2,7 +2,7 @@
 #include "base/buf.h"
 #include "base/json_text.h"
 #include "data/yaml.h"
-#include "dataproc.pb.h"
+#include "wire/pb/dataproc.pb.h"
 #include "wire/pb/pb_json.h"
 
 enum { JSON_BYTES = 4 << 20 };

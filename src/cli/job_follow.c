@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/file.h"
-#include "dataproc.pb.h"
+#include "wire/pb/dataproc.pb.h"
 #include "wire/url.h"
 
 enum { POLL_MS = 500, OUTPUT_ARENA = 8 << 20, JOB_ARENA = 4 << 20, PATH_BYTES = 2048 };

@@ -4,9 +4,9 @@
 #include "cli/commands.h"
 #include "cli/job_follow.h"
 #include "cli/table.h"
-#include "dataproc.pb.h"
+#include "wire/pb/dataproc.pb.h"
 #include "wire/pb/pb_json.h"
-#include "wkt.pb.h"
+#include "wire/pb/wkt.pb.h"
 
 enum { ARENA_BYTES = 64 << 20, OUT_BYTES = 32 << 20, PAGES_MAX = 1000 };
 

@@ -6,7 +6,7 @@
 #include "cli/job_file.h"
 #include "cli/job_follow.h"
 #include "crypto/random.h"
-#include "dataproc.pb.h"
+#include "wire/pb/dataproc.pb.h"
 #include "wire/pb/pb_json.h"
 
 enum { ARENA_BYTES = 64 << 20, OUT_BYTES = 4 << 20 };

@@ -1,5 +1,4 @@
 """Decided on every path, explained to the operator, changed without losing a request."""
-import json
 import threading
 import time
 
@@ -127,7 +126,7 @@ def with_isolated_trust(site, users):
     refused = ask("Salary")
     assert refused.status_code == 403
     request = refused.json()["error"]["details"][0]["metadata"]["id"]
-    explained = json.loads(site.run("policy", "explain", request, "--config", site.config, "--json").stdout)
+    explained = setting.explain(site, request)
     assert "Singers" in explained["rule"] and "Salary" in explained["rule"]
     old = (site.policies / "tests.policy").read_text()
 
