@@ -205,6 +205,11 @@ static void finish_whole(struct request *r, unsigned status, struct str type) {
 bool reply_finish(struct request *r) {
     r->step_is_reply = true;
     if (!r->stream || r->replied) return true;
+    if (r->late && r->reply_begun) { /* who does not read cannot hold an answer for longer than it wanted to wait */
+        r->replied = true;
+        http_stream_reset(r->stream, HTTP_RESET_CANCEL);
+        return true;
+    }
     bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming;
     if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun)) {
         r->replied = true;

@@ -206,9 +206,9 @@ void request_release(struct request *r) {
 static void deadline_passed(struct loop_timer *timer, void *ctx) {
     (void)timer;
     struct request *r = ctx;
+    r->late = true;
     request_cancel(r, DEADLINE_EXCEEDED, "the deadline passed");
-    /* a client that does not read cannot hold the rest of its answer for longer than it wanted to wait */
-    if (r->step == STEP_REPLY && r->stream) http_stream_reset(r->stream, HTTP_RESET_CANCEL);
+    if (r->step == STEP_REPLY) request_run(r);
 }
 
 static void set_deadline(struct request *r) {

@@ -65,6 +65,7 @@ struct request {
     const char *raw_type;
     bool reply_begun, replied, has_written, step_is_reply, tail_is_put;
     bool cut;    /* nothing more of the answer may go out but the message that is half out */
+    bool late;   /* its deadline has passed */
     bool served; /* the service did all of it, whoever still waits */
     struct {     /* where in gRPC's frames the client is */
         unsigned char head[5];

@@ -430,7 +430,7 @@ static void test_storm(void **state) {
         if (replies[i].call) http_call_cancel(replies[i].call);
         grpc_deframer_free(&replies[i].frames);
     }
-    for (unsigned i = 0; gate_rig_under_way() && i < 1000; i++) reply_turn(5);
+    for (unsigned i = 0; gate_rig_under_way() && i < 3000; i++) reply_turn(5);
     assert_int_equal(gate_rig_under_way(), 0);
     struct reply last = { 0 };
     reply_grpc(&last, "/test.Service/Unary", "things/ok", NULL, 0);
