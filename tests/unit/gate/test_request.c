@@ -430,12 +430,13 @@ static void test_storm(void **state) {
         if (replies[i].call) http_call_cancel(replies[i].call);
         grpc_deframer_free(&replies[i].frames);
     }
-    for (unsigned i = 0; gate_rig_under_way() && i < 3000; i++) reply_turn(5);
-    assert_int_equal(gate_rig_under_way(), 0);
+    /* comes behind all of those on their connection */
     struct reply last = { 0 };
     reply_grpc(&last, "/test.Service/Unary", "things/ok", NULL, 0);
     reply_wait(&last);
     assert_int_equal(last.code, OK);
+    for (unsigned i = 0; gate_rig_under_way() && i < 3000; i++) reply_turn(5);
+    assert_int_equal(gate_rig_under_way(), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
