@@ -62,10 +62,13 @@ void buf_add_char(struct buf *b, char c) {
 }
 
 void buf_vprintf(struct buf *b, const char *fmt, va_list args) {
+    if (b->failed) return;
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    size_t room = b->cap - b->n; /* mostly it fits: one pass instead of two */
+    int n = vsnprintf(room ? b->p + b->n : NULL, room, fmt, args);
     if (n < 0) b->failed = true;
+    else if ((size_t)n < room) b->n += (size_t)n;
     else if (buf_reserve(b, (size_t)n + 1)) {
         (void)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
         b->n += (size_t)n;

@@ -25,6 +25,16 @@ static const char *bad_id(struct str text) {
     return NULL;
 }
 
+/* As the engine names its folders. */
+static const char *bad_instance(struct str text) {
+    bool ok = text.n && text.p[0] >= 'a' && text.p[0] <= 'z' && text.p[text.n - 1] != '-' && text.p[text.n - 1] != '_';
+    for (size_t i = 0; ok && i < text.n; i++) {
+        char c = text.p[i];
+        ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    }
+    return ok ? NULL : "must be a-z, then a-z, 0-9, '-' and '_', not ending in '-' or '_'";
+}
+
 static const char *const environments[] = { "development", "production", NULL };
 static const char *const presets[] = { "plain", "discovery", "entra", "google", NULL };
 static const char *const backs[] = { "embedded", "upstream", NULL };
@@ -77,7 +87,7 @@ static const struct field spanner_fields[] = {
       .required = true,
       .min = 2,
       .max = 64,
-      .check = bad_id,
+      .check = bad_instance,
       .doc = "The instance in resource names." },
     { 0 },
 };

@@ -74,12 +74,12 @@ static enum code write_source(void *ctx, const struct sql_source *source, struct
     return rc;
 }
 
-static struct str next_token(struct rows *rows, void *ctx) {
+static struct str next_token(struct rows *rows, struct arena *scratch, void *ctx) {
     struct query_work *w = ctx;
     struct str token = { NULL, 0 };
     struct err err;
     w->next.rows = rows->count + (w->resuming ? w->resume.rows : 0);
-    if (handle_seal(&w->target, &w->next, rows->call->arena, &token, &err)) token = (struct str){ NULL, 0 };
+    if (handle_seal(&w->target, &w->next, scratch, &token, &err)) token = (struct str){ NULL, 0 };
     return token;
 }
 

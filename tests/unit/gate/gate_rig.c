@@ -278,7 +278,8 @@ void reply_grpc(struct reply *r, const char *path, const char *name, const char 
 void reply_rest(struct reply *r, const char *verb, const char *path, const char *body) {
     struct err err = { 0 };
     struct http_header headers[] = { { STR("authorization"), str_z(rig.bearer) },
-                                     { STR("content-type"), STR("application/json") } };
+                                     { STR("content-type"), STR("application/json") },
+                                     { STR("metadata-flavor"), STR("Google") } };
     struct http_client_request request = { .method = str_z(verb),
                                            .scheme = STR("http"),
                                            .host = STR("127.0.0.1"),
