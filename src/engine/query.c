@@ -47,7 +47,6 @@ static void run_query(struct engine_job *job, void *thread) {
     struct engine_snapshot snapshot;
     DEFER(buf_free) struct buf sql = BUF_INIT(SQL_MAX_BYTES);
     sqlite3_stmt *stmt = NULL;
-    r->when = &q->when;
     enum code rc = snapshot_open(r, &q->when, &snapshot, &job->err);
     if (!rc) rc = q->sql(q, &snapshot, &sql, &job->err);
     if (!rc && !buf_ok(&sql)) rc = err_set(&job->err, RESOURCE_EXHAUSTED, "the lowered statement is too large");
