@@ -63,7 +63,6 @@ static void run_query(struct engine_job *job, void *thread) {
     struct engine_snapshot snapshot;
     DEFER(buf_free) struct buf sql = BUF_INIT(SQL_MAX_BYTES);
     sqlite3_stmt *stmt = NULL;
-    r->when = &q->when;
     enum code rc = snapshot_open(r, &q->when, &snapshot, &job->err);
     buf_add_char(&sql, ' '); /* never the text of a statement of our own, which was prepared without the authorizer */
     if (!rc) rc = q->sql(q, &snapshot, &sql, &job->err);

@@ -133,7 +133,6 @@ static void run_read(struct engine_job *job, void *thread) {
     struct engine_read *q = CONTAINER_OF(job, struct engine_read, job);
     struct engine_snapshot snapshot;
     struct reading w = { .r = thread, .read = q, .snapshot = &snapshot, .from = BUF_INIT(KEY_MAX_BYTES + 2) };
-    w.r->when = &q->when;
     job->code = snapshot_open(w.r, &q->when, &snapshot, &job->err);
     if (!job->code) job->code = run_ranges(&w);
     store_done(w.point);

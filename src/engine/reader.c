@@ -98,11 +98,18 @@ enum code snapshot_open(struct reader *r, struct engine_when *when, struct engin
     else rc = db_check_age(r->db, ret->at_us, err);
     if (rc && ret->txn) rc = err_set(err, ABORTED, "Transaction was aborted: it is too old.");
     when->ret_timestamp_us = ret->at_us;
+    r->when = when; /* from here on the caller's end may stop it */
     return rc;
 }
 
+/* An interrupted BEGIN leaves a transaction open behind itself, and every job after it would fail: neither BEGIN nor
+ * ROLLBACK may be stopped, and a connection that still does not leave its transaction goes. */
 void snapshot_close(struct reader *r, struct engine_snapshot *s) {
-    if (s->open && store_exec_kept(r->store, STR("ROLLBACK"), NULL) != OK) store_forget(r->store);
+    r->when = NULL;
+    if (s->open && store_exec_kept(r->store, STR("ROLLBACK"), NULL) != OK) {
+        store_close(r->store);
+        r->store = NULL;
+    }
     if (s->txn) txn_read_end(r->db, s->when);
     s->open = s->txn = false;
 }
@@ -173,7 +180,6 @@ void *reader_main(void *arg) {
         }
         r.stopped_by_deadline = false;
         if (!job->code) job->kind->run(job, &r);
-        r.when = NULL;
         job->kind->done(job);
     }
     store_close(r.store);

@@ -79,7 +79,6 @@ static void run_split(struct engine_job *job, void *thread) {
     struct engine_split *q = CONTAINER_OF(job, struct engine_split, job);
     struct reader *r = thread;
     struct engine_snapshot snapshot;
-    r->when = &q->when;
     job->code = snapshot_open(r, &q->when, &snapshot, &job->err);
     if (!job->code) job->code = split(r, q);
     snapshot_close(r, &snapshot);

@@ -4,7 +4,6 @@
 #include <string.h>
 #include "base/enc.h"
 #include "base/json_text.h"
-#include "identity/refusal.h"
 #include "wire/grpc.h"
 #include "wire/pb/pb_write.h"
 
@@ -99,7 +98,7 @@ static void put_any(struct buf *b, uint32_t number, const char *type, struct str
 
 /* google.rpc.ErrorInfo: reason, domain, metadata{id}. What was wrong with a token is the operator's to know. */
 static void put_error_info(struct buf *b, struct request *r) {
-    pb_put_bytes(b, 1, str_z(reason_name(refusal_public_reason(r->reason))));
+    pb_put_bytes(b, 1, str_z(reason_name(request_public_reason(r))));
     pb_put_bytes(b, 2, STR("linkspan"));
     size_t mark = pb_begin(b, 3);
     pb_put_bytes(b, 1, STR("id"));
@@ -164,7 +163,7 @@ static void put_error_json(struct buf *b, struct request *r) {
         buf_printf(b,
                    ",\"details\":[{\"@type\":\"type.googleapis.com/"
                    "google.rpc.ErrorInfo\",\"reason\":\"%s\",\"domain\":\"linkspan\",\"metadata\":{\"id\":\"%s\"}}]",
-                   reason_name(refusal_public_reason(r->reason)), r->id);
+                   reason_name(request_public_reason(r)), r->id);
     buf_add_z(b, "}}\n");
 }
 
@@ -205,6 +204,11 @@ static void finish_whole(struct request *r, unsigned status, struct str type) {
 bool reply_finish(struct request *r) {
     r->step_is_reply = true;
     if (!r->stream || r->replied) return true;
+    if (r->late && r->reply_begun) { /* who does not read cannot hold an answer for longer than it wanted to wait */
+        r->replied = true;
+        http_stream_reset(r->stream, HTTP_RESET_CANCEL);
+        return true;
+    }
     bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming;
     if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun)) {
         r->replied = true;

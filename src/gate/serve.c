@@ -279,6 +279,7 @@ static void on_reload(int signal_number, void *ctx) {
 static enum code watch_signals(struct server *s, struct err *err) {
     struct loop *loop = s->gate.workers[0].loop;
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk: the write fails, the server does not */
     enum code rc = loop_on_signal(loop, SIGTERM, on_terminate, s, err);
     if (!rc) rc = loop_on_signal(loop, SIGINT, on_terminate, s, err);
     if (!rc) rc = loop_on_signal(loop, SIGHUP, on_reload, s, err);
@@ -334,6 +335,16 @@ static void finish_requests(struct worker *w) {
     while (w->n_requests && clock_mono_us() < end_us) loop_run_once(w->loop, 20);
 }
 
+/* Without its loop a signal would do what it does by itself: a reload in the last moment would kill the server. */
+static void hold_signals(void) {
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
     close_jobs(s);
@@ -346,6 +357,7 @@ static void close_all(struct server *s) {
     audit_close(g->audit);
     outbox_free(s->outbox);
     fetch_free(s->fetch);
+    hold_signals();
     for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);
     verified_free(s->identity.verified);
     issuers_free(s->identity.issuers);

@@ -96,13 +96,7 @@ void handle_begin(struct call *call) {
     const struct spanner_BeginTransactionRequest *q = call->request;
     struct when when;
     struct err err = { 0 };
-    const uint8_t *previous = NULL;
-    uint8_t id[ENGINE_TXN_ID_BYTES];
-    const struct spanner_TransactionOptions_ReadWrite *rw = q->options ? q->options->read_write : NULL;
-    if (rw && rw->multiplexed_session_previous_transaction_id.n &&
-        !when_write_id(rw->multiplexed_session_previous_transaction_id, id, &err))
-        previous = id; /* it lost before: it may go first */
-    enum code rc = when_begin(call, call->prepared, q->options, previous, &when, &err);
+    enum code rc = when_begin(call, call->prepared, q->options, &when, &err);
     if (!rc) {
         struct pb_Timestamp timestamp = convert_timestamp(when.engine.timestamp_us);
         struct spanner_MultiplexedSessionPrecommitToken token = { .precommit_token = when.id, .seq_num = 1 };

@@ -132,8 +132,12 @@ static enum code begin_read_only(struct call *call, const struct target *t,
     return read_only_id(call, t, ret->engine.timestamp_us, &ret->id, err);
 }
 
-static enum code begin_read_write(struct call *call, const struct target *t, const uint8_t *previous, struct when *ret,
-                                  struct err *err) {
+/* An attempt that was aborted may be named by the next one, which then may go first. One that is unknown is none. */
+static enum code begin_read_write(struct call *call, const struct target *t,
+                                  const struct spanner_TransactionOptions_ReadWrite *o, struct when *ret, struct err *err) {
+    uint8_t id_before[ENGINE_TXN_ID_BYTES];
+    struct str before = o->multiplexed_session_previous_transaction_id;
+    const uint8_t *previous = before.n && !when_write_id(before, id_before, err) ? id_before : NULL;
     enum code rc = engine_txn_begin(t->db, t->owner, previous, ret->engine.txn, err);
     if (rc) return rc;
     char *id = arena_alloc(call->arena, 1 + ENGINE_TXN_ID_BYTES);
@@ -146,7 +150,7 @@ static enum code begin_read_write(struct call *call, const struct target *t, con
 }
 
 enum code when_begin(struct call *call, const struct target *t, const struct spanner_TransactionOptions *o,
-                     const uint8_t *previous, struct when *ret, struct err *err) {
+                     struct when *ret, struct err *err) {
     *ret = (struct when){ .engine.owner = t->owner };
     if (o && o->read_only) return begin_read_only(call, t, o->read_only, false, ret, err);
     if (o && o->partitioned_dml) return err_set(err, UNIMPLEMENTED, "Partitioned DML is not supported: use mutations");
@@ -154,7 +158,7 @@ enum code when_begin(struct call *call, const struct target *t, const struct spa
         return err_set(err, INVALID_ARGUMENT, "Invalid BeginTransaction request: the mode is missing");
     if (o->isolation_level > spanner_TransactionOptions_IsolationLevel_SERIALIZABLE)
         return err_set(err, UNIMPLEMENTED, "Only SERIALIZABLE transactions are supported");
-    return begin_read_write(call, t, previous, ret, err);
+    return begin_read_write(call, t, o->read_write, ret, err);
 }
 
 void when_failed(const struct target *t, const struct when *when) {
@@ -175,7 +179,7 @@ enum code when_resolve(struct call *call, const struct target *t, const struct s
     *ret = (struct when){ .engine.owner = t->owner };
     if (!s || s->selector_case == 0) return OK;
     if (s->single_use) return single_use(call, t, s->single_use, ret, err);
-    if (s->begin) return when_begin(call, t, s->begin, NULL, ret, err);
+    if (s->begin) return when_begin(call, t, s->begin, ret, err);
     if (s->id.n && s->id.p[0] == TAG_READ) return open_read_only(call, t, s->id, ret, err);
     enum code rc = when_write_id(s->id, ret->engine.txn, err);
     if (rc) return rc;

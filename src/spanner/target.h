@@ -38,7 +38,7 @@ struct when {
 MUST_USE enum code when_resolve(struct call *call, const struct target *t,
                                 const struct spanner_TransactionSelector *selector, struct when *ret, struct err *err);
 MUST_USE enum code when_begin(struct call *call, const struct target *t, const struct spanner_TransactionOptions *options,
-                              const uint8_t *previous, struct when *ret, struct err *err);
+                              struct when *ret, struct err *err);
 /* The statement that was to begin a transaction failed: its caller never learns of the transaction, so it goes. Any thread.
  */
 void when_failed(const struct target *t, const struct when *when);
