@@ -39,7 +39,9 @@ def judged(case, ours, ratio):
 
 
 def latency(results, case):
-    own = [r for r in results if r["peer"] == "linkspan" and r["case"] == case.name]
+    own = [r for r in results if r["peer"] == "linkspan" and r["case"] == case.name and r["operations"]]
+    if not own:
+        return "longer than the run"  # no stream came to its end
     p50, p99 = (statistics.median(r[key] for r in own) for key in ("p50_us", "p99_us"))
     return f"{number(p50 / 1000)} / {number(p99 / 1000)} ms"
 
