@@ -134,7 +134,7 @@ class Demo:
         from google.auth import identity_pool
         from google.cloud import dataproc_v1
         found = identity_pool.Credentials.from_file(str(credentials), scopes=[linkspan_site.CLOUD_PLATFORM])
-        client = getattr(dataproc_v1, kind)(credentials=found, client_options={"api_endpoint": f"localhost:{self.site.port}"})
+        client = getattr(dataproc_v1, kind)(credentials=found, client_options={"api_endpoint": f"127.0.0.1:{self.site.port}"})
         return client, dataproc_v1
 
     def submit(self):

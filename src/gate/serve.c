@@ -279,6 +279,7 @@ static void on_reload(int signal_number, void *ctx) {
 static enum code watch_signals(struct server *s, struct err *err) {
     struct loop *loop = s->gate.workers[0].loop;
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk: the write fails, the server does not */
     enum code rc = loop_on_signal(loop, SIGTERM, on_terminate, s, err);
     if (!rc) rc = loop_on_signal(loop, SIGINT, on_terminate, s, err);
     if (!rc) rc = loop_on_signal(loop, SIGHUP, on_reload, s, err);

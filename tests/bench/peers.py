@@ -65,7 +65,7 @@ class Linkspan:
         self.issuer = self.server = None
         self.prefix = [] if all_cores else pinned(0)  # a server's jobs run where it may run
         self.port, self.issuer_port = free_port(), free_port()
-        self.url = f"https://localhost:{self.port}"
+        self.url = f"https://127.0.0.1:{self.port}"
         subprocess.run([self.binary, "init", str(self.folder), "--development", "--listen", f"127.0.0.1:{self.port}",
                         "--url", self.url], check=True, stdout=subprocess.DEVNULL)
         for name in ("linkspan.yaml", "developer.json"):
@@ -134,7 +134,7 @@ class Emulator:
         self.binary, self.process, self.port = binary, None, free_port()
 
     def start(self):
-        self.process = subprocess.Popen([*pinned(0), self.binary, "--host_port", f"localhost:{self.port}"],
+        self.process = subprocess.Popen([*pinned(0), self.binary, "--host_port", f"127.0.0.1:{self.port}"],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(self.port, self.process, "the Spanner emulator")
         return self
@@ -144,7 +144,7 @@ class Emulator:
         return self.process.pid
 
     def client_options(self):
-        return ["--url", f"http://localhost:{self.port}"], ""
+        return ["--url", f"http://127.0.0.1:{self.port}"], ""
 
     def database(self, number):
         return f"projects/bench/instances/bench/databases/bench{number}"

@@ -86,7 +86,7 @@ class Credentials:
 
 def spanner_client(site, credentials):
     from google.cloud import spanner
-    return spanner.Client(project="demo", credentials=credentials, client_options={"api_endpoint": f"localhost:{site.port}"},
+    return spanner.Client(project="demo", credentials=credentials, client_options={"api_endpoint": f"127.0.0.1:{site.port}"},
                           disable_builtin_metrics=True)
 
 
@@ -104,7 +104,7 @@ def create_database(site, credentials, name, ddl=()):
 
 def dataproc_client(site, credentials, kind="JobControllerClient"):
     from google.cloud import dataproc_v1
-    return getattr(dataproc_v1, kind)(credentials=credentials, client_options={"api_endpoint": f"localhost:{site.port}"})
+    return getattr(dataproc_v1, kind)(credentials=credentials, client_options={"api_endpoint": f"127.0.0.1:{site.port}"})
 
 
 def audit(site):

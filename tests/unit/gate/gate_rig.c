@@ -164,7 +164,7 @@ void gate_rig_drain(void) {
     http_client_free(rig.client);
     loop_free(rig.loop);
     rig.loop = NULL;
-    for (unsigned i = 0; gate_rig_under_way() && i < 500; i++) usleep(10000);
+    for (unsigned i = 0; gate_rig_under_way() && i < 3000; i++) usleep(10000);
     assert_int_equal(gate_rig_under_way(), 0);
 }
 

@@ -324,7 +324,7 @@ static void test_deadline_of_paused_client(void **state) {
     reply_grpc(&r, "/test.Service/Stream", "things/500", "300m", 0);
     reply_until(&r, &r.paused);
     reply_turn(500);
-    for (unsigned i = 0; gate_rig_under_way() && i < 400; i++) reply_turn(5);
+    for (unsigned i = 0; gate_rig_under_way() && i < 4000; i++) reply_turn(5);
     assert_int_equal(gate_rig_under_way(), 0); /* nothing is kept for it */
     assert_false(spool_file_is_open());
     reply_resume(&r);

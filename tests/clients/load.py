@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""usage: load.py --linkspan BINARY --folder DIR [--seconds N] [--seed N] [--jobs N]
+
+A storm over one server, from its start to the end of its drain: streams of a large table with slow, cancelled and late readers,
+racing transactions, commits, DDL, REST, exchanges, tokens that expire under their streams, policy reloads, jobs. It ends the server with SIGTERM
+while all of that goes on. Ends with 0 when the server ended with 0 and no sanitizer reported anything; else shows the reports.
+
+A program and not a fixture: gRPC takes the authority that it trusts once in a process, and this server has its own."""
+import argparse
+import pathlib
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "examples" / "flights")]
+
+import requests  # noqa: E402
+
+import linkspan_site  # noqa: E402
+import setting  # noqa: E402
+import storm  # noqa: E402
+
+REPORTS = ("WARNING: ThreadSanitizer", "ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "ThreadSanitizer:DEADLYSIGNAL",
+           "LeakSanitizer: detected", "panic:")
+DATABASE = "storm"
+LARGE_ROWS, LARGE_BYTES = 6000, 1200
+
+
+class Load:
+    def __init__(self, options):
+        self.options, self.chance = options, random.Random(options.seed)
+        self.folder = pathlib.Path(options.folder)
+        self.site = linkspan_site.Site(options.linkspan, self.folder / "site")
+        code = self.folder / "code"
+        code.mkdir(parents=True)
+        (code / "short.py").write_text(JOB)
+        self.site.make(setting.CONFIG, {"tests": setting.POLICY}, {"CODE": code, "PYTHON": sys.executable})
+        self.code, self.ending, self.done, self.surprises = code, threading.Event(), {}, []
+        self.lock, self.leaving = threading.Lock(), False
+
+    def count(self, what):
+        if self.ending.is_set() or self.leaving:
+            return
+        with self.lock:
+            self.done[what] = self.done.get(what, 0) + 1
+
+    # --- actors ----------------------------------------------------------------------------------------------------------
+
+    def keep_doing(self, name, act, seed):
+        """Refusals and cuts are what a storm brings; what is neither is a surprise."""
+        chance = random.Random(seed)
+        while not self.ending.is_set():
+            try:
+                act(chance)
+                self.count(name)
+            except EXPECTED as error:
+                self.count(f"{name}: {type(error).__name__} {str(error)[:110]!r}")
+                time.sleep(0.02)
+            except Exception:
+                if not self.ending.is_set():
+                    self.surprises.append(f"{name}: {traceback.format_exc()}")
+                    return
+
+    def reload(self, chance):
+        policy = self.site.policies / "tests.policy"
+        text = policy.read_text()
+        line = "watch2: allow watcher to see jobs on dataproc demo/* owner team until " + self.site.days_ahead(9) + "\n"
+        changed = text.replace(line, "") if line in text else text + line
+        other = self.site.folder / "next"
+        other.write_text("broken is broken\n" if chance.random() < 0.2 else changed)
+        other.replace(policy)
+        self.site.server.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        policy.write_text(text)
+        time.sleep(0.1)
+
+    def start(self):
+        site = self.site
+        site.trust()
+        site.start()
+        self.as_user = setting.Credentials(site)
+        setting.create_database(site, self.as_user("admin"), DATABASE, setting.DDL)
+        storm.fill(setting.open_database(site, self.as_user("admin"), DATABASE), LARGE_ROWS, LARGE_BYTES)
+
+    def run(self):
+        self.start()
+        clouds = storm.Clouds(self.site, self.as_user, DATABASE, LARGE_ROWS)
+        actors = [(name, act) for name, act, copies in clouds.actors(self.options.jobs, self.code) for _ in range(copies)]
+        actors.append(("reload", self.reload))
+        actors = [actor for actor in actors if not self.options.only or actor[0] in self.options.only]
+        threads = [threading.Thread(target=self.keep_doing, args=(name, act, self.options.seed * 1000 + n), daemon=True)
+                   for n, (name, act) in enumerate(actors)]
+        for thread in threads:
+            thread.start()
+        self.ending.wait(self.options.seconds)
+        alive, self.leaving = self.site.server.poll() is None, True
+        self.site.server.send_signal(signal.SIGTERM)
+        try:
+            status = self.site.server.wait(60)
+        except Exception:
+            status = "still running a minute after SIGTERM"
+            self.site.server.send_signal(signal.SIGABRT)
+        self.ending.set()
+        return self.verdict(status if alive else f"died of {status}", clouds)
+
+    def verdict(self, status, clouds):
+        log = (self.site.folder / "server.log").read_text(errors="replace")
+        for name in sorted(self.done):
+            print(f"{self.done[name]:>7} {name}")
+        wrong = [f"the server ended with {status}"] if status != 0 else []
+        wrong += [f"the log holds {log.count(mark)} times {mark!r}" for mark in REPORTS if mark in log]
+        wrong += [f"a surprise: {text}" for text in self.surprises]
+        wrong += [f"nothing of {name} was ever done" for name in self.options.only or clouds.must_happen if not self.done.get(name)]
+        verified = self.site.run("audit", "verify", "--config", self.site.config, check=False)
+        if verified.returncode != 0:
+            wrong.append(f"the audit log does not verify: {verified.stderr[:2000]}")
+        if wrong:
+            print("\n".join(wrong))
+            print(log[-self.options.show:])
+        return 1 if wrong else 0
+
+
+EXPECTED = (requests.RequestException, *storm.EXPECTED)
+JOB = """import os, time, urllib.request
+ask = urllib.request.Request("http://" + os.environ.get("GCE_METADATA_HOST", "169.254.169.254") +
+                             "/computeMetadata/v1/instance/service-accounts/default/token", headers={"Metadata-Flavor": "Google"})
+for n in range(20):
+    urllib.request.urlopen(ask, timeout=10).read()
+    time.sleep(0.05)
+print("done")
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--linkspan", required=True)
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=0, help="actors that run and cancel jobs")
+    parser.add_argument("--only", action="append", help="these actors only")
+    parser.add_argument("--show", type=int, default=12000, help="so much of the server's log, when something is wrong")
+    load = Load(parser.parse_args())
+    try:
+        status = load.run()
+    except RuntimeError as error:
+        print(error)
+        status = 1
+    finally:
+        load.site.stop()
+    sys.stdout.flush()
+    import os
+    os._exit(status)  # threads of clients may still wait for a server that is gone
+
+
+if __name__ == "__main__":
+    main()
