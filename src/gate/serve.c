@@ -17,6 +17,7 @@
 #include "gate/operations.h"
 #include "gate/outbox.h"
 #include "gate/policies.h"
+#include "gate/record.h"
 #include "gate/request.h"
 #include "gate/revoked.h"
 #include "gate/route.h"
@@ -175,6 +176,7 @@ static void review(struct loop_timer *timer, void *ctx) {
     }
     if (w->index == 0) {
         audit_refusals_tick(w->gate->refusals);
+        record_watch(w->gate);
         revocations_expire(w->gate->identity->revocations, now_us / 1000000);
     }
     loop_timer_start(w->loop, timer, REVIEW_EVERY_MS);
