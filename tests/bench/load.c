@@ -94,7 +94,7 @@ static void on_answer(struct lane *lane, const struct err *err) {
     if (!err->code && c->rows_under_way == 0) (void)(b->failures++, snprintf(b->first_error, 64, "a row was not found"));
     if (b->measuring && !b->ended_us && !err->code) {
         b->operations++;
-        b->moved_rows += c->rows_under_way;
+        if (!b->mode->is_streaming) b->moved_rows += c->rows_under_way;
         histogram_add(&b->latencies, clock_mono_us() - lane->started_us);
     }
     next(c);
@@ -177,5 +177,6 @@ void load_run(struct bench *b) {
     if (b->mode->sets_up) set_up(b);
     else make_sessions(b);
     loop_run(b->loop);
+    if (b->mode->is_streaming) b->moved_rows = b->values / FLIGHTS_COLUMNS;
     for (unsigned i = 0; i < b->n_callers; i++) b->bytes_in += b->callers[i].lane.bytes_in;
 }

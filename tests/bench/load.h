@@ -39,7 +39,7 @@ struct bench {
     uint64_t rows, next_row, seed;
     bool token_stdin, measuring, over;
     unsigned sessions, active;
-    uint64_t operations, moved_rows, failures, retries, started_us, ended_us, bytes_in;
+    uint64_t operations, moved_rows, failures, retries, values, started_us, ended_us, bytes_in;
     double own_cpu, server_cpu;
     struct loop_timer timer;
     struct histogram latencies;

@@ -47,15 +47,19 @@ static void ask_stream(struct bench *b, struct lane *lane) {
     rows_stream(&lane->message, session_of(lane));
 }
 
-/* Values of a PartialResultSet; a value that goes on in the next message counts there. */
+/* Values of a PartialResultSet; a value that goes on in the next message counts there. Counted as they come: a stream may
+ * take longer than the measurement. */
 static void count_values(struct lane *lane, struct str message) {
     struct caller *c = lane->ctx;
     struct pb_reader r = pb_read(message);
     struct pb_item item;
+    uint64_t values = 0;
     while (pb_next(&r, &item)) {
-        c->values += item.number == 2;
-        if (item.number == 3 && item.value) c->values--;
+        values += item.number == 2;
+        if (item.number == 3 && item.value) values--;
     }
+    if (c->bench->measuring && !c->bench->ended_us) c->bench->values += values;
+    c->values += values;
     c->rows_under_way = (unsigned)(c->values / FLIGHTS_COLUMNS);
 }
 
