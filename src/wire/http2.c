@@ -13,6 +13,7 @@ enum {
     NV_MAX = 160,
     MAX_ACKS = 128,
     MAX_EMPTY = 1000,
+    BOMB_TIMES = 8,     /* header bytes, in limits, that end the connection */
     FIRST_STREAMS = 20, /* opened before the peer has said how many it takes */
     MOST_STREAMS = 1000,
     HEADER_OVERHEAD = 32, /* RFC 9113 §6.5.2 */
@@ -88,13 +89,17 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-/* Fields beyond the limits are not kept: bytes alone do not bound it, as one byte on the wire may be a whole field. */
+/* Fields beyond the limits are not kept: bytes alone do not bound it, as one byte on the wire may be a whole field. Far
+ * beyond them it is an attack on our time, as each field is checked, and the connection ends. */
 static int on_header(nghttp2_session *session UNUSED, const nghttp2_frame *frame, const uint8_t *name, size_t name_n,
                      const uint8_t *value, size_t value_n, uint8_t flags UNUSED, void *ctx) {
     struct h2 *h2 = ctx;
     struct h2_stream *s = find(h2, frame->hd.stream_id);
-    if (!s || s->too_many) return 0;
+    if (!s) return 0;
     s->header_bytes += name_n + value_n + HEADER_OVERHEAD;
+    if (s->header_bytes > BOMB_TIMES * h2->limits.header_bytes) h2->flooded = true;
+    if (h2->flooded) return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (s->too_many) return 0;
     struct http_header h = { str_dup(s->arena, (struct str){ (const char *)name, name_n }),
                              str_dup(s->arena, (struct str){ (const char *)value, value_n }) };
     s->too_many = s->header_bytes > h2->limits.header_bytes || s->n_headers >= h2->limits.header_count ||

@@ -337,6 +337,26 @@ static void test_h2_back_pressure(void **state UNUSED) {
     assert_int_equal(client.closes, 2);
 }
 
+/* One large field in HPACK's table, and then a byte for each copy of it: the connection ends long before the last. */
+static void test_h2_header_bomb(void **state UNUSED) {
+    enum { COPIES = 5000, VALUE_BYTES = 3000 };
+    static const char begin[] = "\x83\x87\x84\x41\x01h\x40\x01x\x7f\xb9\x16"; /* POST https / h, x: 3,000 bytes */
+    struct peer client, server;
+    DEFER(buf_free) struct buf out = BUF_INIT(1 << 20);
+    uint32_t length = sizeof begin - 1 + VALUE_BYTES + COPIES;
+    const char head[] = { (char)(length >> 16), (char)(length >> 8), (char)length, 1, 5, 0, 0, 0, 1 };
+    pair(&client, &server);
+    buf_add_z(&out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    buf_add(&out, "\0\0\0\x04\0\0\0\0\0", 9);
+    buf_add(&out, head, sizeof head);
+    buf_add(&out, begin, sizeof begin - 1);
+    for (unsigned i = 0; i < VALUE_BYTES; i++) buf_add_char(&out, 'v');
+    for (unsigned i = 0; i < COPIES; i++) buf_add_char(&out, '\xbe');
+    assert_int_equal(h2_receive(server.h2, buf_str(&out), NULL), INVALID_ARGUMENT);
+    assert_false(server.too_many);
+    unpair(&client, &server);
+}
+
 static void test_h2_header_count(void **state UNUSED) {
     struct peer client, server;
     struct h2_stream *s = NULL;
@@ -597,10 +617,11 @@ int main(void) {
         cmocka_unit_test(test_h1_nul_and_limits), cmocka_unit_test(test_h1_sequence),
         cmocka_unit_test(test_h1_writers),        cmocka_unit_test(test_h2_round_trip),
         cmocka_unit_test(test_h2_back_pressure),  cmocka_unit_test(test_h2_header_count),
-        cmocka_unit_test(test_h2_floods),         cmocka_unit_test(test_grpc_feed),
-        cmocka_unit_test(test_grpc_single),       cmocka_unit_test(test_grpc_timeout),
-        cmocka_unit_test(test_grpc_status),       cmocka_unit_test(test_url_segments),
-        cmocka_unit_test(test_url_target),        cmocka_unit_test(test_url_form),
+        cmocka_unit_test(test_h2_header_bomb),    cmocka_unit_test(test_h2_floods),
+        cmocka_unit_test(test_grpc_feed),         cmocka_unit_test(test_grpc_single),
+        cmocka_unit_test(test_grpc_timeout),      cmocka_unit_test(test_grpc_status),
+        cmocka_unit_test(test_url_segments),      cmocka_unit_test(test_url_target),
+        cmocka_unit_test(test_url_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
