@@ -43,24 +43,6 @@ bool buf_reserve(struct buf *b, size_t more) {
     return true;
 }
 
-void buf_add(struct buf *b, const void *p, size_t n) {
-    if (n == 0 || !buf_reserve(b, n)) return;
-    memcpy(b->p + b->n, p, n);
-    b->n += n;
-}
-
-void buf_add_str(struct buf *b, struct str s) {
-    buf_add(b, s.p, s.n);
-}
-
-void buf_add_z(struct buf *b, const char *z) {
-    buf_add_str(b, str_z(z));
-}
-
-void buf_add_char(struct buf *b, char c) {
-    buf_add(b, &c, 1);
-}
-
 void buf_vprintf(struct buf *b, const char *fmt, va_list args) {
     if (b->failed) return;
     va_list again;

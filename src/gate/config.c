@@ -185,6 +185,17 @@ const struct field *config_fields(void) {
     return fields;
 }
 
+void config_spanner(const struct config *config, struct engine *engine, struct spanner_config *ret) {
+    *ret = (struct spanner_config){ .engine = engine };
+    for (size_t i = 0; i < config->n_connections; i++) {
+        const struct config_connection *from = &config->connections[i];
+        if (!from->spanner.present) continue;
+        ret->connections[ret->n_connections++] = (struct spanner_connection){ .name = from->name,
+                                                                              .project = from->spanner.project,
+                                                                              .instance = from->spanner.instance };
+    }
+}
+
 struct loader {
     struct arena *arena;
     struct config *config;

@@ -51,6 +51,7 @@ struct gate {
     const struct config *config;
     struct audit_log *audit;
     struct audit_refusals *refusals;
+    bool audit_failing; /* as last told in the log; first worker's loop */
     struct routes *routes;
     struct spanner *spanner;
     struct dataproc *dataproc[GATE_MAX_SERVICES]; /* one a connection */

@@ -88,6 +88,24 @@ bool record_intention(struct request *r) {
     return false;
 }
 
+/* Half of the log's queue: the other half is for what had committed by then, so that no database's writer has to wait. */
+enum { BEHIND_BYTES = 8 << 20 };
+
+bool record_is_behind(const struct gate *gate) {
+    struct audit_stats stats;
+    audit_stats(gate->audit, &stats);
+    return stats.failing && stats.queued_bytes > BEHIND_BYTES;
+}
+
+void record_watch(struct gate *gate) {
+    struct audit_stats stats;
+    audit_stats(gate->audit, &stats);
+    if (stats.failing == gate->audit_failing) return;
+    gate->audit_failing = stats.failing;
+    if (stats.failing) log_line(LOG_ERROR, "the audit log cannot be written: what it must hold first is refused meanwhile");
+    else log_line(LOG_INFO, "the audit log is written again");
+}
+
 /* ---- an outcome that must be durable before it is told ---- */
 
 static void enforced_on_loop(struct loop_task *task, void *ctx) {

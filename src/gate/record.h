@@ -11,6 +11,11 @@ void record_enforced(struct request *r, void (*then)(struct request *r));
 void record_outcome(struct request *r);
 /* The rest of an answer is held back, as what allowed it has ended. After the outcome. */
 void record_ended(struct request *r);
+/* A log that is failing and has much to catch up with: commits, whose entries cannot be dropped, are refused. Any thread.
+ */
+bool record_is_behind(const struct gate *gate);
+/* Tells the operator when the log begins or ceases to fail. Now and then, on the first worker's loop. */
+void record_watch(struct gate *gate);
 /* The entry as JSON. The thread that has the call. */
 MUST_USE enum code record_entry(struct request *r, enum event_kind kind, enum reason reason, enum code code,
                                 struct buf *ret, struct err *err);

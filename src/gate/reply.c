@@ -7,7 +7,7 @@
 #include "wire/grpc.h"
 #include "wire/pb/pb_write.h"
 
-enum { CHUNK_BYTES = 64 << 10 };
+enum { CHUNK_FIRST = 1000, CHUNK_BYTES = 64 << 10 };
 
 /* ---- the body ---- */
 
@@ -51,16 +51,27 @@ static struct str allowed(const struct request *r) {
     return str_upto(r->pending, r->frame.have ? sizeof r->frame.head - r->frame.have : r->frame.left);
 }
 
+/* Most answers are small: a large chunk is made for those that filled a small one. Nothing is pending. */
+static bool make_chunk(struct request *r) {
+    size_t want = r->chunk_was_full ? CHUNK_BYTES : CHUNK_FIRST;
+    if (r->chunk_bytes >= want) return true;
+    free(r->chunk);
+    r->chunk = malloc(want);
+    r->chunk_bytes = r->chunk ? want : 0;
+    return r->chunk != NULL;
+}
+
 /* The next bytes into r->pending; false: nothing is there. */
 static bool refill(struct request *r) {
     if (r->pending.n) return true;
     struct err err;
     size_t n = 0;
-    if (!r->chunk && !(r->chunk = malloc(CHUNK_BYTES))) {
+    if (!make_chunk(r)) {
         (void)err_oom(&err);
         lose(r, &err);
-    } else if (spool_get(&r->spool, r->chunk, CHUNK_BYTES, &n, &err)) lose(r, &err);
+    } else if (spool_get(&r->spool, r->chunk, r->chunk_bytes, &n, &err)) lose(r, &err);
     r->pending = (struct str){ r->chunk, n };
+    r->chunk_was_full = n && n == r->chunk_bytes;
     return n > 0;
 }
 

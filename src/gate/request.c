@@ -88,8 +88,10 @@ static enum progress admit(struct request *r) {
 
 /* The intention becomes durable before the effect. */
 static enum progress intend(struct request *r) {
-    if (r->call.method->record != RECORD_ENFORCED) return NEXT;
-    return record_intention(r) ? WAIT : NEXT;
+    enum method_record kind = r->call.method->record;
+    if (kind == RECORD_OUTBOX && record_is_behind(r->gate))
+        request_refuse(r, AUDIT_UNAVAILABLE, "the audit log cannot be written now: try again later");
+    return kind == RECORD_ENFORCED && record_intention(r) ? WAIT : NEXT;
 }
 
 static enum progress serve(struct request *r) {

@@ -61,6 +61,8 @@ struct request {
     struct spool spool; /* encoded answer, framed for the protocol */
     struct str pending; /* what HTTP did not take yet; in `chunk` */
     char *chunk;
+    size_t chunk_bytes;
+    bool chunk_was_full;
     unsigned raw_status; /* raw methods */
     const char *raw_type;
     bool reply_begun, replied, has_written, step_is_reply, tail_is_put;

@@ -1,5 +1,6 @@
 """A full disk: writes are refused by name, reads go on, nothing that was acknowledged is lost, and when there is space again all is as
 before. Once with a small file system, for which one must be root, and once with a limit on the size of files."""
+import json
 import os
 import resource
 import shutil
@@ -134,6 +135,43 @@ def test_a_full_disk(own_site, make_disk):
     again = plain.Plain(site)
     found = {int(row[0]) for row in again.sql(again.session("brim"), "SELECT SingerId FROM Singers")}
     assert found == {m for n in done for m in (2 * n, 2 * n + 1)}
+
+
+WIDE = [f"Column{n:03}{'x' * 90}" for n in range(400)]  # an entry names the columns: few entries, and the log's queue is full
+
+
+def test_commits_while_the_audit_log_cannot_be_written(own_site):
+    """They go on while the log can catch up with them (their entries wait in the database), and are refused before it cannot."""
+    site = own_site
+    (site.data / "audit").mkdir(mode=0o700, exist_ok=True)
+    disk = small_disk(site.data / "audit")
+    try:
+        site.start()
+        client = plain.Plain(site)
+        columns = ", ".join(f"{name} INT64" for name in WIDE)
+        client.create("wide", [f"CREATE TABLE Wide (Id INT64 NOT NULL, {columns}) PRIMARY KEY (Id)"])
+        session = client.session("wide")
+        disk.full(site.server)
+        stamps, error = [], None
+        for n in range(2000):
+            row = [[str(n), *(str(n) for _ in WIDE)]]
+            error = refused(lambda: stamps.append(client.commit(session, ("insert", "Wide", ["Id", *WIDE], row), timeout=20)))
+            if error:
+                break
+        assert error and error.status == "UNAVAILABLE" and "AUDIT_UNAVAILABLE" in error.text, error
+        assert int(client.sql(session, "SELECT COUNT(*) FROM Wide")[0][0]) == len(stamps) > 20
+        until("the operator is told", 10, lambda: "the audit log cannot be written" in site.log())
+        disk.roomy(site.server)
+        until("commits work again", 20, lambda: refused(
+            lambda: stamps.append(client.commit(session, ("insert", "Wide", ["Id"], [[str(10 ** 6)]]), timeout=20))) is None)
+        site.stop_server()
+        assert site.run("audit", "verify", "--config", site.config).returncode == 0
+        shown = site.run("audit", "show", "--config", site.config, "--json", "--method", "Commit", "--limit", 100000).stdout
+        logged = [json.loads(line).get("outcome", {}).get("commitTimestamp") for line in shown.splitlines()]
+        assert sorted(stamp for stamp in logged if stamp) == sorted(stamps)
+    finally:
+        site.stop()
+        disk.close()
 
 
 def test_an_audit_log_that_cannot_be_written(own_site):
