@@ -10,7 +10,7 @@ BANNED = re.compile(
     r"mktemp|tmpnam|alloca|setjmp|longjmp|rand|srand|localtime|gmtime|ctime|asctime)\s*\(")
 CONSTRUCTOR = re.compile(r"__attribute__\s*\(\(\s*constructor")
 # A file-scope variable that can be written: begins in column 1, is no function, type, constant or thread-local.
-GLOBAL = re.compile(r"^(?:static\s+)?(?!(?:struct|union|enum)\s+\w+;|const\b|typedef\b|extern\b|enum\b.*\{|struct\s+\w+\s*\{|union\s+\w+\s*\{|return\b|else\b)"
+GLOBAL = re.compile(r"^(?:static\s+)?(?!(?:struct|union|enum)\s+\w+;|(?:__extension__\s+)?typedef\b|const\b|extern\b|enum\b.*\{|struct\s+\w+\s*\{|union\s+\w+\s*\{|return\b|else\b)"
                     r"[A-Za-z_][\w\s\*]*?\b\w+(?:\[[^\]]*\])*\s*(?:=[^=].*|);\s*(?:/\*.*)?$")
 ALLOWED_GLOBAL = re.compile(r"_Thread_local|_Atomic|atomic_|\bconst\b|pthread_once_t|pthread_mutex_t")
 # File → the globals that it may write, each with its reason.

@@ -28,8 +28,11 @@ class Tables:
             self.options["emulatorHost"] = emulator
 
     def read(self, table, *columns):
-        reader = self.spark.read.format("cloud-spanner").options(**self.options).option("table", table)
-        return reader.option("columns", ",".join(columns)).load().select(*columns)
+        options = {**self.options, "table": table, "columns": ",".join(columns)}
+        frame = self.spark.read.format("cloud-spanner").options(**options).load()
+        if set(columns) - set(frame.columns):  # the connector takes a table that it may not see for one without columns
+            spanner_source.Options(options).why_not(columns)
+        return frame.select(*columns)
 
     def write(self, frame, table):
         frame.write.format("cloud-spanner").options(**self.options).option("table", table).mode("append").save()

@@ -67,9 +67,9 @@ class Demo:
         self.code.mkdir()
         for name in ("delays.py", "spanner_source.py"):
             shutil.copy(HERE / name, self.code)
-        connector = os.environ.get("LINKSPAN_CONNECTOR_JAR") or pathlib.Path(self.options.cache) / "spark-4.0-spanner-1.4.0.jar"
+        connector = os.environ.get("LINKSPAN_CONNECTOR_JAR")
         self.jar = None
-        if pathlib.Path(connector).is_file():
+        if connector:
             self.jar = self.code / "spark-4.0-spanner-1.4.0.jar"
             shutil.copy(connector, self.jar)
 
@@ -134,7 +134,7 @@ class Demo:
         from google.auth import identity_pool
         from google.cloud import dataproc_v1
         found = identity_pool.Credentials.from_file(str(credentials), scopes=[linkspan_site.CLOUD_PLATFORM])
-        client = getattr(dataproc_v1, kind)(credentials=found, client_options={"api_endpoint": f"localhost:{self.site.port}"})
+        client = getattr(dataproc_v1, kind)(credentials=found, client_options={"api_endpoint": f"127.0.0.1:{self.site.port}"})
         return client, dataproc_v1
 
     def submit(self):
@@ -149,7 +149,7 @@ class Demo:
         message = dataproc.Job.from_json(json.dumps(job))
         self.job_id = client.submit_job(project_id="demo", region="local", job=message).reference.job_id
         self.screen.line(f"      {self.job_id}, with " + ("the Spark-Spanner connector" if self.jar else
-                         "spanner_source.py in place of the Spark-Spanner connector, which is not in the cache"))
+                         "spanner_source.py, as LINKSPAN_CONNECTOR_JAR names no Spark-Spanner connector"))
 
     def follow(self):
         self.screen.step("Spark, in the job's own world")
@@ -260,9 +260,9 @@ class Demo:
         say(f"""
 The server runs on (process {site.server.pid}, issuer {site.issuer.pid}). To look further:
   {site.linkspan} sql {DATABASE} {common} --credentials {self.as_analyst}
-  {site.linkspan} jobs list {common} --credentials {self.as_synapse}
+  {site.linkspan} jobs list --project demo --region local {common} --credentials {self.as_synapse}
   {site.linkspan} audit show --config {site.config}
-  {site.linkspan} policy who --help
+  {site.linkspan} policy explain ID --config {site.config}
   $EDITOR {site.policies}/flights.policy && kill -HUP {site.server.pid}
 To end it: kill {site.server.pid} {site.issuer.pid}; rm -r {self.folder}""")
 
@@ -284,7 +284,7 @@ def stop_on_signal(number, _frame):
 def parse():
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__.split("\n")[0])
     parser.add_argument("--linkspan", required=True, help="the program")
-    parser.add_argument("--cache", required=True, help="where ./dev keeps the data and the connector")
+    parser.add_argument("--cache", required=True, help="where ./dev keeps the data")
     parser.add_argument("--keep", action="store_true", help="leave the server running")
     parser.add_argument("--data", metavar="DIR", help="other CSV files of the same shape")
     parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")
@@ -308,7 +308,7 @@ def main():
     except Stopped as stopped:
         print(f"\ndemo: stopped by {stopped}", file=sys.stderr)
         status = 130
-    except (CommandFailed, RuntimeError) as error:
+    except (CommandFailed, RuntimeError, OSError) as error:
         print(f"\ndemo: {error}\n{demo.site.log() if demo else ''}", file=sys.stderr)
     finally:
         if demo:

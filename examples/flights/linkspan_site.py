@@ -59,7 +59,7 @@ class Site:
     def __init__(self, linkspan, folder, detached=False):
         self.linkspan, self.folder, self.detached = str(pathlib.Path(linkspan).resolve()), pathlib.Path(folder), detached
         self.port, self.issuer_port = free_port(), free_port()
-        self.url, self.issuer_url = f"https://localhost:{self.port}", f"http://127.0.0.1:{self.issuer_port}"
+        self.url, self.issuer_url = f"https://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.issuer_port}"
         self.config, self.policies = self.folder / "linkspan.yaml", self.folder / "policy"
         self.ca, self.data = self.folder / "tls" / "ca.pem", self.folder / "data"
         self.server = self.issuer = None
@@ -133,7 +133,7 @@ class Site:
                 return opener.open(url, timeout=5).read()
             except (urllib.error.URLError, OSError) as error:
                 if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(f"the {name} did not start ({error}):\n{self.log(name)}") from None
+                    raise RuntimeError(f"the {name} did not start ({error}; exit status {process.poll()}):\n{self.log(name)}") from None
                 time.sleep(0.05)
 
     def log(self, name="server"):

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 
+ALL = 1 << 40
 COMMIT = "google.spanner.v1.Spanner.Commit"
 
 
@@ -40,7 +41,7 @@ class Records:
     """The audit log, read once. Entries are in the shape of Cloud Audit Logs (docs/audit.md)."""
 
     def __init__(self, site):
-        shown = site.run("audit", "show", "--config", site.config, "--json").stdout
+        shown = site.run("audit", "show", "--config", site.config, "--json", "--limit", ALL).stdout
         self.entries = [json.loads(line) for line in shown.splitlines() if line.strip()]
 
     @staticmethod

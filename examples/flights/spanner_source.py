@@ -69,8 +69,14 @@ class Options:
             found = list(snapshot.execute_sql(COLUMNS_SQL, {"table": self.table}, {"table": spanner.param_types.STRING}))
         types = {name.lower(): (name, spanner_type) for name, spanner_type in found}
         if not types:
-            raise ValueError(f"cloud-spanner: no table {self.table} that this account may see")
+            self.why_not(self.columns)
         return StructType([self.field(*types.get(name.lower(), (name, None))) for name in self.columns or list(types)])
+
+    def why_not(self, columns):
+        """The schema shows only what one may use. To be told why a table is not in it, one has to ask for its rows."""
+        with self.open().snapshot() as snapshot:
+            list(snapshot.execute_sql(f"SELECT {', '.join(f'`{name}`' for name in columns) or '*'} FROM `{self.table}` LIMIT 0"))
+        raise ValueError(f"cloud-spanner: the schema does not show {self.table}({', '.join(columns)})")
 
     def field(self, name, spanner_type):
         if spanner_type is None:

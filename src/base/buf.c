@@ -43,29 +43,14 @@ bool buf_reserve(struct buf *b, size_t more) {
     return true;
 }
 
-void buf_add(struct buf *b, const void *p, size_t n) {
-    if (n == 0 || !buf_reserve(b, n)) return;
-    memcpy(b->p + b->n, p, n);
-    b->n += n;
-}
-
-void buf_add_str(struct buf *b, struct str s) {
-    buf_add(b, s.p, s.n);
-}
-
-void buf_add_z(struct buf *b, const char *z) {
-    buf_add_str(b, str_z(z));
-}
-
-void buf_add_char(struct buf *b, char c) {
-    buf_add(b, &c, 1);
-}
-
 void buf_vprintf(struct buf *b, const char *fmt, va_list args) {
+    if (b->failed) return;
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    size_t room = b->cap - b->n; /* mostly it fits: one pass instead of two */
+    int n = vsnprintf(room ? b->p + b->n : NULL, room, fmt, args);
     if (n < 0) b->failed = true;
+    else if ((size_t)n < room) b->n += (size_t)n;
     else if (buf_reserve(b, (size_t)n + 1)) {
         (void)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
         b->n += (size_t)n;

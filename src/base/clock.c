@@ -1,7 +1,8 @@
 #include "base/clock.h"
 #include <stdatomic.h>
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include "base/decimal.h"
 
 static _Atomic int64_t latest_us; /* the floor: the latest time seen; written by any thread */
 static _Atomic int64_t test_us;
@@ -64,6 +65,18 @@ bool clock_valid_date(int64_t year, unsigned month, unsigned day) {
     return day <= days[month - 1] + (month == 2 && leap ? 1u : 0u);
 }
 
+/* "2026-11-21T23:50:26", 19 bytes; years of more digits than four (a clock gone wrong) keep their last four. */
+static size_t put_fields(char *out, int64_t year, unsigned month, unsigned day, uint64_t second_of_day) {
+    memcpy(out, "0000-00-00T00:00:00", 19);
+    decimal_fixed((uint64_t)year, 4, out);
+    decimal_fixed(month, 2, out + 5);
+    decimal_fixed(day, 2, out + 8);
+    decimal_fixed(second_of_day / 3600, 2, out + 11);
+    decimal_fixed(second_of_day / 60 % 60, 2, out + 14);
+    decimal_fixed(second_of_day % 60, 2, out + 17);
+    return 19;
+}
+
 size_t clock_rfc3339(int64_t wall_us, char out[CLOCK_RFC3339_MAX]) {
     int64_t seconds = wall_us / 1000000, micros = wall_us % 1000000;
     if (micros < 0) seconds--, micros += 1000000;
@@ -72,13 +85,16 @@ size_t clock_rfc3339(int64_t wall_us, char out[CLOCK_RFC3339_MAX]) {
     int64_t year;
     unsigned month, day;
     clock_civil_from_days(days, &year, &month, &day);
-    int n = snprintf(out, CLOCK_RFC3339_MAX, "%04d-%02u-%02uT%02d:%02d:%02d", (int)year, month, day, (int)(rest / 3600),
-                     (int)(rest / 60 % 60), (int)(rest % 60));
-    size_t at = (size_t)n, room = CLOCK_RFC3339_MAX - at;
-    if (micros == 0) n = snprintf(out + at, room, "Z");
-    else if (micros % 1000 == 0) n = snprintf(out + at, room, ".%03dZ", (int)(micros / 1000));
-    else n = snprintf(out + at, room, ".%06dZ", (int)micros);
-    return at + (size_t)n;
+    size_t n = put_fields(out, year, month, day, (uint64_t)rest);
+    if (micros) {
+        bool millis = micros % 1000 == 0;
+        out[n] = '.';
+        decimal_fixed((uint64_t)(millis ? micros / 1000 : micros), millis ? 3 : 6, out + n + 1);
+        n += millis ? 4 : 7;
+    }
+    out[n++] = 'Z';
+    out[n] = '\0';
+    return n;
 }
 
 static bool digits(struct str *s, unsigned count, unsigned *ret) {

@@ -5,6 +5,7 @@
 #include "base/json_text.h"
 #include "cli/setup.h"
 #include "gate/policies.h"
+#include "gate/schemas.h"
 
 enum { ARENA_BYTES = 80 << 20, OUT_BYTES = 4 << 20 };
 
@@ -52,7 +53,9 @@ static void check_policy(struct findings *f, const struct config *config, struct
     DEFER(buf_free) struct buf report = BUF_INIT(OUT_BYTES);
     struct err err;
     size_t before = f->errors;
-    enum code rc = policies_load(NULL, config, &report, ret, &err);
+    struct schemas *schemas = schemas_open(config);
+    enum code rc = policies_load(schemas_spanner(schemas), config, &report, ret, &err);
+    schemas_close(schemas);
     for (struct str rest = buf_str(&report); rest.n;) add_policy_line(f, config->policy, str_cut(&rest, '\n'));
     if (rc && f->errors == before) add(f, str_z(config->policy), err.line, err.column, false, str_z(err.message));
 }

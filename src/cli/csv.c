@@ -62,9 +62,11 @@ static unsigned count_lines(struct str text) {
     return n;
 }
 
-static enum csv_got bad(struct csv *csv, struct str *rest, size_t at, struct err *err, const char *what) {
-    (void)err_at(err, INVALID_ARGUMENT, csv->line, (unsigned)csv->n_fields + 1, "field %zu %s", csv->n_fields + 1, what);
+/* Reading goes on after the line break, so that must be there. */
+static enum csv_got bad(struct csv *csv, struct str *rest, size_t at, bool last, struct err *err, const char *what) {
     const char *end = at < rest->n ? memchr(rest->p + at, '\n', rest->n - at) : NULL;
+    if (!end && !last && rest->n <= CSV_ROW_MAX) return CSV_MORE;
+    (void)err_at(err, INVALID_ARGUMENT, csv->line, (unsigned)csv->n_fields + 1, "field %zu %s", csv->n_fields + 1, what);
     size_t skip = end ? (size_t)(end - rest->p) + 1 : rest->n;
     csv->line += count_lines(str_upto(*rest, skip));
     *rest = str_from(*rest, skip);
@@ -77,19 +79,19 @@ static enum csv_got read_row(struct csv *csv, struct str *rest, bool last, struc
     csv->row_line = csv->line;
     for (;;) {
         const char *what = NULL;
-        if (csv->n_fields == CSV_FIELDS_MAX) return bad(csv, rest, at, err, "is one too many: at most 1024 in a row");
+        if (csv->n_fields == CSV_FIELDS_MAX) return bad(csv, rest, at, last, err, "is one too many: at most 1024 in a row");
         struct csv_field *field = &csv->fields[csv->n_fields];
         bool quoted = at < rest->n && rest->p[at] == '"';
         bool whole = quoted ? quoted_field(*rest, &at, arena, field, &what) : plain_field(*rest, &at, field, &what);
-        if (what) return bad(csv, rest, at, err, what);
+        if (what) return bad(csv, rest, at, last, err, what);
         if (!whole && !last && rest->n <= CSV_ROW_MAX) return CSV_MORE;
-        if (!whole) return bad(csv, rest, at, err, "has no closing quote");
+        if (!whole) return bad(csv, rest, at, last, err, "has no closing quote");
         what = bad_text(field->text);
-        if (what) return bad(csv, rest, at, err, what);
+        if (what) return bad(csv, rest, at, last, err, what);
         enum after after = after_field(*rest, &at, last);
         if (after == AFTER_MORE)
-            return rest->n <= CSV_ROW_MAX ? CSV_MORE : bad(csv, rest, at, err, "is longer than 10 MiB");
-        if (after == AFTER_BAD) return bad(csv, rest, at, err, "must be followed by a comma or a line break");
+            return rest->n <= CSV_ROW_MAX ? CSV_MORE : bad(csv, rest, at, last, err, "is longer than 10 MiB");
+        if (after == AFTER_BAD) return bad(csv, rest, at, last, err, "must be followed by a comma or a line break");
         csv->n_fields++;
         if (after == AFTER_FIELD) continue;
         csv->line += count_lines(str_upto(*rest, at));
@@ -100,6 +102,7 @@ static enum csv_got read_row(struct csv *csv, struct str *rest, bool last, struc
 
 enum csv_got csv_next(struct csv *csv, struct str *rest, bool last, struct arena *arena, struct err *err) {
     if (csv->line == 0) {
+        if (rest->n < 3 && !last) return CSV_MORE; /* a byte order mark may come */
         csv->line = 1;
         (void)str_strip_prefix(rest, STR("\xef\xbb\xbf"));
     }

@@ -1,6 +1,6 @@
 /* import_table.c: what the table is, and which field of the file goes where. */
 #include "cli/import.h"
-#include "wkt.pb.h"
+#include "wire/pb/wkt.pb.h"
 #include "wire/pb/pb_write.h"
 
 static bool is_name(struct str s) {

@@ -1,8 +1,8 @@
 #include "cli/operation.h"
 #include <string.h>
-#include "lro.pb.h"
-#include "rpc.pb.h"
-#include "spanner_db.pb.h"
+#include "wire/pb/lro.pb.h"
+#include "wire/pb/rpc.pb.h"
+#include "wire/pb/spanner_db.pb.h"
 
 enum { POLL_FIRST_MS = 20, POLL_MOST_MS = 2000 };
 

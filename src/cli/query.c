@@ -2,10 +2,11 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/json_text.h"
-#include "spanner.pb.h"
-#include "wkt.pb.h"
+#include "wire/pb/spanner.pb.h"
+#include "wire/pb/wkt.pb.h"
 #include "wire/pb/pb_json.h"
 #include "wire/pb/pb_write.h"
 
@@ -183,8 +184,8 @@ static void put_number(struct buf *out, double v) {
     for (int digits = 15; digits <= 17; digits++) {
         char text[40];
         (void)snprintf(text, sizeof text, "%.*g", digits, v);
-        double back;
-        if (digits < 17 && (sscanf(text, "%lf", &back) != 1 || back < v || back > v)) continue;
+        double back = strtod(text, NULL);
+        if (digits < 17 && (back < v || back > v)) continue;
         buf_add_z(out, text);
         return;
     }

@@ -5,8 +5,8 @@
 #include "cli/channel_priv.h"
 #include "crypto/random.h"
 #include "base/enc.h"
-#include "rpc.pb.h"
-#include "wkt.pb.h"
+#include "wire/pb/rpc.pb.h"
+#include "wire/pb/wkt.pb.h"
 
 enum { HEADERS_BYTES = 64 << 10, DETAILS_BYTES = 1 << 20, BACKOFF_FIRST_MS = 100, BACKOFF_MOST_MS = 8000 };
 
@@ -57,9 +57,11 @@ static void end_with_status(struct rpc *rpc, const struct http_header *trailers,
         return;
     }
     read_details(rpc, details, arena);
+    bool told = rpc->id[0] && str_find(message, str_z(rpc->id)) >= 0; /* the server's own text has reason and id */
     if (rpc->reason[0] && rpc->id[0])
-        (void)err_set(&rpc->err, code, "%.*s (%s, request %s); the operator can run: linkspan policy explain %s",
-                      STR_ARG(str_upto(message, 700)), rpc->reason, rpc->id, rpc->id);
+        (void)err_set(&rpc->err, code, "%.*s%s%s%s%s%s; the operator can run: linkspan policy explain %s",
+                      STR_ARG(str_upto(message, 700)), told ? "" : " (", told ? "" : rpc->reason, told ? "" : ", request ",
+                      told ? "" : rpc->id, told ? "" : ")", rpc->id);
     else (void)err_set(&rpc->err, code, "%.*s (%s)", STR_ARG(str_upto(message, 900)), code_name(code));
     end(rpc, code);
 }

@@ -10,8 +10,8 @@
 #include "cli/query.h"
 #include "cli/statements.h"
 #include "cli/table.h"
-#include "spanner.pb.h"
-#include "wkt.pb.h"
+#include "wire/pb/spanner.pb.h"
+#include "wire/pb/wkt.pb.h"
 
 enum {
     ARENA_BYTES = 64 << 20,

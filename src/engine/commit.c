@@ -55,12 +55,6 @@ static enum code apply_all(struct engine_db *db, struct engine_commit *commit, i
     return rc ? rc : add_entry(db, commit, commit_us, err);
 }
 
-static enum code savepoint(struct engine_db *db, const char *sql, struct err *err) {
-    sqlite3_stmt *stmt = NULL;
-    enum code rc = store_prepare(db->store, str_z(sql), &stmt, err);
-    return rc ? rc : store_run(stmt, err);
-}
-
 static bool in_batch(const struct engine_db *db) {
     return !sqlite3_get_autocommit(store_sqlite(db->store));
 }
@@ -68,8 +62,10 @@ static bool in_batch(const struct engine_db *db) {
 /* Ends the savepoint. When even that fails the whole batch is taken back, which the writer sees. */
 static enum code end_savepoint(struct engine_db *db, enum code outcome, struct err *err) {
     if (!in_batch(db)) return outcome ? outcome : err_set(err, INTERNAL, "the batch was lost");
-    if (outcome == OK) return savepoint(db, "RELEASE one", err);
-    if (savepoint(db, "ROLLBACK TO one", NULL) == OK && savepoint(db, "RELEASE one", NULL) == OK) return outcome;
+    if (outcome == OK) return store_exec_kept(db->store, STR("RELEASE one"), err);
+    if (store_exec_kept(db->store, STR("ROLLBACK TO one"), NULL) == OK &&
+        store_exec_kept(db->store, STR("RELEASE one"), NULL) == OK)
+        return outcome;
     return store_exec(db->store, "ROLLBACK", NULL) == OK ? outcome
                                                          : err_set(err, INTERNAL, "a commit could not be taken back");
 }
@@ -78,7 +74,7 @@ static enum code apply_in_savepoint(struct engine_db *db, struct engine_commit *
                                     struct err *err) {
     struct write_set writes = { .arena = db->scratch };
     size_t n_entries = db->n_entries;
-    enum code rc = savepoint(db, "SAVEPOINT one", err);
+    enum code rc = store_exec_kept(db->store, STR("SAVEPOINT one"), err);
     if (rc) return rc;
     rc = end_savepoint(db, apply_all(db, commit, commit_us, &writes, err), err);
     if (rc) db->n_entries = n_entries;

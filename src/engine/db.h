@@ -59,6 +59,8 @@ struct engine_db {
     pthread_cond_t write_wake, read_wake, batch_done, keeper_wake;
     struct engine_catalog *catalog;                   /* [lock] */
     struct job_queue writes, reads;                   /* [lock] */
+    unsigned idle_readers;                            /* [lock] */
+    bool reader_called;                               /* [lock] one of them is on its way */
     struct engine_job *waiting;                       /* [lock] reads at a time to come, soonest first */
     bool closing, checkpoint_wanted, checkpoint_done; /* [lock] */
     int64_t last_us, pending_us,

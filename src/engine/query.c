@@ -1,18 +1,34 @@
 /* A lowered SELECT on a reader's connection. */
+#include <string.h>
 #include "engine/reader.h"
 
 enum { SQL_MAX_BYTES = 4 << 20 };
 
 /* Text that names a timestamp would only fill the cache: it is prepared for this once. */
+static bool is_kept(const struct engine_query *q) {
+    return !q->when.at && !q->when.has_txn;
+}
+
 static enum code prepare(struct reader *r, struct engine_query *q, struct str sql, sqlite3_stmt **ret) {
-    const char *tail = NULL;
+    enum code rc = OK;
     r->untrusted = true;
-    int rc = sqlite3_prepare_v2(store_sqlite(r->store), sql.p, (int)sql.n, ret, &tail);
+    if (is_kept(q)) {
+        rc = store_prepare(r->store, sql, ret, &q->job.err);
+    } else {
+        int sqlite_rc = sqlite3_prepare_v2(store_sqlite(r->store), sql.p, (int)sql.n, ret, NULL);
+        if (sqlite_rc != SQLITE_OK) rc = reader_error(r, sqlite_rc, &q->job.err);
+    }
     r->untrusted = false;
-    if (rc != SQLITE_OK) return reader_error(r, rc, &q->job.err);
-    if (!*ret || !sqlite3_stmt_readonly(*ret) || str_trim(str_from(sql, (size_t)(tail - sql.p))).n)
+    if (rc) return rc;
+    const char *taken = *ret ? sqlite3_sql(*ret) : ""; /* up to the end of the first statement */
+    if (!*ret || !sqlite3_stmt_readonly(*ret) || str_trim(str_from(sql, strlen(taken))).n)
         return err_set(&q->job.err, INTERNAL, "a query must be one SELECT");
     return OK;
+}
+
+static void give_back(const struct engine_query *q, sqlite3_stmt *stmt) {
+    if (is_kept(q)) store_done(stmt);
+    else sqlite3_finalize(stmt);
 }
 
 static enum code bind_all(struct reader *r, struct engine_query *q, sqlite3_stmt *stmt) {
@@ -48,13 +64,14 @@ static void run_query(struct engine_job *job, void *thread) {
     DEFER(buf_free) struct buf sql = BUF_INIT(SQL_MAX_BYTES);
     sqlite3_stmt *stmt = NULL;
     enum code rc = snapshot_open(r, &q->when, &snapshot, &job->err);
+    buf_add_char(&sql, ' '); /* never the text of a statement of our own, which was prepared without the authorizer */
     if (!rc) rc = q->sql(q, &snapshot, &sql, &job->err);
     if (!rc && !buf_ok(&sql)) rc = err_set(&job->err, RESOURCE_EXHAUSTED, "the lowered statement is too large");
     if (!rc) rc = prepare(r, q, buf_str(&sql), &stmt);
     if (!rc) rc = bind_all(r, q, stmt);
     if (!rc) rc = step_all(r, q, stmt);
     job->code = rc;
-    sqlite3_finalize(stmt);
+    give_back(q, stmt);
     snapshot_close(r, &snapshot);
 }
 

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "engine/db.h"
 
+enum { IDLE_US = 1000000 };
+
 void queue_push(struct job_queue *queue, struct engine_job *job) {
     job->next = NULL;
     if (!queue->first) queue->last = &queue->first;
@@ -39,8 +41,20 @@ static enum code post_locked(struct engine_db *db, struct engine_job *job, struc
     if (full) return err_set(err, RESOURCE_EXHAUSTED, "too many requests wait for database %s", db->name);
     if (job->due_us > clock_wall_us()) wait_in_order(db, job);
     else queue_push(queue, job);
-    pthread_cond_signal(job->kind->write ? &db->write_wake : &db->read_wake);
     return OK;
+}
+
+/* Whom to wake for what waits, once the lock is free: who is woken under it only runs into it. One sleeping reader is
+ * called at a time, and calls the next when more is left: so a reader that wakes up to a handful of small reads does them
+ * all, instead of one thread waking up for each. Under the lock. */
+static pthread_cond_t *call_reader(struct engine_db *db) {
+    if (!db->reads.n || !db->idle_readers || db->reader_called) return NULL;
+    db->reader_called = true;
+    return &db->read_wake;
+}
+
+static void wake(pthread_cond_t *cond) {
+    if (cond) pthread_cond_signal(cond);
 }
 
 enum code queue_post(struct engine_db *db, struct engine_job *job, const struct engine_job_kind *kind, size_t bytes,
@@ -52,7 +66,9 @@ enum code queue_post(struct engine_db *db, struct engine_job *job, const struct 
     job->code = OK;
     pthread_mutex_lock(&db->lock);
     enum code rc = post_locked(db, job, err);
+    pthread_cond_t *whom = rc ? NULL : kind->write ? &db->write_wake : call_reader(db);
     pthread_mutex_unlock(&db->lock);
+    wake(whom); /* the caller holds the database, not the job any more */
     return rc;
 }
 
@@ -74,6 +90,15 @@ static struct engine_job *pop_due(struct engine_db *db, bool any) {
     return job;
 }
 
+/* Never without an end: the C library may lose a wake-up (glibc's bug 25847), and then it costs IDLE_US, not for ever. */
+static void idle(struct engine_db *db) {
+    int64_t us = db->waiting ? db->waiting->due_us - clock_wall_us() : IDLE_US;
+    db->idle_readers++;
+    lock_wait_us(&db->read_wake, &db->lock, us < 1000 ? 1000 : us > IDLE_US ? IDLE_US : us);
+    db->idle_readers--;
+    db->reader_called = false;
+}
+
 /* When closing, those that wait for a time are handed out, too: they find the database closed. */
 struct engine_job *queue_next_read(struct engine_db *db) {
     pthread_mutex_lock(&db->lock);
@@ -82,11 +107,10 @@ struct engine_job *queue_next_read(struct engine_db *db) {
         job = pop_due(db, db->closing);
         if (!job && db->reads.first) job = queue_pop(&db->reads);
         if (job || db->closing) break;
-        if (db->waiting) {
-            int64_t us = db->waiting->due_us - clock_wall_us();
-            lock_wait_us(&db->read_wake, &db->lock, us < 1000 ? 1000 : us > 1000000 ? 1000000 : us);
-        } else pthread_cond_wait(&db->read_wake, &db->lock);
+        idle(db);
     }
+    pthread_cond_t *whom = call_reader(db);
     pthread_mutex_unlock(&db->lock);
+    wake(whom);
     return job;
 }

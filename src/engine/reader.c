@@ -83,12 +83,6 @@ static enum code open_at(struct reader *r, struct engine_snapshot *s, struct err
     return settle_past(r->db, s->at_us) ? OK : err_set(err, CANCELLED, "the database closes");
 }
 
-static enum code run_cached(struct reader *r, struct str sql, struct err *err) {
-    sqlite3_stmt *stmt = NULL;
-    enum code rc = store_prepare(r->store, sql, &stmt, err);
-    return rc ? rc : store_run(stmt, err);
-}
-
 enum code snapshot_open(struct reader *r, struct engine_when *when, struct engine_snapshot *ret, struct err *err) {
     *ret = (struct engine_snapshot){ .db = r->db, .when = when, .live = !when->at && !when->has_txn };
     int64_t last_us = 0;
@@ -96,7 +90,7 @@ enum code snapshot_open(struct reader *r, struct engine_when *when, struct engin
      * commit is: so it is the state at the later of the two, for ever. */
     int64_t before = ret->live ? db_strong_timestamp(r->db) : 0;
     enum code rc = ret->live ? OK : open_at(r, ret, err);
-    if (!rc) rc = run_cached(r, STR("BEGIN"), err);
+    if (!rc) rc = store_exec_kept(r->store, STR("BEGIN"), err);
     if (!rc) ret->open = true;
     if (!rc) rc = clock_get(r->store, 0, &last_us, err); /* takes the snapshot */
     if (rc) return rc;
@@ -112,7 +106,7 @@ enum code snapshot_open(struct reader *r, struct engine_when *when, struct engin
  * ROLLBACK may be stopped, and a connection that still does not leave its transaction goes. */
 void snapshot_close(struct reader *r, struct engine_snapshot *s) {
     r->when = NULL;
-    if (s->open && run_cached(r, STR("ROLLBACK"), NULL) != OK) {
+    if (s->open && store_exec_kept(r->store, STR("ROLLBACK"), NULL) != OK) {
         store_close(r->store);
         r->store = NULL;
     }

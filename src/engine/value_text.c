@@ -1,9 +1,9 @@
 /* Spanner's text forms of values. */
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/enc.h"
 #include "engine/value.h"
 
@@ -11,17 +11,25 @@ static void print_date(int64_t days, struct buf *out) {
     int64_t year = 0;
     unsigned month = 0, day = 0;
     clock_civil_from_days(days, &year, &month, &day);
-    buf_printf(out, "%04" PRId64 "-%02u-%02u", year, month, day);
+    char text[] = "0000-00-00";
+    decimal_fixed((uint64_t)year, 4, text); /* a DATE has years 1 to 9999 */
+    decimal_fixed(month, 2, text + 5);
+    decimal_fixed(day, 2, text + 8);
+    buf_add(out, text, sizeof text - 1);
 }
 
 static void print_timestamp(int64_t seconds, int32_t nanos, struct buf *out) {
     int64_t days = seconds / 86400, rest = seconds % 86400;
     if (rest < 0) days--, rest += 86400;
     print_date(days, out);
-    buf_printf(out, "T%02d:%02d:%02d", (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
-    int digits = 9;
-    for (; digits > 0 && nanos % 10 == 0; digits--) nanos /= 10;
-    if (digits) buf_printf(out, ".%0*" PRId32, digits, nanos);
+    char text[] = "T00:00:00.000000000";
+    decimal_fixed((uint64_t)rest / 3600, 2, text + 1);
+    decimal_fixed((uint64_t)rest / 60 % 60, 2, text + 4);
+    decimal_fixed((uint64_t)rest % 60, 2, text + 7);
+    decimal_fixed((uint64_t)nanos, 9, text + 10);
+    size_t n = sizeof text - 1;
+    while (text[n - 1] == '0' && n > 10) n--;
+    buf_add(out, text, n > 10 ? n : 9); /* without the point when no fraction is left */
     buf_add_char(out, 'Z');
 }
 
@@ -46,10 +54,15 @@ static void print_float(double x, struct buf *out) {
     else print_finite(x, out);
 }
 
+static void print_int(int64_t v, struct buf *out) {
+    char text[DECIMAL_MAX];
+    buf_add(out, text, decimal_i64(v, text));
+}
+
 void value_print(const struct sql_value *v, struct buf *out) {
     switch (v->type) {
     case SQL_BOOL: buf_add_z(out, v->i64 ? "true" : "false"); break;
-    case SQL_INT64: buf_printf(out, "%" PRId64, v->i64); break;
+    case SQL_INT64: print_int(v->i64, out); break;
     case SQL_FLOAT64: print_float(v->f64, out); break;
     case SQL_DATE: print_date(v->i64, out); break;
     case SQL_TIMESTAMP: print_timestamp(v->i64, v->nanos, out); break;

@@ -60,7 +60,7 @@ static void rollback(struct engine_db *db) {
 static enum code apply_batch(struct engine_db *db, struct engine_job *jobs, int64_t first_us, int64_t *ret_last,
                              struct err *err) {
     int64_t us = first_us;
-    enum code rc = store_exec(db->store, "BEGIN IMMEDIATE", err);
+    enum code rc = store_exec_kept(db->store, STR("BEGIN IMMEDIATE"), err);
     for (struct engine_job *job = jobs; job && !rc; job = job->next, us++) {
         job->code = commit_apply(db, CONTAINER_OF(job, struct engine_commit, job), us, &job->err);
         if (!job->code) *ret_last = us;
@@ -69,7 +69,7 @@ static enum code apply_batch(struct engine_db *db, struct engine_job *jobs, int6
     }
     if (!rc) rc = outbox_flush(db, err);
     if (!rc && *ret_last) rc = write_clocks(db, *ret_last, err);
-    if (!rc) rc = store_exec(db->store, "COMMIT", err);
+    if (!rc) rc = store_exec_kept(db->store, STR("COMMIT"), err);
     return rc;
 }
 

@@ -25,6 +25,16 @@ static const char *bad_id(struct str text) {
     return NULL;
 }
 
+/* As the engine names its folders. */
+static const char *bad_instance(struct str text) {
+    bool ok = text.n && text.p[0] >= 'a' && text.p[0] <= 'z' && text.p[text.n - 1] != '-' && text.p[text.n - 1] != '_';
+    for (size_t i = 0; ok && i < text.n; i++) {
+        char c = text.p[i];
+        ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    }
+    return ok ? NULL : "must be a-z, then a-z, 0-9, '-' and '_', not ending in '-' or '_'";
+}
+
 static const char *const environments[] = { "development", "production", NULL };
 static const char *const presets[] = { "plain", "discovery", "entra", "google", NULL };
 static const char *const backs[] = { "embedded", "upstream", NULL };
@@ -77,7 +87,7 @@ static const struct field spanner_fields[] = {
       .required = true,
       .min = 2,
       .max = 64,
-      .check = bad_id,
+      .check = bad_instance,
       .doc = "The instance in resource names." },
     { 0 },
 };
@@ -173,6 +183,17 @@ static const struct field fields[] = {
 
 const struct field *config_fields(void) {
     return fields;
+}
+
+void config_spanner(const struct config *config, struct engine *engine, struct spanner_config *ret) {
+    *ret = (struct spanner_config){ .engine = engine };
+    for (size_t i = 0; i < config->n_connections; i++) {
+        const struct config_connection *from = &config->connections[i];
+        if (!from->spanner.present) continue;
+        ret->connections[ret->n_connections++] = (struct spanner_connection){ .name = from->name,
+                                                                              .project = from->spanner.project,
+                                                                              .instance = from->spanner.instance };
+    }
 }
 
 struct loader {

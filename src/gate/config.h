@@ -7,6 +7,7 @@
 #include "data/schema.h"
 #include "identity/issuer.h"
 #include "net/address.h"
+#include "spanner/spanner.h"
 
 enum { CONFIG_MAX_CONNECTIONS = 16, CONFIG_MAX_FOLDERS = 16, CONFIG_MAX_BYTES = 1 << 20 };
 
@@ -52,4 +53,6 @@ struct config {
 /* Everything lives in the arena. INVALID_ARGUMENT when there are faults (they are in ret_faults). */
 MUST_USE enum code config_load(const char *file, struct arena *arena, struct config *ret, struct faults *ret_faults,
                                struct err *err);
+/* The embedded Spanner connections, for spanner_new; text borrowed. */
+void config_spanner(const struct config *config, struct engine *engine, struct spanner_config *ret);
 const struct field *config_fields(void); /* the table: for `linkspan check --reference` and docs/configuration.md */

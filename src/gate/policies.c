@@ -24,7 +24,7 @@ void gate_set_policy(struct gate *gate, struct policy *policy) {
 
 /* What the policy's check may know of the outside. */
 struct outside {
-    const struct gate *gate;
+    struct spanner *spanner;
     const struct config *config;
 };
 
@@ -38,9 +38,9 @@ static enum policy_known knows_issuer(void *user, struct str issuer) {
 /* "spanner demo/flights" */
 static enum policy_known knows_column(void *user, struct str path, struct str table, struct str column) {
     const struct outside *outside = user;
-    if (!outside->gate || !str_strip_prefix(&path, STR("spanner "))) return POLICY_UNKNOWN;
+    if (!outside->spanner || !str_strip_prefix(&path, STR("spanner "))) return POLICY_UNKNOWN;
     struct str connection = str_cut(&path, '/');
-    int known = spanner_knows(outside->gate->spanner, connection, path, table, column);
+    int known = spanner_knows(outside->spanner, connection, path, table, column);
     return known < 0 ? POLICY_UNKNOWN : known ? POLICY_PRESENT : POLICY_ABSENT;
 }
 
@@ -52,11 +52,11 @@ static void print_faults(const struct policy_faults *faults, struct buf *out) {
     }
 }
 
-enum code policies_load(const struct gate *gate, const struct config *config, struct buf *out, struct policy **ret,
+enum code policies_load(struct spanner *spanner, const struct config *config, struct buf *out, struct policy **ret,
                         struct err *err) {
     DEFER(arena_freep) struct arena *arena = arena_new(LOAD_ARENA_BYTES);
     if (!arena) return err_oom(err);
-    struct outside outside = { gate, config };
+    struct outside outside = { spanner, config };
     struct policy_context context = { .user = &outside, .column = knows_column, .issuer = knows_issuer };
     struct policy_faults faults = { 0 };
     enum code rc = policy_load_dir(config->policy, &context, arena, &faults, ret, err);
@@ -68,7 +68,7 @@ void policies_reload(struct gate *gate) {
     DEFER(buf_free) struct buf faults = BUF_INIT(REPORT_BYTES);
     struct policy *policy;
     struct err err;
-    if (policies_load(gate, gate->config, &faults, &policy, &err)) {
+    if (policies_load(gate->spanner, gate->config, &faults, &policy, &err)) {
         log_line(LOG_ERROR, "policy not reloaded, the old one stays: %s", err.message);
         for (struct str rest = buf_str(&faults), line; (line = str_cut(&rest, '\n')).n;)
             log_line(LOG_ERROR, "%.*s", STR_ARG(line));

@@ -7,8 +7,8 @@
 struct config;
 
 /* Reads the directory; faults are printed into `out` as file:line:column: text, warnings too. */
-/* `gate` may be NULL (linkspan check): then no schema is at hand. */
-MUST_USE enum code policies_load(const struct gate *gate, const struct config *config, struct buf *out, struct policy **ret,
+/* `spanner` may be NULL: then no schema is at hand. */
+MUST_USE enum code policies_load(struct spanner *spanner, const struct config *config, struct buf *out, struct policy **ret,
                                  struct err *err);
 
 /* Reload: a policy with faults changes nothing; the log says why. */

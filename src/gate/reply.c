@@ -4,11 +4,10 @@
 #include <string.h>
 #include "base/enc.h"
 #include "base/json_text.h"
-#include "identity/refusal.h"
 #include "wire/grpc.h"
 #include "wire/pb/pb_write.h"
 
-enum { CHUNK_BYTES = 64 << 10 };
+enum { CHUNK_FIRST = 1000, CHUNK_BYTES = 64 << 10 };
 
 /* ---- the body ---- */
 
@@ -52,16 +51,27 @@ static struct str allowed(const struct request *r) {
     return str_upto(r->pending, r->frame.have ? sizeof r->frame.head - r->frame.have : r->frame.left);
 }
 
+/* Most answers are small: a large chunk is made for those that filled a small one. Nothing is pending. */
+static bool make_chunk(struct request *r) {
+    size_t want = r->chunk_was_full ? CHUNK_BYTES : CHUNK_FIRST;
+    if (r->chunk_bytes >= want) return true;
+    free(r->chunk);
+    r->chunk = malloc(want);
+    r->chunk_bytes = r->chunk ? want : 0;
+    return r->chunk != NULL;
+}
+
 /* The next bytes into r->pending; false: nothing is there. */
 static bool refill(struct request *r) {
     if (r->pending.n) return true;
     struct err err;
     size_t n = 0;
-    if (!r->chunk && !(r->chunk = malloc(CHUNK_BYTES))) {
+    if (!make_chunk(r)) {
         (void)err_oom(&err);
         lose(r, &err);
-    } else if (spool_get(&r->spool, r->chunk, CHUNK_BYTES, &n, &err)) lose(r, &err);
+    } else if (spool_get(&r->spool, r->chunk, r->chunk_bytes, &n, &err)) lose(r, &err);
     r->pending = (struct str){ r->chunk, n };
+    r->chunk_was_full = n && n == r->chunk_bytes;
     return n > 0;
 }
 
@@ -99,7 +109,7 @@ static void put_any(struct buf *b, uint32_t number, const char *type, struct str
 
 /* google.rpc.ErrorInfo: reason, domain, metadata{id}. What was wrong with a token is the operator's to know. */
 static void put_error_info(struct buf *b, struct request *r) {
-    pb_put_bytes(b, 1, str_z(reason_name(refusal_public_reason(r->reason))));
+    pb_put_bytes(b, 1, str_z(reason_name(request_public_reason(r))));
     pb_put_bytes(b, 2, STR("linkspan"));
     size_t mark = pb_begin(b, 3);
     pb_put_bytes(b, 1, STR("id"));
@@ -164,7 +174,7 @@ static void put_error_json(struct buf *b, struct request *r) {
         buf_printf(b,
                    ",\"details\":[{\"@type\":\"type.googleapis.com/"
                    "google.rpc.ErrorInfo\",\"reason\":\"%s\",\"domain\":\"linkspan\",\"metadata\":{\"id\":\"%s\"}}]",
-                   reason_name(refusal_public_reason(r->reason)), r->id);
+                   reason_name(request_public_reason(r)), r->id);
     buf_add_z(b, "}}\n");
 }
 
@@ -205,6 +215,11 @@ static void finish_whole(struct request *r, unsigned status, struct str type) {
 bool reply_finish(struct request *r) {
     r->step_is_reply = true;
     if (!r->stream || r->replied) return true;
+    if (r->late && r->reply_begun) { /* who does not read cannot hold an answer for longer than it wanted to wait */
+        r->replied = true;
+        http_stream_reset(r->stream, HTTP_RESET_CANCEL);
+        return true;
+    }
     bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming;
     if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun)) {
         r->replied = true;

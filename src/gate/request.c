@@ -136,6 +136,11 @@ void request_run(struct request *r) {
 
 /* ---- ways out: no path skips the record ---- */
 
+enum reason request_public_reason(const struct request *r) {
+    bool proved = r->identified || r->door->kind != DOOR_PUBLIC;
+    return proved ? r->reason : refusal_public_reason(r->reason);
+}
+
 void request_refuse(struct request *r, enum reason reason, const char *fmt, ...) {
     char text[768];
     va_list args;
@@ -144,7 +149,9 @@ void request_refuse(struct request *r, enum reason reason, const char *fmt, ...)
     va_end(args);
     r->reason = reason;
     r->code = reason_code(reason);
-    (void)err_set(&r->err, r->code, "%s: %s (request %s)", reason_name(refusal_public_reason(reason)), text, r->id);
+    /* Who proved its name lacks a right, not a proof: a client must not fetch new tokens for that. */
+    if (r->identified && reason == CLAIM_MISSING) r->code = PERMISSION_DENIED;
+    (void)err_set(&r->err, r->code, "%s: %s (request %s)", reason_name(request_public_reason(r)), text, r->id);
     r->step = STEP_RECORD;
 }
 
@@ -208,9 +215,9 @@ void request_release(struct request *r) {
 static void deadline_passed(struct loop_timer *timer, void *ctx) {
     (void)timer;
     struct request *r = ctx;
+    r->late = true;
     request_cancel(r, DEADLINE_EXCEEDED, "the deadline passed");
-    /* a client that does not read cannot hold the rest of its answer for longer than it wanted to wait */
-    if (r->step == STEP_REPLY && r->stream) http_stream_reset(r->stream, HTTP_RESET_CANCEL);
+    if (r->step == STEP_REPLY) request_run(r);
 }
 
 static void set_deadline(struct request *r) {

@@ -61,10 +61,13 @@ struct request {
     struct spool spool; /* encoded answer, framed for the protocol */
     struct str pending; /* what HTTP did not take yet; in `chunk` */
     char *chunk;
+    size_t chunk_bytes;
+    bool chunk_was_full;
     unsigned raw_status; /* raw methods */
     const char *raw_type;
     bool reply_begun, replied, has_written, step_is_reply, tail_is_put;
     bool cut;    /* nothing more of the answer may go out but the message that is half out */
+    bool late;   /* its deadline has passed */
     bool served; /* the service did all of it, whoever still waits */
     struct {     /* where in gRPC's frames the client is */
         unsigned char head[5];
@@ -99,6 +102,8 @@ void request_review(struct request *request, int64_t now_us);
 
 /* ---- between the gate's files ---- */
 void request_run(struct request *request); /* goes on with the steps */
+/* The reason as the caller may know it: without proof, only that its token was not accepted. */
+enum reason request_public_reason(const struct request *r);
 /* A step refuses: the rest is recording and replying. */
 void request_refuse(struct request *request, enum reason reason, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void request_fail(struct request *request, const struct err *err);

@@ -96,7 +96,7 @@ static enum code open_identity(struct server *s, struct err *err) {
 static enum code open_policy(struct server *s, struct err *err) {
     DEFER(buf_free) struct buf faults = BUF_INIT(1 << 20);
     (void)pthread_mutex_init(&s->gate.policy_lock, NULL);
-    enum code rc = policies_load(&s->gate, s->gate.config, &faults, &s->gate.policy, err);
+    enum code rc = policies_load(s->gate.spanner, s->gate.config, &faults, &s->gate.policy, err);
     for (struct str rest = buf_str(&faults), line; (line = str_cut(&rest, '\n')).n;)
         log_line(rc ? LOG_ERROR : LOG_WARNING, "%.*s", STR_ARG(line));
     return rc;
@@ -112,14 +112,8 @@ static enum code open_spanner(struct server *s, struct err *err) {
                                       .sql_error = sql_error_from_sqlite,
                                       .ctx = s->outbox };
     enum code rc = engine_open(&options, &s->engine, err);
-    struct spanner_config config = { .engine = s->engine };
-    for (size_t i = 0; i < c->n_connections; i++) {
-        const struct config_connection *from = &c->connections[i];
-        if (!from->spanner.present) continue;
-        config.connections[config.n_connections++] = (struct spanner_connection){ .name = from->name,
-                                                                                  .project = from->spanner.project,
-                                                                                  .instance = from->spanner.instance };
-    }
+    struct spanner_config config;
+    config_spanner(c, s->engine, &config);
     return rc ? rc : spanner_new(&config, &s->gate.spanner, err);
 }
 

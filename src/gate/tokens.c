@@ -11,6 +11,8 @@
 /* ---- answers ---- */
 
 static void send_answer(struct request *r, const struct answer *answer) {
+    if (answer->status >= 400) /* the body says why, the log at least that it was no token */
+        r->call.outcome.detail = arena_printf(r->call.arena, "answered with HTTP %u", answer->status);
     call_reply_http(&r->call, answer->status, str_dupz(r->call.arena, answer->content_type), answer->body);
     call_end_ok(&r->call);
 }
@@ -75,7 +77,10 @@ struct iam_path {
 static enum code classify_iam(struct call *call, struct err *err) {
     struct iam_path *path = ARENA_NEW(call->arena, struct iam_path);
     if (!path) return err_oom(err);
-    if (!iam_route(call->http.path, &path->method, &path->email))
+    struct str decoded; /* some clients write %40 */
+    enum code rc = url_decode(call->arena, call->http.path, &decoded, err);
+    if (rc) return rc;
+    if (!iam_route(decoded, &path->method, &path->email))
         return err_set(err, NOT_FOUND, "no such method of a service account");
     call->prepared = path;
     call->resource = arena_printf(call->arena, "projects/-/serviceAccounts/%.*s", STR_ARG(path->email));

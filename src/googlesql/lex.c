@@ -31,10 +31,19 @@ static const char *const reserved[] = {
     "WHERE",    "WINDOW",  "WITH",      "WITHIN",
 };
 
+static int compare_word(const void *key, const void *place) {
+    const struct str *word = key;
+    const char *upper = *(const char *const *)place;
+    for (size_t i = 0; i < word->n; i++) {
+        char c = word->p[i];
+        if (c >= 'a' && c <= 'z') c = (char)(c - 'a' + 'A');
+        if (c != upper[i]) return (unsigned char)c < (unsigned char)upper[i] ? -1 : 1; /* its NUL included */
+    }
+    return upper[word->n] ? -1 : 0;
+}
+
 bool lex_reserved(struct str word) {
-    for (size_t i = 0; i < COUNT(reserved); i++)
-        if (str_eq_nocase(word, str_z(reserved[i]))) return true;
-    return false;
+    return word.n && bsearch(&word, reserved, COUNT(reserved), sizeof *reserved, compare_word);
 }
 
 bool sql_reserved(struct str name) {

@@ -54,7 +54,7 @@ struct http_handler {
     /* Asked once the headers are in and a body follows: the most bytes of it that this route takes. NULL:
      * limits.body_bytes. */
     size_t (*max_body)(struct http_stream *stream, const struct http_request *request, void *ctx);
-    /* The body is larger than that, or than the connection's or server's total: reply now (gRPC: RESOURCE_EXHAUSTED).
+    /* The body is larger than that, or than the connection's or server's total: reply now.
      * NULL: 413. */
     void (*on_too_large)(struct http_stream *stream, const struct http_request *request, void *ctx);
     void (*on_request)(struct http_stream *stream, const struct http_request *request, void *ctx);

@@ -1,8 +1,8 @@
 /* info.h: INFORMATION_SCHEMA: its rows, filtered to the tables on which the caller holds something, and the queries over
  * it.
  *
- * Such a query runs on a small in-memory database of its own, on the loop, with a bound on SQLite's steps: these tables are
- * small. A query over INFORMATION_SCHEMA and the database's own tables together is refused. */
+ * Such a query runs on a small in-memory database of its own, on a thread of its own, with a bound on SQLite's steps: these
+ * tables are small. A query over INFORMATION_SCHEMA and the database's own tables together is refused. */
 #pragma once
 #include "spanner/analysis.h"
 #include "spanner/rows.h"

@@ -18,9 +18,9 @@ struct spanner {
     struct sealer *sealer;
     struct sessions *sessions;
     struct operations *operations;
-    struct admin_thread *admin;
-    pthread_mutex_t lock;  /* guards `databases` */
-    struct map *databases; /* "instance/database" → struct engine_db, referenced */
+    struct admin_thread *admin, *info; /* databases made and dropped; queries over INFORMATION_SCHEMA */
+    pthread_mutex_t lock;              /* guards `databases` */
+    struct map *databases;             /* "instance/database" → struct engine_db, referenced */
 };
 
 /* The database's engine, with a reference; NULL when there is none. Does not block. */

@@ -7,6 +7,7 @@
 #include "spanner/partition.h"
 #include "spanner/rows.h"
 #include "spanner/token.h"
+#include "spanner/worker.h"
 
 struct query_work {
     struct target target;
@@ -19,6 +20,7 @@ struct query_work {
     bool resuming;
     struct handle next; /* what the next resume token says */
     struct engine_snapshot *snapshot;
+    struct sql_value *params;
 };
 
 /* ---- classify ---- */
@@ -74,12 +76,12 @@ static enum code write_source(void *ctx, const struct sql_source *source, struct
     return rc;
 }
 
-static struct str next_token(struct rows *rows, void *ctx) {
+static struct str next_token(struct rows *rows, struct arena *scratch, void *ctx) {
     struct query_work *w = ctx;
     struct str token = { NULL, 0 };
     struct err err;
     w->next.rows = rows->count + (w->resuming ? w->resume.rows : 0);
-    if (handle_seal(&w->target, &w->next, rows->call->arena, &token, &err)) token = (struct str){ NULL, 0 };
+    if (handle_seal(&w->target, &w->next, scratch, &token, &err)) token = (struct str){ NULL, 0 };
     return token;
 }
 
@@ -164,6 +166,16 @@ static void only_plan(struct call *call, struct query_work *w) {
     spanner_end(call, rc, &err);
 }
 
+/* A person may join INFORMATION_SCHEMA with itself for a while: not on the loop. */
+static void info_on_thread(struct call *call) {
+    struct query_work *w = call->prepared;
+    struct err err = { 0 };
+    enum code rc = info_query(call, &w->target, &w->analysis, &w->rows, w->params, &err);
+    if (!rc) return; /* the call may be gone */
+    when_failed(&w->target, &w->when);
+    spanner_end(call, rc, &err);
+}
+
 static enum code start(struct call *call, struct query_work *w, const struct spanner_ExecuteSqlRequest *q,
                        struct err *err) {
     struct sql_value *params = NULL;
@@ -184,7 +196,11 @@ static enum code start(struct call *call, struct query_work *w, const struct spa
         only_plan(call, w);
         return OK;
     }
-    if (w->analysis.access.n_info) return info_query(call, &w->target, &w->analysis, &w->rows, params, err);
+    if (w->analysis.access.n_info) {
+        w->params = params;
+        if (admin_thread_post(w->target.spanner->info, info_on_thread, call)) return OK;
+        return err_set(err, UNAVAILABLE, "Too many queries over INFORMATION_SCHEMA wait: try again");
+    }
     w->query = (struct engine_query){ .when = w->when.engine,
                                       .sql = write_sql,
                                       .params = params,

@@ -134,13 +134,13 @@ static enum code open_tokens(struct call *call, struct read_work *w, const struc
 
 /* ---- rows (reader thread) ---- */
 
-static struct str next_token(struct rows *rows, void *ctx) {
+static struct str next_token(struct rows *rows, struct arena *scratch, void *ctx) {
     struct read_work *w = ctx;
     struct str token = { NULL, 0 };
     struct err err;
     w->next.timestamp_us = rows->timestamp_us;
     w->next.rows = w->resume.rows + rows->count;
-    if (handle_seal(&w->target, &w->next, rows->call->arena, &token, &err)) token = (struct str){ NULL, 0 };
+    if (handle_seal(&w->target, &w->next, scratch, &token, &err)) token = (struct str){ NULL, 0 };
     return token;
 }
 

@@ -1,9 +1,9 @@
 #include "spanner/rows.h"
 #include <math.h>
-#include <stdio.h>
+#include "base/decimal.h"
 #include "wire/pb/pb_write.h"
 
-enum { CHUNK_BYTES = 64 << 10, CHUNK_MAX = 128 << 20, UNARY_MAX = 10 << 20 };
+enum { TOKEN_BYTES = 256 << 10, CHUNK_BYTES = 64 << 10, CHUNK_MAX = 128 << 20, UNARY_MAX = 10 << 20 };
 enum { /* google.spanner.v1.PartialResultSet */
        PART_METADATA = 1,
        PART_VALUES = 2,
@@ -25,9 +25,9 @@ void rows_free(struct rows *r) {
 /* ---- one value ---- */
 
 static void put_int64(struct buf *out, uint32_t number, int64_t v) {
-    char text[24];
-    int n = snprintf(text, sizeof text, "%lld", (long long)v);
-    pb_put_value_string(out, number, (struct str){ text, (size_t)n });
+    char text[DECIMAL_MAX];
+    size_t n = decimal_i64(v, text);
+    pb_put_value_string(out, number, (struct str){ text, n });
 }
 
 static void put_printed(struct buf *out, uint32_t number, const struct sql_value *v) {
@@ -35,6 +35,14 @@ static void put_printed(struct buf *out, uint32_t number, const struct sql_value
     value_print(v, &text);
     if (buf_ok(&text)) pb_put_value_string(out, number, buf_str(&text));
     else out->failed = true;
+}
+
+/* DATE and TIMESTAMP: short, so they need no memory of their own. */
+static void put_time(struct buf *out, uint32_t number, const struct sql_value *v) {
+    char space[40];
+    struct buf text = { .p = space, .cap = sizeof space, .max = sizeof space };
+    value_print(v, &text);
+    pb_put_value_string(out, number, buf_str(&text));
 }
 
 static void put_float(struct buf *out, uint32_t number, double v) {
@@ -51,6 +59,7 @@ enum code rows_put_value(struct buf *out, uint32_t number, enum sql_type type, s
     else if (type == SQL_INT64) put_int64(out, number, v.i64);
     else if (type == SQL_FLOAT64) put_float(out, number, v.f64);
     else if (type == SQL_STRING) pb_put_value_string(out, number, v.s);
+    else if (type == SQL_DATE || type == SQL_TIMESTAMP) put_time(out, number, &v);
     else put_printed(out, number, &v);
     return OK;
 }
@@ -114,7 +123,8 @@ static void put_precommit(struct rows *r) {
 /* ---- rows ---- */
 
 static enum code flush(struct rows *r, bool last, struct err *err) {
-    struct str token = r->resume_token ? r->resume_token(r, r->ctx) : (struct str){ NULL, 0 };
+    DEFER(arena_freep) struct arena *scratch = r->resume_token ? arena_new(TOKEN_BYTES) : NULL;
+    struct str token = scratch ? r->resume_token(r, scratch, r->ctx) : (struct str){ NULL, 0 };
     if (token.n) pb_put_bytes(&r->chunk, PART_RESUME_TOKEN, token);
     put_precommit(r);
     if (last) pb_put_u64(&r->chunk, PART_LAST, 1);

@@ -16,8 +16,9 @@ struct rows {
     int64_t timestamp_us;
     const struct sql_param *undeclared; /* PLAN mode */
     size_t n_undeclared;
-    /* The token that continues behind the rows written so far; empty: no token. In the call's arena or static. */
-    struct str (*resume_token)(struct rows *rows, void *ctx);
+    /* The token that continues behind the rows written so far; empty: no token. In `scratch` or static: a long stream has
+     * many. */
+    struct str (*resume_token)(struct rows *rows, struct arena *scratch, void *ctx);
     void *ctx;
 
     struct buf chunk;

@@ -167,7 +167,8 @@ enum code spanner_new(const struct spanner_config *config, struct spanner **ret,
     s->operations = operations_new();
     s->databases = map_new();
     s->admin = admin_thread_new();
-    bool made = s->sealer && s->sessions && s->operations && s->databases && s->admin;
+    s->info = admin_thread_new();
+    bool made = s->sealer && s->sessions && s->operations && s->databases && s->admin && s->info;
     enum code rc = made ? open_all(s, err) : err_oom(err);
     if (rc) spanner_free(s);
     else *ret = s;
@@ -181,6 +182,7 @@ static void unref_database(void *db) {
 void spanner_free(struct spanner *s) {
     if (!s) return;
     admin_thread_free(s->admin);
+    admin_thread_free(s->info);
     map_free(s->databases, unref_database);
     operations_free(s->operations);
     sessions_free(s->sessions);

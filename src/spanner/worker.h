@@ -1,4 +1,4 @@
-/* worker.h: one thread for what blocks: making and dropping databases. Tasks run in order. */
+/* worker.h: one thread for what blocks: making and dropping databases, INFORMATION_SCHEMA. Tasks run in order. */
 #pragma once
 #include "base/attr.h"
 #include <stdbool.h>

@@ -1,4 +1,5 @@
 /* runner.c: the owner thread: starts what waits, watches what runs, ends what ended. */
+#include "crypto/random.h"
 #include "spark/runner.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "spark/runner_priv.h"
 
+enum { FIRST_UID = 2000000000, UID_BLOCKS = 2000 }; /* up to 2,120,000,000: below 2^31 */
 enum { MAX_RUNNING = 256, CONFIG_ARENA = 1 << 20, OOM_KILL = 137, OUT_OF_MEMORY_EXIT = 143 };
 
 /* ---- queue ---- */
@@ -250,6 +252,14 @@ static bool copy_strs(struct arena *arena, const struct str **list, size_t n) {
     return copy != NULL;
 }
 
+/* Another server of this machine must not share our uids: where namespaces are forbidden, a run's end kills all processes
+ * of its uid. So each takes a block of its own, by chance. */
+static uid_t pick_first_uid(void) {
+    uint16_t block;
+    random_bytes(&block, sizeof block);
+    return FIRST_UID + (uid_t)(block % UID_BLOCKS) * RUNNER_UIDS;
+}
+
 static bool copy_config(struct runner *runner, const struct runner_config *config) {
     struct arena *a = runner->arena;
     struct runner_config *c = &runner->config;
@@ -259,6 +269,7 @@ static bool copy_config(struct runner *runner, const struct runner_config *confi
     c->launch.python = str_dupz(a, str_z(config->launch.python));
     c->launch.master = str_dupz(a, str_z(config->launch.master));
     c->launch.project = str_dupz(a, str_z(config->launch.project));
+    if (!c->first_uid) c->first_uid = pick_first_uid();
     if (!c->max_jobs) c->max_jobs = 1;
     if (c->max_jobs > MAX_RUNNING) c->max_jobs = MAX_RUNNING;
     return c->folder && c->launch.python && c->launch.master && c->launch.project &&
@@ -266,13 +277,13 @@ static bool copy_config(struct runner *runner, const struct runner_config *confi
 }
 
 static enum code find_mode(struct runner *runner, struct err *err) {
-    uid_t uid = runner->config.first_uid ? runner->config.first_uid : 2000000000;
     if (runner->config.worlds != WORLD_NAMESPACES) {
         runner->mode = runner->config.worlds;
         (void)snprintf(runner->mode_why, sizeof runner->mode_why, "the configuration asked for it");
         return OK;
     }
-    return world_probe(runner->config.helper, runner->config.folder, uid, &runner->mode, runner->mode_why, err);
+    return world_probe(runner->config.helper, runner->config.folder, runner->config.first_uid, &runner->mode,
+                       runner->mode_why, err);
 }
 
 static enum code prepare(struct runner *runner, const struct runner_config *config, struct err *err) {

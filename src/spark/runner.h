@@ -14,6 +14,7 @@ enum {
     RUNNER_OUTPUT_MAX_BYTES = 64 << 20,
     RUNNER_TERM_MS = 5000, /* from SIGTERM to SIGKILL */
     RUNNER_ID_MAX = 101,
+    RUNNER_UIDS = 60000, /* uids of a runner, when the server is root */
 };
 
 enum runner_state { RUN_WAITING, RUN_STARTING, RUN_RUNNING, RUN_DONE, RUN_FAILED, RUN_CANCELLED };
@@ -47,7 +48,8 @@ struct runner_config {
     const char *folder;     /* the server's, 0700: each run has a folder in it */
     const char *helper;     /* world_spec.helper */
     enum world_mode worlds; /* the strongest mode to try; WORLD_NAMESPACES unless a test says otherwise */
-    uid_t first_uid;        /* when the server is root: runs get uids from here on (60,000 of them); 0 = 2,000,000,000 */
+    uid_t
+        first_uid; /* when the server is root: runs get the RUNNER_UIDS uids from here on; 0: a block above 2,000,000,000 */
     size_t max_jobs, keep_runs; /* 0: 1; 200 */
     struct launch_config launch;
 };

@@ -56,7 +56,7 @@ void runner_clean(struct run *run) {
 
 enum code runner_make_folder(struct runner *runner, struct run *run, struct err *err) {
     (void)snprintf(run->folder, sizeof run->folder, "%s/%.*s", runner->config.folder, STR_ARG(run->job.run));
-    (void)snprintf(run->work, sizeof run->work, "%s/work", run->folder);
+    (void)snprintf(run->work, sizeof run->work, "%s/home", run->folder);
     (void)snprintf(run->code, sizeof run->code, "%s/code", run->folder);
     /* a uid of the job's own must be able to come through, where the world has no root of its own */
     mode_t mode = runner->mode == WORLD_OWN_UID ? 0711 : 0700;
@@ -138,7 +138,7 @@ enum code runner_sweep(struct runner *runner, struct err *err) {
     size_t n = list_runs(runner, &kept);
     for (size_t i = 0; i < n; i++) {
         struct run gone = { 0 };
-        (void)snprintf(gone.work, sizeof gone.work, "%s/%s/work", runner->config.folder, kept[i].name);
+        (void)snprintf(gone.work, sizeof gone.work, "%s/%s/home", runner->config.folder, kept[i].name);
         (void)snprintf(gone.code, sizeof gone.code, "%s/%s/code", runner->config.folder, kept[i].name);
         runner_clean(&gone);
     }

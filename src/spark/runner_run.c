@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "spark/runner_priv.h"
 
-enum { DETAILS_MAX_BYTES = 1000, UIDS = 60000, FIRST_UID = 2000000000 };
+enum { DETAILS_MAX_BYTES = 1000 };
 
 /* ---- copy ---- */
 
@@ -67,8 +67,7 @@ void run_free(struct run *run) {
 
 /* One of 60,000 uids, the next each time: two that run at once never have the same. */
 static uid_t take_uid(struct runner *runner) {
-    uid_t first = runner->config.first_uid ? runner->config.first_uid : FIRST_UID;
-    return first + runner->next_uid++ % UIDS;
+    return runner->config.first_uid + runner->next_uid++ % RUNNER_UIDS;
 }
 
 static enum code make_world(struct runner *runner, struct run *run, struct err *err) {

@@ -233,7 +233,7 @@ void world_close(struct world *world) {
 /* ---- probe ---- */
 
 static void remove_probe(const char *base) {
-    static const char *const parts[] = { "/work/tmp", "/work", "/code", "" };
+    static const char *const parts[] = { "/home/tmp", "/home", "/code", "" };
     char path[WORLD_PATH_MAX];
     for (unsigned i = 0; i < COUNT(parts); i++) {
         (void)snprintf(path, sizeof path, "%s%s", base, parts[i]);
@@ -247,7 +247,7 @@ enum code world_probe(const char *helper, const char *folder, uid_t uid, enum wo
     struct world world;
     if (snprintf(base, sizeof base, "%s/probe-XXXXXX", folder) >= (int)sizeof base - 16 || !mkdtemp(base))
         return err_errno(err, folder);
-    (void)snprintf(work, sizeof work, "%s/work", base);
+    (void)snprintf(work, sizeof work, "%s/home", base);
     (void)snprintf(code, sizeof code, "%s/code", base);
     DEFER(file_close) int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     enum code rc = OK;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct places {
     struct place items[MAX_MOUNTS];
     unsigned n;
     const char *base; /* where the new root is built */
+    int namespace;    /* our own, when the server runs in a chroot; else -1 */
 };
 
 /* What a job needs of the system. Files and folders that are not there are left out; links are made again as links. */
@@ -211,9 +213,38 @@ static enum code fill(const struct world_setup *setup, struct places *places, st
     return rc;
 }
 
-static enum code become_root(const char *base, struct err *err) {
+/* ---- all of it ---- */
+
+/* To the root of our mount namespace, from whatever chroot the server runs in: joining a namespace, even one's own, sets
+ * it. */
+static enum code leave_chroot(int namespace, struct err *err) {
+    return setns(namespace, CLONE_NEWNS) ? err_errno(err, "a world out of a chroot") : OK;
+}
+
+/* What is mounted here must not show outside. In a chroot "/" is usually no mount, so neither can it be made private nor
+ * may pivot_root give it up: both are then done from the namespace's root. That is no way out for the job: it comes to be
+ * later, in the new root, without capabilities. */
+static enum code make_private(int *ret_namespace, struct err *err) {
+    *ret_namespace = -1;
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0) return OK;
+    if (errno != EINVAL) return err_errno(err, "private mounts");
+    DEFER(file_close) int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    DEFER(file_close) int namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (top < 0 || namespace < 0) return err_errno(err, "/proc/self/ns/mnt");
+    enum code rc = leave_chroot(namespace, err);
+    if (!rc && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) rc = err_errno(err, "private mounts");
+    if (!rc && (fchdir(top) || chroot("."))) rc = err_errno(err, "chroot");
+    if (!rc) *ret_namespace = namespace, namespace = -1;
+    return rc;
+}
+
+static enum code become_root(const struct places *places, struct err *err) {
     struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
-    if (chdir(base) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
+    DEFER(file_close) int base = open(places->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (base < 0) return err_errno(err, places->base);
+    enum code rc = places->namespace >= 0 ? leave_chroot(places->namespace, err) : OK;
+    if (rc) return rc;
+    if (fchdir(base) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
         return err_errno(err, "pivot_root");
     if (syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &read_only, sizeof read_only)) return err_errno(err, "root read only");
     return chdir("/job") ? err_errno(err, "/job") : OK;
@@ -223,13 +254,13 @@ enum code world_mount_all(const struct world_setup *setup, struct err *err) {
     struct places *places = calloc(1, sizeof *places);
     if (!places) return err_oom(err);
     places->base = setup->code; /* any folder of ours: it is covered only here, and its contents were taken */
-    enum code rc = OK;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) rc = err_errno(err, "private mounts");
+    enum code rc = make_private(&places->namespace, err);
     if (!rc) rc = take_all(setup, places, err);
     if (!rc && mount("tmpfs", places->base, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=16m,nr_inodes=8192"))
         rc = err_errno(err, "tmpfs");
     if (!rc) rc = fill(setup, places, err);
-    if (!rc) rc = become_root(places->base, err);
+    if (!rc) rc = become_root(places, err);
+    file_close(&places->namespace);
     for (unsigned i = 0; i < places->n; i++) close(places->items[i].tree);
     free(places);
     return rc;

@@ -148,3 +148,9 @@ enum code store_run(sqlite3_stmt *stmt, struct err *err) {
     store_done(stmt);
     return code;
 }
+
+enum code store_exec_kept(struct store *s, struct str sql, struct err *err) {
+    sqlite3_stmt *stmt = NULL;
+    enum code rc = store_prepare(s, sql, &stmt, err);
+    return rc ? rc : store_run(stmt, err);
+}

@@ -28,6 +28,8 @@ void store_forget(struct store *s);    /* drops all cached statements, none may 
 
 /* Runs statements that give no rows. */
 MUST_USE enum code store_exec(struct store *s, const char *sql, struct err *err);
+/* The same for one statement that comes often (BEGIN, COMMIT): prepared once and kept. */
+MUST_USE enum code store_exec_kept(struct store *s, struct str sql, struct err *err);
 /* One step of a statement that gives no rows, then store_done. */
 MUST_USE enum code store_run(sqlite3_stmt *stmt, struct err *err);
 /* What SQLite's result means: FULL, IOERR, NOMEM → RESOURCE_EXHAUSTED; INTERRUPT → CANCELLED; BUSY → UNAVAILABLE; CORRUPT,

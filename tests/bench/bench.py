@@ -132,7 +132,7 @@ def main(argv):
     scratch = tempfile.mkdtemp(prefix="linkspan-bench-", dir=ROOT / "build")
     try:
         results, notes = run_servers(args, binary, scratch, cases) if cases else ([], [])
-        job = spark_overhead.measure(binary, pathlib.Path(args.cache), scratch, 1 if args.quick else 2) if wants_job else None
+        job = spark_overhead.measure(binary, pathlib.Path(args.cache), scratch, 1 if args.quick else 3) if wants_job else None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if load_before > 0.7:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -59,11 +60,12 @@ class Linkspan:
     """A release server with TLS, tokens, policy and audit: nothing is switched off."""
     name = "linkspan"
 
-    def __init__(self, binary, folder, edit=None):
+    def __init__(self, binary, folder, edit=None, all_cores=False):
         self.binary, self.folder = str(binary), pathlib.Path(folder) / "site"
         self.issuer = self.server = None
+        self.prefix = [] if all_cores else pinned(0)  # a server's jobs run where it may run
         self.port, self.issuer_port = free_port(), free_port()
-        self.url = f"https://localhost:{self.port}"
+        self.url = f"https://127.0.0.1:{self.port}"
         subprocess.run([self.binary, "init", str(self.folder), "--development", "--listen", f"127.0.0.1:{self.port}",
                         "--url", self.url], check=True, stdout=subprocess.DEVNULL)
         for name in ("linkspan.yaml", "developer.json"):
@@ -78,7 +80,7 @@ class Linkspan:
         self.issuer = subprocess.Popen([self.binary, "dev-issuer", "serve", *config, "--listen",
                                         f"127.0.0.1:{self.issuer_port}"], stdout=log, stderr=log)
         wait_for(self.issuer_port, self.issuer, "the development issuer")
-        self.server = subprocess.Popen([*pinned(0), self.binary, "serve", *config], stdout=log, stderr=log)
+        self.server = subprocess.Popen([*self.prefix, self.binary, "serve", *config], stdout=log, stderr=log)
         try:
             wait_for(self.port, self.server, "the server")
         except BenchError as e:
@@ -98,10 +100,20 @@ class Linkspan:
                 "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "subject_token": subject,
                 "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
                 "scope": "https://www.googleapis.com/auth/cloud-platform"}
+        return self.ask("/v1/token", urllib.parse.urlencode(form).encode(), {})["access_token"]
+
+    def post(self, path, body):
+        return self.ask(path, json.dumps(body).encode(), {"authorization": f"Bearer {self.token()}",
+                                                          "content-type": "application/json"})
+
+    def ask(self, path, body, headers):
         trust = ssl.create_default_context(cafile=str(self.folder / "tls/ca.pem"))
-        with urllib.request.urlopen(f"{self.url}/v1/token", urllib.parse.urlencode(form).encode(), 10,
-                                    context=trust) as answer:
-            return json.load(answer)["access_token"]
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers), timeout=10,
+                                        context=trust) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as e:
+            raise BenchError(f"{path}: {e.code} {e.read().decode(errors='replace')[:300]}") from None
 
     def client_options(self):
         return ["--url", self.url, "--ca", str(self.folder / "tls/ca.pem"), "--token-stdin"], self.token()
@@ -122,7 +134,7 @@ class Emulator:
         self.binary, self.process, self.port = binary, None, free_port()
 
     def start(self):
-        self.process = subprocess.Popen([*pinned(0), self.binary, "--host_port", f"localhost:{self.port}"],
+        self.process = subprocess.Popen([*pinned(0), self.binary, "--host_port", f"127.0.0.1:{self.port}"],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(self.port, self.process, "the Spanner emulator")
         return self
@@ -132,7 +144,7 @@ class Emulator:
         return self.process.pid
 
     def client_options(self):
-        return ["--url", f"http://localhost:{self.port}"], ""
+        return ["--url", f"http://127.0.0.1:{self.port}"], ""
 
     def database(self, number):
         return f"projects/bench/instances/bench/databases/bench{number}"

@@ -2,6 +2,7 @@
 import hashlib
 import os
 import pathlib
+import resource
 import subprocess
 import time
 
@@ -18,6 +19,7 @@ POLICY = '''domain bench covers dataproc demo/batch owner admin
 account runner is "runner@demo.iam.gserviceaccount.com"
 job bench/trivial is pyspark "{main}" sha256 "{digest}"
 trigger: allow developer to run job bench/trivial on dataproc demo/batch as runner owner admin until {until}
+operate: allow developer to administer dataproc demo/batch owner admin until {until}
 follow: allow developer to see jobs on dataproc demo/batch owner admin until {until}
 '''
 REQUEST = '''placement: {{ clusterName: batch }}
@@ -41,33 +43,50 @@ def add_dataproc(folder, code, python):
     (folder / "job.yaml").write_text(REQUEST.format(main=main))
 
 
+def server_cpu(pid):
+    """Of the process and of the children that it has waited for: fields 14 to 17 of /proc/PID/stat."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+
+def own_cpu():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def timed(command, environment=None):
-    began = time.monotonic()
+    """Wall seconds, and the CPU seconds of what this process started."""
+    began, cpu = time.monotonic(), own_cpu()
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     if done.returncode:
         raise peers.BenchError(f"{command[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}")
-    return time.monotonic() - began
+    return time.monotonic() - began, own_cpu() - cpu
 
 
 def run_both(binary, python, scratch, code, repetitions):
-    server = peers.Linkspan(binary, scratch / "job", lambda folder: add_dataproc(folder, code, python)).start()
+    server = peers.Linkspan(binary, scratch / "job", lambda folder: add_dataproc(folder, code, python), all_cores=True).start()
     submit = [str(python.parent / "spark-submit"), "--master", "local[*]", str(code / "trivial.py")]
     environment = os.environ | {"PYSPARK_PYTHON": str(python), "PYSPARK_DRIVER_PYTHON": str(python),
                                 "PATH": f"{python.parent}:{os.environ['PATH']}"}
     run = [str(binary), "run", str(server.folder / "job.yaml"), "--server", server.url, "--ca",
-           str(server.folder / "tls/ca.pem"), "--credentials", str(server.folder / "developer.json")]
+           str(server.folder / "tls/ca.pem"), "--credentials", str(server.folder / "developer.json"), "--project", "demo",
+           "--region", "local"]
     bare, ours = [], []
     try:
+        server.post("/v1/projects/demo/regions/local/clusters", {"projectId": "demo", "clusterName": "batch"})
         for _ in range(repetitions):
             bare.append(timed(submit, environment))
-            ours.append(timed(run))
+            before = server_cpu(server.pid)
+            seconds, cpu = timed(run)
+            ours.append((seconds, cpu + server_cpu(server.pid) - before))
     finally:
         server.stop()
-    return {"bare_seconds": bare, "linkspan_seconds": ours}
+    return {"bare_seconds": [t for t, _ in bare], "bare_cpu": [c for _, c in bare],
+            "linkspan_seconds": [t for t, _ in ours], "linkspan_cpu": [c for _, c in ours]}
 
 
 def measure(binary, cache, scratch, repetitions):
-    """{"bare_seconds", "linkspan_seconds"}, or {"missing": why}."""
+    """Lists of wall and CPU seconds, one a repetition, or {"missing": why}."""
     python, scratch = cache / "venv/bin/python", pathlib.Path(scratch)
     if not (python.parent / "spark-submit").exists():
         return {"missing": f"no PySpark in {python.parent.parent}: run ./dev setup"}

@@ -63,10 +63,12 @@ def job_lines(job):
         return []
     if "missing" in job:
         return [f"Spark job overhead: not measured: {job['missing']}", ""]
-    bare, ours = statistics.median(job["bare_seconds"]), statistics.median(job["linkspan_seconds"])
-    return [f"The same trivial PySpark job takes {bare:.1f} s with bare `spark-submit` and {ours:.1f} s through `linkspan run` "
-            f"(submitted over TLS, decided, hashed, in its own world, followed to its end): {ours - bare:+.1f} s "
-            f"({len(job['bare_seconds'])} runs each).", ""]
+    middle = {name: statistics.median(values) for name, values in job.items()}
+    return [f"The same trivial PySpark job takes {middle['bare_seconds']:.1f} s ({middle['bare_cpu']:.1f} s of CPU) with bare "
+            f"`spark-submit` and {middle['linkspan_seconds']:.1f} s ({middle['linkspan_cpu']:.1f} s of CPU, server included) "
+            "through `linkspan run`: submitted over TLS, decided, its code hashed, in a world of its own, followed to its end. "
+            f"Overhead: {middle['linkspan_seconds'] - middle['bare_seconds']:+.1f} s "
+            f"({middle['linkspan_cpu'] - middle['bare_cpu']:+.1f} s of CPU); {len(job['bare_seconds'])} runs each.", ""]
 
 
 def markdown(report, cases):

@@ -24,6 +24,7 @@ def make_site(folder, linkspan, more_policy=""):
     site = linkspan_site.Site(linkspan, folder / "site")
     code = folder / "jobs"
     shutil.copytree(setting.JOBS, code)
+    shutil.copy(setting.JOBS.parent / "hostile_job.py", code)
     values = {"CODE": code, "PYTHON": sys.executable}
     site.make(setting.CONFIG, {"tests": setting.POLICY + more_policy}, values)
     site.code = code

@@ -73,9 +73,11 @@ def files(paths):
             refused(f"read {prefix}{path}", lambda p=prefix + path: read(p))
     for path in ("/usr/x", "/etc/passwd", "/etc/hosts", "/code/x", "/x", "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger"):
         refused(f"write {path}", lambda p=path: write(p))
-    for path in ("/etc/shadow", "/proc/1/environ", "/proc/1/mem", "/proc/kcore", "/dev/mem", "/dev/kmsg", "/root", "/home",
+    for path in ("/etc/shadow", "/proc/1/environ", "/proc/1/mem", "/proc/kcore", "/dev/mem", "/dev/kmsg",
                  "/var/run/docker.sock", "/sys/kernel"):
         refused(f"read {path}", lambda p=path: read(p))
+    for path in ("/root", "/home"):
+        only_a_way(path)
     for fd in os.listdir("/proc/self/fd"):
         try:
             target = os.readlink(f"/proc/self/fd/{fd}")
@@ -83,6 +85,16 @@ def files(paths):
             continue
         inside = target.startswith(("/job", "/code", "/usr", "/tmp", "/dev", "/proc", "pipe:", "socket:", "anon_inode:"))
         held(f"descriptor {fd}", inside, target)
+
+
+def only_a_way(path):
+    """Not there; or it holds nothing but the way to Python's environment or Java, which a world shows."""
+    shown = [os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, os.environ.get("JAVA_HOME", "/usr"))] + [sys.prefix]
+    while os.path.isdir(path) and path not in shown:
+        inside = os.listdir(path)
+        held(f"read {path}", len(inside) == 1 and any(p.startswith(f"{path}/{inside[0]}") for p in shown), repr(inside[:5]))
+        path = f"{path}/{inside[0]}" if len(inside) == 1 else ""
+    held(f"read below {path}", True)
 
 
 def processes(pid):

@@ -1,5 +1,7 @@
 """Who may do what in these tests, and how clients reach the server."""
+import json
 import pathlib
+import time
 
 import linkspan_site
 
@@ -84,7 +86,7 @@ class Credentials:
 
 def spanner_client(site, credentials):
     from google.cloud import spanner
-    return spanner.Client(project="demo", credentials=credentials, client_options={"api_endpoint": f"localhost:{site.port}"},
+    return spanner.Client(project="demo", credentials=credentials, client_options={"api_endpoint": f"127.0.0.1:{site.port}"},
                           disable_builtin_metrics=True)
 
 
@@ -102,12 +104,34 @@ def create_database(site, credentials, name, ddl=()):
 
 def dataproc_client(site, credentials, kind="JobControllerClient"):
     from google.cloud import dataproc_v1
-    return getattr(dataproc_v1, kind)(credentials=credentials, client_options={"api_endpoint": f"localhost:{site.port}"})
+    return getattr(dataproc_v1, kind)(credentials=credentials, client_options={"api_endpoint": f"127.0.0.1:{site.port}"})
 
 
 def audit(site):
     import records
     return records.Records(site)
+
+
+def eventually(ask, seconds=10):
+    """The first answer that is not None: what is prompt rather than immediate (refusals in the audit log: 100 ms)."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer is not None or time.monotonic() > end:
+            return answer
+        time.sleep(0.05)
+
+
+def audit_entry(site, wanted):
+    """The newest entry of which `wanted` is true, or None."""
+    return eventually(lambda: next((entry for entry in reversed(audit(site).entries) if wanted(entry)), None))
+
+
+def explain(site, request):
+    def ask():
+        result = site.run("policy", "explain", request, "--config", site.config, "--json", check=False)
+        return json.loads(result.stdout) if result.returncode == 0 else None
+    return eventually(ask)
 
 
 def put_singers(database, rows, columns=("SingerId", "Name", "Salary")):

@@ -81,7 +81,7 @@ def test_databases_and_instances_that_are_not_there(site, as_user):
 
 def test_unsupported_methods_are_refused_by_name(site, as_user, some):
     from google.cloud.spanner_admin_database_v1 import DatabaseAdminClient
-    admin = DatabaseAdminClient(credentials=as_user("admin"), client_options={"api_endpoint": f"localhost:{site.port}"})
+    admin = DatabaseAdminClient(credentials=as_user("admin"), client_options={"api_endpoint": f"127.0.0.1:{site.port}"})
     with pytest.raises(exceptions.GoogleAPICallError) as refused:
         list(admin.list_backups(parent="projects/demo/instances/flights"))
     assert refused.value.grpc_status_code.name in ("UNIMPLEMENTED", "PERMISSION_DENIED")

@@ -43,7 +43,7 @@ def test_exchange_and_use(site, as_user):
 def test_impersonation_keeps_the_chain(site, as_user):
     found = claims(as_user.token("caller", account=setting.WORKER))
     assert found["sub"] == setting.WORKER and found["act"]["sub"] == "caller"
-    entry = [e for e in setting.audit(site).entries if "generateAccessToken" in json.dumps(e.get("protoPayload", {}).get("methodName"))][-1]
+    entry = setting.audit_entry(site, lambda e: "generateAccessToken" in e.get("protoPayload", {}).get("methodName", ""))
     assert entry["protoPayload"]["authenticationInfo"]["principalSubject"] == "caller"
 
 
@@ -97,7 +97,7 @@ def test_wrong_tokens_are_401_and_all_alike(site):
         reason = error["details"][0]["reason"]
         assert reason in ("NO_PROOF", "TOKEN_REJECTED"), name
         if reason == "TOKEN_REJECTED":
-            texts.add(error["message"])
+            texts.add(error["message"].replace(error["details"][0]["metadata"]["id"], "ID"))
     assert len(texts) == 1, "the texts must not tell the causes apart"
 
 

@@ -1,5 +1,4 @@
 """Decided on every path, explained to the operator, changed without losing a request."""
-import json
 import threading
 import time
 
@@ -127,7 +126,7 @@ def with_isolated_trust(site, users):
     refused = ask("Salary")
     assert refused.status_code == 403
     request = refused.json()["error"]["details"][0]["metadata"]["id"]
-    explained = json.loads(site.run("policy", "explain", request, "--config", site.config, "--json").stdout)
+    explained = setting.explain(site, request)
     assert "Singers" in explained["rule"] and "Salary" in explained["rule"]
     old = (site.policies / "tests.policy").read_text()
 
@@ -178,3 +177,15 @@ def test_check_prints_all_faults_with_their_places(own_site):
         assert any(f"tests.policy:{number}:" in line and word in line for line in checked.stderr.splitlines()), checked.stderr
 
 
+
+
+def test_a_table_that_a_known_schema_lacks_is_a_warning(own_site):
+    site = own_site
+    site.start()
+    site.client("sql", "demo/flights/known", "--create", "-e", setting.DDL[0], credentials=site.credentials("admin", "admin"))
+    site.stop()
+    path = site.policies / "tests.policy"
+    lines = len(path.read_text().splitlines())
+    path.write_text(path.read_text() + "typo: allow reader to read Singer in spanner demo/known owner team until 2099-01-01\n")
+    checked = site.run("check", "--config", site.config)
+    assert f"tests.policy:{lines + 1}:" in checked.stderr and "warning" in checked.stderr and "Singer" in checked.stderr

@@ -187,7 +187,7 @@ def test_ddl_changes_what_is_there(database):
 
 def test_sessions_of_a_pool(site, as_user, database):
     pool = spanner.FixedSizePool(size=3)
-    pooled = spanner.Client(project="demo", credentials=as_user("admin"), client_options={"api_endpoint": f"localhost:{site.port}"},
+    pooled = spanner.Client(project="demo", credentials=as_user("admin"), client_options={"api_endpoint": f"127.0.0.1:{site.port}"},
                             disable_builtin_metrics=True).instance("flights").database(database.database_id, pool=pool)
     assert sql(pooled, "SELECT 1") == [(1,)]
     session = pool.get()

@@ -1,8 +1,11 @@
 """The server as a thing that runs: it keeps what it acknowledged, has one directory, says what is wrong, and leaks nothing."""
 import concurrent.futures
 import json
+import os
 import random
+import shutil
 import socket
+import subprocess
 import time
 
 import pytest
@@ -118,6 +121,54 @@ def test_every_fault_of_a_configuration_with_its_place(own_site):
             assert any(f"linkspan.yaml:{place}" in line and word in line for line in failed.stderr.splitlines()), failed.stderr
 
 
+def test_a_full_disk_fails_the_request_and_nothing_else(own_site):
+    """The data directory on a file system of its own that is nearly full: commits fail, the server lives, and what was there stays."""
+    site = own_site
+    site.data.rename(site.folder / "kept")
+    site.data.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "linkspan-test", site.data], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"a file system of its own needs root: {mounted.stderr.strip()}")
+    try:
+        shutil.copytree(site.folder / "kept", site.data, dirs_exist_ok=True)
+        site.start()
+        client = Plain(site)
+        client.create("narrow")
+        session = client.session("narrow")
+        client.insert(session, [(0, "before")])
+        (site.data / "filler").write_bytes(b"x" * (free_bytes(site.data) - (6 << 20)))
+        refused, written = 0, 0
+        for n in range(1, 60):
+            try:
+                client.insert(session, [(n, "y" * 400000)])
+                written = n
+            except AssertionError:
+                refused += 1
+        assert refused, "the disk did not get full"
+        assert site.server.poll() is None, site.log()
+        (site.data / "filler").unlink()
+        end = time.monotonic() + 20
+        while True:
+            try:
+                client.insert(session, [(1000, "after")])
+                break
+            except AssertionError:
+                assert time.monotonic() < end, "there is room again, but it does not go on"
+                time.sleep(0.2)
+        found = client.rows(session)
+        assert found[0] == "before" and found[1000] == "after" and (not written or written in found)
+        site.stop_server()
+        assert site.run("audit", "verify", "--config", site.config, check=False).returncode == 0
+    finally:
+        site.stop()
+        subprocess.run(["umount", "-l", site.data], check=True)
+
+
+def free_bytes(folder):
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize
+
+
 def test_sigterm_drains_and_a_restart_serves_the_same(own_site):
     site = own_site
     site.start()
@@ -206,7 +257,7 @@ def test_values_and_tokens_are_in_no_log_entry_or_command_line(own_site):
     texts.append(again.text)
     requests.get(f"{site.url}/v1/projects/demo/instances/flights/databases", params={"access_token": client.token}, verify=str(site.ca), timeout=10)
     command_line = open(f"/proc/{site.server.pid}/cmdline", "rb").read().decode()
-    shown = site.run("audit", "show", "--config", site.config, "--json").stdout
+    shown = setting.eventually(lambda: site.run("audit", "show", "--config", site.config, "--json").stdout or None)
     site.stop_server()
     stored = "".join(path.read_bytes().decode("latin-1") for path in (site.data / "audit").rglob("*") if path.is_file())
     log = (site.folder / "server.log").read_text(errors="replace")

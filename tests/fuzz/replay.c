@@ -1,5 +1,5 @@
-/* replay.c: a main for fuzz targets without libFuzzer: feeds each file of the folders given to the target, once. A target that
- * finds something aborts, or a sanitizer does. Fails when there was no file: an empty corpus would test nothing. */
+/* replay.c: a main for fuzz targets without libFuzzer: feeds each file of the folders given to the target, once. A target
+ * that finds something aborts, or a sanitizer does. Fails when there was no file: an empty corpus would test nothing. */
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>

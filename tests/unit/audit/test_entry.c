@@ -3,6 +3,8 @@
 
 static const struct str columns[] = { STR_INIT("carrier"), STR_INIT("delay") };
 
+static const struct str names[] = { STR_INIT("transform"), STR_INIT("worker") };
+
 static struct principal a_principal(void) {
     struct principal p = {
         .actor = { ACTOR_ACCOUNT, .subject = STR("transform@demo.iam.gserviceaccount.com") },
@@ -22,6 +24,8 @@ static struct event an_event(const struct principal *p, const struct atoms *atom
                            .time_us = 1700000000123456,
                            .id = STR("01J0000000000000000000000A"),
                            .principal = p,
+                           .bears = { names, 2 },
+                           .chain_bears = { names, 1 },
                            .method = STR("google.spanner.v1.Spanner.Read"),
                            .resource = STR("projects/demo/instances/flights/databases/flights"),
                            .permission = STR("spanner.databases.select"),
@@ -56,6 +60,10 @@ static void test_round_trip(void **state) {
     assert_str(entry.chain[0].issuer, "entra");
     assert_str(entry.chain[1].email, "runner@demo.iam.gserviceaccount.com");
     assert_str(entry.source, "10.1.2.3");
+    assert_int_equal(entry.bears.n, 2);
+    assert_str(entry.bears.items[1], "worker");
+    assert_int_equal(entry.may_bear.n, 0);
+    assert_str(entry.chain_bears.items[0], "transform");
     assert_str(entry.method, "google.spanner.v1.Spanner.Read");
     assert_str(entry.permission, "spanner.databases.select");
     assert_str(entry.job, "nightly/transform");

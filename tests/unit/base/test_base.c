@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/enc.h"
 #include "base/err.h"
 #include "base/json_text.h"
@@ -16,6 +17,35 @@ static void cut_splits_at_the_first_separator(void **state) {
     assert_str(str_cut(&rest, '/'), "b");
     assert_str(str_cut(&rest, '/'), "c");
     assert_int_equal(rest.n, 0);
+}
+
+static void integers_are_printed(void **state) {
+    (void)state;
+    static const struct {
+        int64_t value;
+        const char *text;
+    } cases[] = { { 0, "0" },
+                  { 7, "7" },
+                  { -1, "-1" },
+                  { 1000, "1000" },
+                  { -90210, "-90210" },
+                  { INT64_MAX, "9223372036854775807" },
+                  { INT64_MIN, "-9223372036854775808" } };
+    char out[DECIMAL_MAX], fixed[] = "xxxxx";
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_str(((struct str){ out, decimal_i64(cases[i].value, out) }), cases[i].text);
+    assert_str(((struct str){ out, decimal_u64(UINT64_MAX, out) }), "18446744073709551615");
+    decimal_fixed(42, 4, fixed);
+    assert_str(str_z(fixed), "0042x");
+}
+
+static void printed_text_fits_or_fails(void **state) {
+    (void)state;
+    DEFER(buf_free) struct buf b = BUF_INIT(300);
+    for (int i = 0; i < 60; i++) buf_printf(&b, "%05d", i); /* crosses the first growth, at 256 bytes */
+    assert_false(buf_ok(&b));                               /* 300 bytes, and the NUL does not fit */
+    assert_int_equal(b.n, 295);
+    assert_str(str_from(buf_str(&b), 250), "000500005100052000530005400055000560005700058");
 }
 
 static void integers_are_read_strictly(void **state) {
@@ -152,6 +182,8 @@ static void json_strings_are_safe_to_print(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_splits_at_the_first_separator),
+        cmocka_unit_test(integers_are_printed),
+        cmocka_unit_test(printed_text_fits_or_fails),
         cmocka_unit_test(integers_are_read_strictly),
         cmocka_unit_test(arena_stops_at_its_maximum),
         cmocka_unit_test(buffer_fails_once_and_stays_failed),

@@ -29,9 +29,21 @@ struct policy *gate_rig_policy(const char *text) {
     return policy;
 }
 
+void gate_rig_become(const char *account) {
+    struct err err = { 0 };
+    DEFER(buf_free) struct buf token = BUF_INIT(sizeof rig.bearer);
+    struct principal who = { .actor = { .kind = ACTOR_ACCOUNT, .subject = str_z(account) } };
+    struct mint_ask ask = {
+        .principal = &who, .scope = STR("x"), .now_s = clock_wall_s(), .expires_s = clock_wall_s() + 3000
+    };
+    int64_t expires;
+    if (mint_access_token(rig.identity.mint, &ask, &token, &expires, NULL, &err)) fail_msg("%s", err.message);
+    snprintf(rig.bearer, sizeof rig.bearer, "Bearer %.*s", STR_ARG(buf_str(&token)));
+}
+
 static void make_identity(void) {
     struct err err = { 0 };
-    DEFER(buf_free) struct buf keys = BUF_INIT(65536), token = BUF_INIT(sizeof rig.bearer);
+    DEFER(buf_free) struct buf keys = BUF_INIT(65536);
     assert_int_equal(key_generate(KEY_P256, &rig.token_key, &err), OK);
     assert_int_equal(mint_new(rig.token_key, STR(URL), &rig.identity.mint, &err), OK);
     assert_int_equal(mint_jwks(rig.identity.mint, &keys, &err), OK);
@@ -42,19 +54,11 @@ static void make_identity(void) {
     if (issuers_new(&own, 1, NULL, &rig.identity.issuers, &err)) fail_msg("%s", err.message);
     rig.identity.verified = verified_new(100);
     rig.identity.revocations = revocations_new(NULL);
-    struct principal reader = { .actor = { .kind = ACTOR_ACCOUNT, .subject = STR("reader@demo") } };
-    struct mint_ask ask = {
-        .principal = &reader, .scope = STR("x"), .now_s = clock_wall_s(), .expires_s = clock_wall_s() + 3000
-    };
-    int64_t expires;
-    if (mint_access_token(rig.identity.mint, &ask, &token, &expires, NULL, &err)) fail_msg("%s", err.message);
-    snprintf(rig.bearer, sizeof rig.bearer, "Bearer %.*s", STR_ARG(buf_str(&token)));
+    gate_rig_become("reader@demo");
 }
 
 static void make_audit(void) {
     struct err err = { 0 };
-    snprintf(rig.folder, sizeof rig.folder, "/tmp/gate-XXXXXX");
-    assert_non_null(mkdtemp(rig.folder));
     snprintf(rig.audit_dir, sizeof rig.audit_dir, "%s/audit", rig.folder);
     assert_int_equal(key_generate(KEY_ED25519, &rig.audit_key, &err), OK);
     struct audit_options options = { .dir = rig.audit_dir, .origin = STR("test/audit"), .key = rig.audit_key };
@@ -85,9 +89,15 @@ static void make_worker(void) {
     assert_int_equal(pthread_create(&w->thread, NULL, run_worker, w->loop), 0);
 }
 
+void gate_rig_prepare(void) {
+    rig = (struct gate_rig){ 0 };
+    snprintf(rig.folder, sizeof rig.folder, "/tmp/gate-XXXXXX");
+    assert_non_null(mkdtemp(rig.folder));
+}
+
 void gate_rig_start(const struct service *service, const char *policy) {
     struct err err = { 0 };
-    rig = (struct gate_rig){ 0 };
+    if (!rig.folder[0]) gate_rig_prepare();
     rig.arena = arena_new(16 << 20);
     make_audit();
     make_identity();
@@ -149,12 +159,18 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-void gate_rig_stop(void) {
-    struct worker *w = &rig.gate.workers[0];
+void gate_rig_drain(void) {
+    if (!rig.loop) return;
     http_client_free(rig.client);
     loop_free(rig.loop);
-    for (unsigned i = 0; gate_rig_under_way() && i < 500; i++) usleep(10000);
+    rig.loop = NULL;
+    for (unsigned i = 0; gate_rig_under_way() && i < 3000; i++) usleep(10000);
     assert_int_equal(gate_rig_under_way(), 0);
+}
+
+void gate_rig_stop(void) {
+    struct worker *w = &rig.gate.workers[0];
+    gate_rig_drain();
     loop_stop(w->loop);
     pthread_join(w->thread, NULL);
     http_server_free(w->server);
@@ -171,6 +187,7 @@ void gate_rig_stop(void) {
     policy_unref(rig.gate.policy);
     arena_free(rig.arena);
     nftw(rig.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    rig.folder[0] = '\0';
 }
 
 /* ---- calls ---- */
@@ -261,7 +278,8 @@ void reply_grpc(struct reply *r, const char *path, const char *name, const char 
 void reply_rest(struct reply *r, const char *verb, const char *path, const char *body) {
     struct err err = { 0 };
     struct http_header headers[] = { { STR("authorization"), str_z(rig.bearer) },
-                                     { STR("content-type"), STR("application/json") } };
+                                     { STR("content-type"), STR("application/json") },
+                                     { STR("metadata-flavor"), STR("Google") } };
     struct http_client_request request = { .method = str_z(verb),
                                            .scheme = STR("http"),
                                            .host = STR("127.0.0.1"),

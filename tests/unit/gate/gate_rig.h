@@ -23,11 +23,14 @@ struct gate_rig {
 
 extern struct gate_rig rig; /* one a test program */
 
+void gate_rig_prepare(void); /* the folder, before a service that keeps data there; gate_rig_start does it else */
 void gate_rig_start(const struct service *service, const char *policy);
-void gate_rig_stop(void); /* also asserts that no request is left */
+void gate_rig_drain(void); /* the client is closed and no request is left: services may go. Else gate_rig_stop does it */
+void gate_rig_stop(void);  /* also asserts that no request is left */
 struct policy *gate_rig_policy(const char *text);
 void gate_rig_review(void); /* what the worker's timer does each second, now */
 unsigned gate_rig_under_way(void);
+void gate_rig_become(const char *account); /* whose token the calls from now on carry; at the start reader@demo */
 
 /* A call and what came back. */
 struct reply {
@@ -41,7 +44,7 @@ struct reply {
     char retry[64];
     struct grpc_deframer frames;
     unsigned messages;
-    char first[256]; /* the start of the first message, or of the body */
+    char first[32 << 10]; /* the start of the first message, or of the body */
     size_t first_n;
     bool grpc;
 };

@@ -324,7 +324,7 @@ static void test_deadline_of_paused_client(void **state) {
     reply_grpc(&r, "/test.Service/Stream", "things/500", "300m", 0);
     reply_until(&r, &r.paused);
     reply_turn(500);
-    for (unsigned i = 0; gate_rig_under_way() && i < 400; i++) reply_turn(5);
+    for (unsigned i = 0; gate_rig_under_way() && i < 4000; i++) reply_turn(5);
     assert_int_equal(gate_rig_under_way(), 0); /* nothing is kept for it */
     assert_false(spool_file_is_open());
     reply_resume(&r);
@@ -401,6 +401,44 @@ static void test_audit_fails(void **state) {
     assert_int_equal(atomic_load(&handled), 0);
 }
 
+/* ---- all at once ---- */
+
+/* Calls of every kind, reset, paused, out of time, and reviewed while they run: each ends once, and nothing is left. */
+static void test_storm(void **state) {
+    (void)state;
+    enum { CALLS = 240, AT_ONCE = 24 };
+    static struct reply replies[AT_ONCE];
+    static const char *const names[] = { "things/ok", "things/thread", "things/secret", "things/aborted" };
+    static const char *const streams[] = { "things/40", "things/endless", "things/3" };
+    unsigned seed = 7;
+    memset(replies, 0, sizeof replies);
+    for (unsigned i = 0; i < CALLS; i++) {
+        struct reply *r = &replies[i % AT_ONCE];
+        seed = seed * 1103515245u + 12345u;
+        unsigned dice = seed >> 16;
+        if (r->call) http_call_cancel(r->call); /* no callback follows */
+        grpc_deframer_free(&r->frames);
+        *r = (struct reply){ .pause = dice % 5 == 0 };
+        if (dice % 2) reply_grpc(r, "/test.Service/Stream", streams[dice / 2 % 3], dice % 3 ? NULL : "20m", 0);
+        else reply_grpc(r, dice % 4 ? "/test.Service/Unary" : "/test.Service/Enforced", names[dice / 4 % 4], NULL, 0);
+        if (dice % 7 == 0) loop_run_once(rig.loop, 3);
+        if (i % 60 == 30) gate_set_policy(&rig.gate, gate_rig_policy(SHUT));
+        if (i % 60 == 40) gate_set_policy(&rig.gate, gate_rig_policy(OPEN));
+        if (i % 10 == 5) gate_rig_review();
+    }
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        if (replies[i].call) http_call_cancel(replies[i].call);
+        grpc_deframer_free(&replies[i].frames);
+    }
+    /* comes behind all of those on their connection */
+    struct reply last = { 0 };
+    reply_grpc(&last, "/test.Service/Unary", "things/ok", NULL, 0);
+    reply_wait(&last);
+    assert_int_equal(last.code, OK);
+    for (unsigned i = 0; gate_rig_under_way() && i < 3000; i++) reply_turn(5);
+    assert_int_equal(gate_rig_under_way(), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -418,6 +456,7 @@ int main(void) {
         TEST(test_policy_ends_waiting_reply),
         TEST(test_enforced),
         TEST(test_audit_fails),
+        TEST(test_storm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,21 @@ static void fingerprints_hold_no_values(void **state) {
 }
 
 /* Out of memory at any allocation is an error, never a crash. */
+/* The table is searched by halves: a word out of order would be lost. */
+static void reserved_words_are_known(void **state) {
+    (void)state;
+    static const char *const yes[] = { "ALL",     "all",      "AND",      "ASSERT_ROWS_MODIFIED",
+                                       "Between", "GROUP",    "GROUPING", "GROUPS",
+                                       "IN",      "INTERVAL", "INTO",     "NULL",
+                                       "NULLS",   "OR",       "ORDER",    "select",
+                                       "WITH",    "WITHIN" };
+    static const char *const no[] = { "", "AL", "ALLE", "WITHI", "WITHINX", "GROUPER", "A", "Z", "_", "flights" };
+    for (size_t i = 0; i < COUNT(yes); i++)
+        if (!sql_reserved(str_z(yes[i]))) fail_msg("%s is reserved", yes[i]);
+    for (size_t i = 0; i < COUNT(no); i++)
+        if (sql_reserved(str_z(no[i]))) fail_msg("%s is not reserved", no[i]);
+}
+
 static void short_memory_is_survived(void **state) {
     (void)state;
     struct str sql = STR(
@@ -221,6 +236,7 @@ int main(void) {
         cmocka_unit_test(other_ddl_is_understood),
         cmocka_unit_test(ddl_fails_with_its_place),
         cmocka_unit_test(fingerprints_hold_no_values),
+        cmocka_unit_test(reserved_words_are_known),
         cmocka_unit_test(short_memory_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,7 +219,7 @@ static void command_properties_and_environment(void **state) {
     DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
     memcpy(world.work, "/job", 5);
     memcpy(world.code, "/code", 6);
-    (void)snprintf(work, sizeof work, "%s/work", base);
+    (void)snprintf(work, sizeof work, "%s/home", base);
     assert_int_equal(mkdir(work, 0700), 0);
     assert_int_equal(setenv("GOOGLE_APPLICATION_CREDENTIALS", "/the/server/s/key", 1), 0);
     if (launch_command(&config, &machine, &job, &world, work, 0, arena, &command, &err)) fail_msg("%s", err.message);

@@ -213,7 +213,7 @@ static void a_run_from_start_to_end(void **state) {
     assert_false(seen.items[2].open); /* endpoints first, then the state */
     assert_output(runner, "r1", runner_mode(runner) == WORLD_NAMESPACES ? "hello world\n/job\n" : "hello world\n");
     assert_true(is_there("r1/driveroutput"));
-    assert_false(is_there("r1/work") || is_there("r1/code"));
+    assert_false(is_there("r1/home") || is_there("r1/code"));
     runner_forget(runner, STR("r1"));
     assert_false(is_there("r1"));
     runner_stop(runner);
@@ -342,7 +342,7 @@ static void what_a_job_leaves_is_removed_and_not_followed(void **state) {
     struct runner *runner = start(WORLD_NAMESPACES, 1);
     submit(runner, "r1", "a", "linked.py");
     assert_int_equal(seen.items[wait_for("r1", RUN_DONE)].state, RUN_DONE);
-    assert_false(is_there("r1/work"));
+    assert_false(is_there("r1/home"));
     assert_int_equal(access("/usr/bin", F_OK), 0);
     for (unsigned i = 0; i < 8; i++) {
         char run[16];
@@ -358,11 +358,11 @@ static void what_a_job_leaves_is_removed_and_not_followed(void **state) {
 /* As a server that was killed leaves them. */
 static void a_new_runner_removes_what_an_old_one_left(void **state) {
     (void)state;
-    put("runs/old/work/deep/file", "x", 0600);
+    put("runs/old/home/deep/file", "x", 0600);
     put("runs/old/code/main0/main.py", "x", 0644);
     put("runs/old/driveroutput", "kept", 0600);
     struct runner *runner = start(WORLD_NAMESPACES, 1);
-    assert_false(is_there("old/work") || is_there("old/code"));
+    assert_false(is_there("old/home") || is_there("old/code"));
     assert_output(runner, "old", "kept");
     runner_stop(runner);
 }

@@ -27,7 +27,7 @@ static void make_folders(void) {
     memcpy(base, "/tmp/linkspan-world-XXXXXX", sizeof "/tmp/linkspan-world-XXXXXX");
     assert_non_null(mkdtemp(base));
     assert_int_equal(chmod(base, 0711), 0);
-    (void)snprintf(work, sizeof work, "%s/work", base);
+    (void)snprintf(work, sizeof work, "%s/home", base);
     (void)snprintf(code, sizeof code, "%s/code", base);
     (void)snprintf(secret, sizeof secret, "%s/data", base);
     (void)snprintf(other, sizeof other, "%s/other", base);
