@@ -5,6 +5,7 @@
 #pragma once
 #include <pthread.h>
 #include "base/map.h"
+#include "gate/spool.h"
 #include "http/server.h"
 #include "model/principal.h"
 #include "service/method.h"
@@ -66,6 +67,7 @@ struct gate {
     struct worker workers[GATE_MAX_WORKERS];
     unsigned n_workers;
     const char *spool_dir;
+    struct spool_budget spool_budget; /* of answers that wait in memory for their clients */
     struct door public_door;
 };
 

@@ -281,7 +281,7 @@ static struct request *request_new(struct http_stream *stream, const struct http
     if (r->door->endpoint) r->endpoint = endpoint_ref(r->door->endpoint); /* the door is a part of it */
     r->started_us = clock_mono_us();
     id_new(r->id);
-    spool_init(&r->spool, r->gate->spool_dir, SPOOL_MEMORY_BYTES, SPOOL_FILE_BYTES);
+    spool_init(&r->spool, r->gate->spool_dir, SPOOL_MEMORY_BYTES, SPOOL_FILE_BYTES, &r->gate->spool_budget);
     atomic_store(&r->holds, 2); /* the stream's and the steps' */
     r->call.id = (struct str){ r->id, ID_LENGTH };
     r->call.loop = worker->loop;

@@ -24,7 +24,7 @@
 #include "gate/tokens.h"
 #include "spanner/spanner.h"
 
-enum { VERIFIED_TOKENS = 10000, REVIEW_EVERY_MS = 1000, LAST_REQUESTS_US = 10 * 1000 * 1000 };
+enum { VERIFIED_TOKENS = 10000, REVIEW_EVERY_MS = 1000, SPOOLS_BYTES = 64 << 20, LAST_REQUESTS_US = 10 * 1000 * 1000 };
 
 /* Everything that a running server holds, in the order in which it is opened; closed in reverse. */
 struct server {
@@ -389,6 +389,7 @@ enum code serve(const struct config *config, struct err *err) {
     s->lock_fd = -1;
     s->gate.config = config;
     s->gate.spool_dir = s->spool;
+    s->gate.spool_budget.max = SPOOLS_BYTES;
     enum code rc = data_lock(config->data, &s->lock_fd, err);
     if (!rc) rc = data_path(config->data, DATA_SPOOL, s->spool, err);
     if (!rc) rc = run(s, err);

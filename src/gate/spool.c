@@ -5,15 +5,38 @@
 #include <unistd.h>
 #include "base/file.h"
 
-enum { FREE_EVERY = 16 << 20 };
+enum { FREE_EVERY = 16 << 20, FREE_BYTES = 64 << 10 };
 
-void spool_init(struct spool *spool, const char *dir, size_t memory_bytes, uint64_t file_bytes) {
-    *spool = (struct spool){ .dir = dir, .memory = BUF_INIT(memory_bytes), .fd = -1, .file_max = file_bytes };
+void spool_init(struct spool *spool, const char *dir, size_t memory_bytes, uint64_t file_bytes,
+                struct spool_budget *budget) {
+    *spool =
+        (struct spool){ .dir = dir, .memory = BUF_INIT(memory_bytes), .fd = -1, .file_max = file_bytes, .budget = budget };
     (void)pthread_mutex_init(&spool->lock, NULL);
 }
 
+/* The budget learns how much is in memory now. False: more than it has, and nothing is taken. Short answers need none, so
+ * that they do not depend on the disk. */
+static bool charge(struct spool *s, size_t memory_bytes) {
+    struct spool_budget *b = s->budget;
+    size_t n = memory_bytes > FREE_BYTES ? memory_bytes - FREE_BYTES : 0;
+    if (!b) return true;
+    if (n > s->taken && atomic_fetch_add(&b->held, n - s->taken) + (n - s->taken) > b->max) {
+        atomic_fetch_sub(&b->held, n - s->taken);
+        return false;
+    }
+    if (n < s->taken) atomic_fetch_sub(&b->held, s->taken - n);
+    s->taken = n;
+    return true;
+}
+
+static void empty_memory(struct spool *s) {
+    buf_free(&s->memory);
+    s->memory_at = 0;
+    (void)charge(s, 0); /* less is always granted */
+}
+
 void spool_free(struct spool *spool) {
-    buf_free(&spool->memory);
+    empty_memory(spool);
     file_close(&spool->fd);
     (void)pthread_mutex_destroy(&spool->lock);
 }
@@ -42,8 +65,9 @@ enum code spool_put(struct spool *s, struct str head, struct str body, struct er
     if (s->fd < 0 && s->memory_at && !fits_memory(s, n)) {
         buf_consume(&s->memory, s->memory_at);
         s->memory_at = 0;
+        (void)charge(s, s->memory.n);
     }
-    if (!fits_memory(s, n)) rc = put_file(s, head, body, err);
+    if (!fits_memory(s, n) || !charge(s, s->memory.n + n)) rc = put_file(s, head, body, err);
     else if (!buf_reserve(&s->memory, n)) rc = err_oom(err);
     else {
         buf_add_str(&s->memory, head);
@@ -81,8 +105,7 @@ enum code spool_get(struct spool *s, char *out, size_t n, size_t *ret_n, struct 
         memcpy(out, s->memory.p + s->memory_at, *ret_n);
         s->memory_at += *ret_n;
         if (s->memory_at == s->memory.n) {
-            buf_free(&s->memory);
-            s->memory_at = 0;
+            empty_memory(s);
         }
     } else if (s->fd >= 0) rc = get_file(s, out, n, ret_n, err);
     (void)pthread_mutex_unlock(&s->lock);

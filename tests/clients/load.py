@@ -28,6 +28,7 @@ REPORTS = ("WARNING: ThreadSanitizer", "ERROR: AddressSanitizer", "ERROR: LeakSa
            "LeakSanitizer: detected", "panic:")
 DATABASE = "storm"
 LARGE_ROWS, LARGE_BYTES = 6000, 1200
+PATIENCE_SECONDS = 100
 
 
 class Load:
@@ -97,6 +98,9 @@ class Load:
         for thread in threads:
             thread.start()
         self.ending.wait(self.options.seconds)
+        end = time.monotonic() + PATIENCE_SECONDS  # a busy machine under a sanitizer: at least once each
+        while self.missing(clouds) and time.monotonic() < end and self.site.server.poll() is None and not self.surprises:
+            time.sleep(0.5)
         alive, self.leaving = self.site.server.poll() is None, True
         self.site.server.send_signal(signal.SIGTERM)
         try:
@@ -107,6 +111,9 @@ class Load:
         self.ending.set()
         return self.verdict(status if alive else f"died of {status}", clouds)
 
+    def missing(self, clouds):
+        return [name for name in self.options.only or clouds.must_happen if not self.done.get(name)]
+
     def verdict(self, status, clouds):
         log = (self.site.folder / "server.log").read_text(errors="replace")
         for name in sorted(self.done):
@@ -114,7 +121,7 @@ class Load:
         wrong = [f"the server ended with {status}"] if status != 0 else []
         wrong += [f"the log holds {log.count(mark)} times {mark!r}" for mark in REPORTS if mark in log]
         wrong += [f"a surprise: {text}" for text in self.surprises]
-        wrong += [f"nothing of {name} was ever done" for name in self.options.only or clouds.must_happen if not self.done.get(name)]
+        wrong += [f"nothing of {name} was ever done" for name in self.missing(clouds)]
         verified = self.site.run("audit", "verify", "--config", self.site.config, check=False)
         if verified.returncode != 0:
             wrong.append(f"the audit log does not verify: {verified.stderr[:2000]}")
