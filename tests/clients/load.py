@@ -27,7 +27,7 @@ import storm  # noqa: E402
 REPORTS = ("WARNING: ThreadSanitizer", "ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "ThreadSanitizer:DEADLYSIGNAL",
            "LeakSanitizer: detected", "panic:")
 DATABASE = "storm"
-LARGE_ROWS, LARGE_BYTES = 6000, 1200
+LARGE_BYTES = 1200
 PATIENCE_SECONDS = 100
 
 
@@ -85,11 +85,11 @@ class Load:
         site.start()
         self.as_user = setting.Credentials(site)
         setting.create_database(site, self.as_user("admin"), DATABASE, setting.DDL)
-        storm.fill(setting.open_database(site, self.as_user("admin"), DATABASE), LARGE_ROWS, LARGE_BYTES)
+        storm.fill(setting.open_database(site, self.as_user("admin"), DATABASE), self.options.rows, LARGE_BYTES)
 
     def run(self):
         self.start()
-        clouds = storm.Clouds(self.site, self.as_user, DATABASE, LARGE_ROWS)
+        clouds = storm.Clouds(self.site, self.as_user, DATABASE, self.options.rows)
         actors = [(name, act) for name, act, copies in clouds.actors(self.options.jobs, self.code) for _ in range(copies)]
         actors.append(("reload", self.reload))
         actors = [actor for actor in actors if not self.options.only or actor[0] in self.options.only]
@@ -149,6 +149,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=0, help="actors that run and cancel jobs")
+    parser.add_argument("--rows", type=int, default=6000, help="of the large table, some 1,200 bytes each")
     parser.add_argument("--only", action="append", help="these actors only")
     parser.add_argument("--show", type=int, default=12000, help="so much of the server's log, when something is wrong")
     load = Load(parser.parse_args())

@@ -29,4 +29,4 @@ def test_a_storm_and_a_drain(linkspan, tmp_path):
 def test_a_storm_under_the_thread_sanitizer(tmp_path):
     if not TSAN.exists():
         pytest.skip(f"there is no {TSAN}: ./dev test builds it")
-    storm(TSAN, tmp_path, "--seed", "2", seconds=25)
+    storm(TSAN, tmp_path, "--seed", "2", "--rows", "2000", seconds=20)
