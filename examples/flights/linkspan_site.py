@@ -144,7 +144,7 @@ class Site:
         """One linkspan command to its end."""
         command = [self.linkspan, *map(str, args)]
         more = {"input": "", **more}
-        result = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), **more)
+        result = subprocess.run([*DIE_WITH_PARENT, *command], capture_output=True, text=True, env=clean_environment(), **more)
         if check and result.returncode != 0:
             raise CommandFailed(command, result)
         return result
