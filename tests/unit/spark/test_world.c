@@ -423,7 +423,9 @@ static void a_folder_that_is_not_there_is_an_error(void **state) {
     struct world world;
     struct err err = { 0 };
     const char *readable[] = { "/no/such/folder" };
-    struct world_spec spec = { .work = work, .code = code, .readable = readable, .n_readable = 1, .output_fd = 2 };
+    struct world_spec spec = {
+        .work = work, .code = code, .readable = readable, .n_readable = 1, .output_fd = 2, .uid = TEST_UID
+    };
     assert_true(world_open(&spec, &world, &err) != OK);
     assert_non_null(strstr(err.message, "/no/such/folder"));
 }
