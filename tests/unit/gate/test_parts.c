@@ -170,7 +170,7 @@ static void test_spool(void **state) {
     struct err err;
     char byte;
     size_t n;
-    spool_init(&s, "/tmp", 1024, 4096);
+    spool_init(&s, "/tmp", 1024, 4096, NULL);
     put(&s, 0, 128); /* fills memory */
     assert_int_equal(s.fd, -1);
     get(&s, 0, 50);
@@ -191,17 +191,38 @@ static void test_spool(void **state) {
     spool_free(&s);
 }
 
+/* What many answers hold in memory together is bounded: the next goes to its file, and room comes back. */
+static void test_spool_budget(void **state) {
+    (void)state;
+    static char big[100 << 10];
+    struct spool_budget budget = { .max = 64 << 10 };
+    struct spool one, two;
+    struct err err;
+    size_t n = 0;
+    spool_init(&one, "/tmp", 1 << 20, 1 << 20, &budget);
+    spool_init(&two, "/tmp", 1 << 20, 1 << 20, &budget);
+    assert_int_equal(spool_put(&one, (struct str){ NULL, 0 }, (struct str){ big, sizeof big }, &err), OK);
+    assert_int_equal(one.fd, -1);
+    assert_true(atomic_load(&budget.held) > 0);
+    assert_int_equal(spool_put(&two, (struct str){ NULL, 0 }, (struct str){ big, sizeof big }, &err), OK);
+    assert_true(two.fd >= 0);
+    while (!spool_is_empty(&one)) assert_int_equal(spool_get(&one, big, sizeof big, &n, &err), OK);
+    assert_int_equal(atomic_load(&budget.held), 0);
+    spool_free(&two);
+    spool_free(&one);
+}
+
 static void test_spool_full(void **state) {
     (void)state;
     struct spool s;
     struct err err = { 0 };
     static char big[8000];
-    spool_init(&s, "/tmp", 16, 4096);
+    spool_init(&s, "/tmp", 16, 4096, NULL);
     put(&s, 0, 100);
     assert_int_equal(spool_put(&s, STR("head"), (struct str){ big, sizeof big }, &err), RESOURCE_EXHAUSTED);
     get(&s, 0, 100); /* what was there before is whole */
     spool_free(&s);
-    spool_init(&s, "/nowhere", 16, 4096);
+    spool_init(&s, "/nowhere", 16, 4096, NULL);
     assert_int_not_equal(spool_put(&s, STR("head"), (struct str){ big, sizeof big }, &err), OK);
     spool_free(&s);
 }
@@ -214,7 +235,7 @@ static void test_spool_disk_full(void **state) {
     static char big[100000];
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-    spool_init(&s, "/tmp", 16, 1 << 20);
+    spool_init(&s, "/tmp", 16, 1 << 20, NULL);
     put(&s, 0, 100);
     small = (struct rlimit){ 4096, old.rlim_max };
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
@@ -301,9 +322,16 @@ static void test_config(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_template),        cmocka_unit_test(test_no_route), cmocka_unit_test(test_templates),
-        cmocka_unit_test(test_routes_without_memory), cmocka_unit_test(test_spool),    cmocka_unit_test(test_spool_full),
-        cmocka_unit_test(test_spool_disk_full),       cmocka_unit_test(test_ids),      cmocka_unit_test(test_config),
+        cmocka_unit_test(test_every_template),
+        cmocka_unit_test(test_no_route),
+        cmocka_unit_test(test_templates),
+        cmocka_unit_test(test_routes_without_memory),
+        cmocka_unit_test(test_spool),
+        cmocka_unit_test(test_spool_budget),
+        cmocka_unit_test(test_spool_full),
+        cmocka_unit_test(test_spool_disk_full),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
