@@ -2,7 +2,6 @@
 development issuer, the server, and credential files that hold no secret. The demo and the tests in tests/clients use it.
 
 Whatever happens, `stop` leaves no process; both processes also end when this program dies, unless `detached`."""
-import ctypes
 import datetime
 import json
 import os
@@ -44,8 +43,9 @@ def fill(text, values):
     return text
 
 
-def die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+# Sends SIGTERM when this program dies. A program and no preexec_fn: Python code between fork and exec runs gRPC's fork handlers,
+# which sometimes abort.
+DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "TERM", "--"]
 
 
 def clean_environment(**more):
@@ -120,9 +120,9 @@ class Site:
     def spawn(self, name, *args):
         log = open(self.folder / f"{name}.log", "ab")
         with log:
-            return subprocess.Popen([self.linkspan, *map(str, args)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                    env=clean_environment(), start_new_session=True,
-                                    preexec_fn=None if self.detached else die_with_parent)
+            command = [*([] if self.detached else DIE_WITH_PARENT), self.linkspan, *map(str, args)]
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_environment(),
+                                    start_new_session=True)
 
     def wait_for(self, process, url, name):
         trust = ssl.create_default_context(cafile=self.ca)
@@ -144,7 +144,7 @@ class Site:
         """One linkspan command to its end."""
         command = [self.linkspan, *map(str, args)]
         more = {"input": "", **more}
-        result = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), **more)
+        result = subprocess.run([*DIE_WITH_PARENT, *command], capture_output=True, text=True, env=clean_environment(), **more)
         if check and result.returncode != 0:
             raise CommandFailed(command, result)
         return result
