@@ -218,7 +218,8 @@ static enum code fill(const struct world_setup *setup, struct places *places, st
 /* To the root of our mount namespace, from whatever chroot the server runs in: joining a namespace, even one's own, sets
  * it. */
 static enum code leave_chroot(int namespace, struct err *err) {
-    return setns(namespace, CLONE_NEWNS) ? err_errno(err, "a world out of a chroot") : OK;
+    /* refused to whoever shares its root with a thread, as a sanitizer's is */
+    return unshare(CLONE_FS) || setns(namespace, CLONE_NEWNS) ? err_errno(err, "a world out of a chroot") : OK;
 }
 
 /* What is mounted here must not show outside. In a chroot "/" is usually no mount, so neither can it be made private nor
