@@ -24,7 +24,13 @@
 #include "gate/tokens.h"
 #include "spanner/spanner.h"
 
-enum { VERIFIED_TOKENS = 10000, REVIEW_EVERY_MS = 1000, SPOOLS_BYTES = 64 << 20, LAST_REQUESTS_US = 10 * 1000 * 1000 };
+enum {
+    VERIFIED_TOKENS = 10000,
+    REVIEW_EVERY_MS = 1000,
+    QUEUE_BYTES = 64 << 10 /* a stream's: the spool holds what waits */,
+    SPOOLS_BYTES = 64 << 20,
+    LAST_REQUESTS_US = 10 * 1000 * 1000
+};
 
 /* Everything that a running server holds, in the order in which it is opened; closed in reverse. */
 struct server {
@@ -188,6 +194,7 @@ static enum code open_worker(struct server *s, unsigned index, struct err *err) 
     w->index = index;
     struct http_server_config config = {
         .loop = w->loop,
+        .limits = { .queue_bytes = QUEUE_BYTES },
         .handler = { .max_body = request_max_body,
                      .on_too_large = request_too_large,
                      .on_request = request_begin,

@@ -58,6 +58,13 @@ static enum code put_file(struct spool *s, struct str head, struct str body, str
     return rc;
 }
 
+/* What the buffer will take of the heap, which is more than what is in it. */
+static size_t capacity_for(const struct buf *b, size_t want) {
+    size_t cap = b->cap ? b->cap : 256;
+    while (cap < want) cap *= 2;
+    return cap < b->max ? cap : b->max;
+}
+
 enum code spool_put(struct spool *s, struct str head, struct str body, struct err *err) {
     enum code rc = OK;
     size_t n = head.n + body.n;
@@ -65,9 +72,8 @@ enum code spool_put(struct spool *s, struct str head, struct str body, struct er
     if (s->fd < 0 && s->memory_at && !fits_memory(s, n)) {
         buf_consume(&s->memory, s->memory_at);
         s->memory_at = 0;
-        (void)charge(s, s->memory.n);
     }
-    if (!fits_memory(s, n) || !charge(s, s->memory.n + n)) rc = put_file(s, head, body, err);
+    if (!fits_memory(s, n) || !charge(s, capacity_for(&s->memory, s->memory.n + n))) rc = put_file(s, head, body, err);
     else if (!buf_reserve(&s->memory, n)) rc = err_oom(err);
     else {
         buf_add_str(&s->memory, head);

@@ -2,6 +2,7 @@
 attack is a bounded loop on loopback."""
 import contextlib
 import os
+import pathlib
 import socket
 import ssl
 import struct
@@ -250,6 +251,11 @@ def resident_mb(pid):
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
 
 
+def sanitized(program):
+    """AddressSanitizer about doubles what a heap takes."""
+    return b"__asan_init" in pathlib.Path(program).read_bytes()
+
+
 def open_sockets(pid):
     count = 0
     for name in os.listdir(f"/proc/{pid}/fd"):
@@ -319,7 +325,8 @@ def test_others_are_served_meanwhile(door, attack):
     assert door.server.poll() is None, door.log()
     be_served(door)
     assert slowest < SERVED_SECONDS, f"another client waited for {slowest:.1f} s"
-    assert most - before < GROWTH_MB, f"memory grew from {before:.0f} to {most:.0f} MB"
+    limit = GROWTH_MB * (2 if sanitized(door.linkspan) else 1)
+    assert most - before < limit, f"memory grew from {before:.0f} to {most:.0f} MB"
     end = time.monotonic() + 20
     while open_sockets(door.server.pid) > sockets + 8:
         assert time.monotonic() < end, "connections of the attack stay open"
