@@ -1,6 +1,5 @@
 /* ddl.h: changes of the schema, as plain data. Whoever parses DDL fills these in. All text is borrowed. */
 #pragma once
-#include "base/buf.h"
 #include "base/err.h"
 #include "googlesql/catalog.h"
 
@@ -27,8 +26,3 @@ struct engine_ddl {
     const struct engine_ddl_key *key; /* CREATE_TABLE */
     uint16_t n_key;
 };
-
-/* One statement as GetDatabaseDdl prints it, without a semicolon. */
-void engine_print_table(const struct sql_table *table, struct buf *out);
-/* "STRING(MAX)" */
-void engine_print_type(const struct sql_column *column, struct buf *out);

@@ -1,5 +1,6 @@
 /* Schema, mutations and their refusals, the audit outbox, partitions, queries. */
 #include "fixture.h"
+#include "googlesql/print.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -157,7 +158,7 @@ static void schema_changes(void **state) {
     fixture_reopen(&f, NULL);
     const struct sql_catalog *c = engine_catalog(f.db);
     struct buf text = BUF_INIT(10000);
-    engine_print_table(sql_catalog_find(c, STR("FLIGHTS")), &text);
+    sql_print_table(sql_catalog_find(c, STR("FLIGHTS")), &text);
     assert_str(buf_str(&text),
                "CREATE TABLE Flights (\n  Origin STRING(3) NOT NULL,\n  `order` INT64,\n  `at` TIMESTAMP OPTIONS (\n"
                "    allow_commit_timestamp = true\n  ),\n) PRIMARY KEY(Origin, `order` DESC)");
