@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "pipeline/effects.h"
+#include "pipeline/fault.h"
 
 enum {
     PIPELINES_MAX_DOCUMENT_BYTES = 4 << 20,
@@ -37,7 +38,8 @@ enum {
 struct pipelines;
 
 struct pipelines_config {
-    const char *path; /* the SQLite file; made when absent */
+    const char *path;     /* the SQLite file; made when absent */
+    struct str workspace; /* pipeline().DataFactory; copied */
     struct pipeline_effects effects;
     bool by_hand;                     /* tests: no thread, pipelines_turn instead */
     unsigned max_ended_runs_for_test; /* 0 = the limit above */
@@ -75,9 +77,10 @@ struct artifact {
 
 /* Names: 1 to 140 characters, none of <>*#.%&:\+?/ or controls, no blank at either end. Letters' case counts, yet two
  * names may not differ by it alone. INVALID_ARGUMENT says what of the document is not understood, with its place in it;
- * a pipeline that names one that is not there (ExecutePipeline): FAILED_PRECONDITION. */
+ * a pipeline that names one that is not there (ExecutePipeline): FAILED_PRECONDITION. `faults` gets all faults (set its
+ * arena, which *ret's text lives in too). */
 MUST_USE enum code pipelines_put(struct pipelines *p, enum artifact_kind kind, struct str name, struct str body,
-                                 struct arena *arena, struct artifact *ret, struct err *err);
+                                 struct faults *faults, struct artifact *ret, struct err *err);
 MUST_USE enum code pipelines_get(struct pipelines *p, enum artifact_kind kind, struct str name, struct arena *arena,
                                  struct artifact *ret, struct err *err);
 /* FAILED_PRECONDITION when another pipeline names it. Runs in progress keep the document they began with. */
@@ -103,10 +106,10 @@ struct run_start {
     const struct principal *starter; /* kept with claims and chain; its address, job and token are not */
     struct str request;              /* the id of the request that starts it */
 };
-/* NOT_FOUND: no such pipeline. INVALID_ARGUMENT: a parameter that is unknown, missing or of another type, by its name.
- * RESOURCE_EXHAUSTED: too many are active or queued. */
-MUST_USE enum code pipelines_create_run(struct pipelines *p, const struct run_start *start, char ret_id[PIPELINE_UUID + 1],
-                                        struct err *err);
+/* NOT_FOUND: no such pipeline. INVALID_ARGUMENT: a parameter that is unknown, missing or of another type, by its name;
+ * `faults` gets all. RESOURCE_EXHAUSTED: too many are active or queued. */
+MUST_USE enum code pipelines_create_run(struct pipelines *p, const struct run_start *start, struct faults *faults,
+                                        char ret_id[PIPELINE_UUID + 1], struct err *err);
 
 struct run_info {
     struct str id, pipeline, parameters; /* parameters: a JSON object, defaults included */
