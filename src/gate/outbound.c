@@ -5,13 +5,14 @@
 #include "gate/outbound_call.h"
 #include "http/outgoing.h"
 #include "net/judge.h"
-#include "wire/url_absolute.h"
+#include "wire/url.h"
 
 enum {
     CALLS_DEFAULT = 256,
     BYTES_DEFAULT = 64 << 20,
     ANSWER_DEFAULT = 4 << 20,
     TIMEOUT_DEFAULT_MS = 60000,
+    URL_BYTES_MAX = 8 << 10,
     IDLE_MS = 15000
 };
 
@@ -36,20 +37,19 @@ const char *outbound_cause_name(enum outbound_cause cause) {
 
 /* ---- what may be sent ---- */
 
-static enum code check(const struct outbound_request *r, struct url_absolute *ret_url, struct err *err) {
-    enum code rc = url_absolute_parse(r->url, ret_url, err);
-    if (!rc) rc = outgoing_check(r->method, r->headers, r->n_headers, err);
+enum code outbound_check(const struct outbound_request *r, struct err *err) {
+    char buf[URL_MAX];
+    struct url url;
+    if (r->url.n > URL_BYTES_MAX) return err_set(err, INVALID_ARGUMENT, "the URL is longer than %d bytes", URL_BYTES_MAX);
+    enum code rc = url_parse(r->url, buf, &url, err);
+    if (rc) return err_wrap(err, "the URL cannot be called");
+    rc = outgoing_check(r->method, r->headers, r->n_headers, err);
     if (rc) return rc;
     if (!http_is_field_value(r->token) || str_find_char(r->token, ' ') >= 0)
         return err_set(err, INVALID_ARGUMENT, "the token holds characters that no token has");
     if (r->body.n > OUTBOUND_BODY_MAX)
         return err_set(err, INVALID_ARGUMENT, "the body is larger than %d bytes", OUTBOUND_BODY_MAX);
     return OK;
-}
-
-enum code outbound_check(const struct outbound_request *request, struct err *err) {
-    struct url_absolute url;
-    return check(request, &url, err);
 }
 
 /* ---- the list of calls, and what they hold ---- */
@@ -108,8 +108,7 @@ static enum code admit(struct outbound *o, struct outbound_call *call, uint64_t 
 enum code outbound_send(struct outbound *o, const struct outbound_request *request, outbound_done *done, void *arg,
                         uint64_t *ret_id, struct err *err) {
     struct outbound_request r = *request;
-    struct url_absolute url;
-    enum code rc = check(&r, &url, err);
+    enum code rc = outbound_check(&r, err);
     if (rc) return rc;
     if (!r.max_answer_bytes) r.max_answer_bytes = ANSWER_DEFAULT;
     if (!r.timeout_ms) r.timeout_ms = TIMEOUT_DEFAULT_MS;

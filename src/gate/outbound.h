@@ -1,11 +1,11 @@
 /* outbound.h: the one dialer of DESIGN §4: calls that leave this server (Web activities, key sets; later upstreams).
  *
  * Who may be dialled is decided by address (net/judge.h), on the very address that is then connected; what a URL may say by
- * wire/url_absolute.h, what a header may by http/outgoing.h. Redirects are answers, never followed. No proxy variable, no
+ * wire/url.h, what a header may by http/outgoing.h. Redirects are answers, never followed. No proxy variable, no
  * cookie. TLS verifies chain and host name, always. The rules and why: docs/outbound.md.
  *
  * Threads: outbound_send, outbound_cancel and outbound_check from any; `done` comes on the loop's thread, never from inside
- * outbound_send. Limits: 4 KiB of URL, 32 KiB of headers, 4 MiB of request body, `max_calls` and `max_bytes` for all calls
+ * outbound_send. Limits: 8 KiB of URL, 32 KiB of headers, 4 MiB of request body, `max_calls` and `max_bytes` for all calls
  * together. Secrets (headers, tokens, bodies) are wiped. */
 #pragma once
 #include "base/err.h"
@@ -27,7 +27,7 @@ struct outbound_config {
 
 struct outbound_request {
     struct str method; /* "POST" */
-    struct str url;    /* absolute, http or https; see wire/url_absolute.h for what is refused */
+    struct str url;    /* absolute, http or https; see wire/url.h for what is refused */
     const struct http_header *headers;
     size_t n_headers;
     struct str token;        /* goes as `authorization: Bearer …`; empty: none. No header may be an authorization */

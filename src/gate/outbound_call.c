@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "http/outgoing.h"
-#include "wire/url_absolute.h"
+#include "wire/url.h"
 
 enum { CALL_ARENA_BYTES = 256 << 10, ANSWER_HEADERS_MAX = 64 };
 
@@ -43,20 +43,21 @@ static bool copy_body(struct outbound_call *call, struct str body) {
     return true;
 }
 
+/* What is sent is what was read: the URL's normal form and its query. */
 static bool copy_request(struct outbound_call *call, const struct outbound_request *r) {
-    struct url_absolute url;
-    struct str text = str_dup(call->arena, r->url);
-    if (!text.p || url_absolute_parse(text, &url, NULL)) return false;
+    struct url url;
+    char *buf = arena_alloc(call->arena, URL_MAX);
+    if (!buf || url_parse(r->url, buf, &url, NULL)) return false;
     call->request = (struct http_client_request){
         .method = str_dup(call->arena, r->method),
-        .scheme = url.tls ? STR("https") : STR("http"),
-        .host = lower_case(call->arena, url.host),
+        .scheme = url.scheme,
+        .host = url.host,
         .port = url.port,
-        .path = url.target,
+        .path = url.query.p ? arena_printf(call->arena, "%.*s?%.*s", STR_ARG(url.path), STR_ARG(url.query)) : url.path,
         .max_body = r->max_answer_bytes,
         .timeout_ms = r->timeout_ms,
     };
-    return call->request.method.p && call->request.host.p && copy_headers(call, r) && copy_body(call, r->body);
+    return call->request.method.p && call->request.path.p && copy_headers(call, r) && copy_body(call, r->body);
 }
 
 /* ---- the end ---- */

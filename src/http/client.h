@@ -92,5 +92,5 @@ struct http_answer {
 MUST_USE enum code http_fetch(const struct http_client_config *config, const struct http_client_request *request,
                               struct arena *arena, struct http_answer *ret_answer, struct err *err);
 
-/* "https://host:port/path?query" → the request's scheme, host, port, path (slices of `url`). As wire/url_absolute.h. */
+/* "https://host:port/path?query" → the request's scheme, host, port, path (slices of `url`). No user info, no fragment. */
 MUST_USE enum code http_url_split(struct str url, struct http_client_request *ret_request, struct err *err);

@@ -1,16 +1,39 @@
 #include <string.h>
 
 #include "http/client_parts.h"
-#include "wire/url_absolute.h"
+
+/* ---- URLs ---- */
+
+static bool split_host(struct str authority, struct http_client_request *r) {
+    uint64_t port = 0;
+    if (authority.n && authority.p[0] == '[') {
+        ptrdiff_t end = str_find_char(authority, ']');
+        if (end < 0) return false;
+        r->host = (struct str){ authority.p + 1, (size_t)end - 1 };
+        authority = str_from(authority, (size_t)end + 1);
+        if (authority.n && authority.p[0] != ':') return false;
+        authority = str_from(authority, 1);
+    } else {
+        r->host = str_cut(&authority, ':');
+    }
+    if (authority.n && (!str_u64(authority, &port) || port == 0 || port > 65535)) return false;
+    r->port = (uint16_t)port;
+    return r->host.n > 0 && str_find_char(r->host, '@') < 0;
+}
 
 enum code http_url_split(struct str url, struct http_client_request *ret_request, struct err *err) {
-    struct url_absolute u;
-    enum code rc = url_absolute_parse(url, &u, err);
-    if (rc) return rc;
-    ret_request->scheme = u.tls ? STR("https") : STR("http");
-    ret_request->host = u.host;
-    ret_request->port = u.port;
-    ret_request->path = u.target;
+    struct http_client_request r = *ret_request;
+    ptrdiff_t mark = str_find(url, STR("://"));
+    if (mark <= 0) return err_set(err, INVALID_ARGUMENT, "not a URL: \"%.*s\"", STR_ARG(url));
+    r.scheme = str_upto(url, (size_t)mark);
+    struct str rest = str_from(url, (size_t)mark + 3);
+    size_t end = 0;
+    while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?' && rest.p[end] != '#') end++;
+    r.path = end < rest.n ? str_from(rest, end) : STR("/");
+    bool known = str_eq(r.scheme, STR("https")) || str_eq(r.scheme, STR("http"));
+    if (!known || !split_host(str_upto(rest, end), &r) || r.path.p[0] != '/' || str_find_char(r.path, '#') >= 0)
+        return err_set(err, INVALID_ARGUMENT, "not an http URL that can be used: \"%.*s\"", STR_ARG(url));
+    *ret_request = r;
     return OK;
 }
 

@@ -1,5 +1,5 @@
 /* outgoing.h: what somebody else may put into a request that this server sends: method and headers. Any thread. (URLs:
- * wire/url_absolute.h; addresses: net/judge.h.)
+ * wire/url.h; addresses: net/judge.h.)
  *
  * Refused by name: what the connection's framing owns, what speaks for an identity (our own token goes beside, never as a
  * header), what asks for an answer that we would not read. Limits: 64 headers, 32 KiB of them. */
