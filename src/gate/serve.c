@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "audit/audit.h"
 #include "audit/refusals.h"
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 #include "gate/fetch.h"
 #include "gate/identify.h"
 #include "gate/operations.h"
+#include "gate/outbound.h"
 #include "gate/outbox.h"
 #include "gate/policies.h"
 #include "gate/record.h"
@@ -69,6 +71,13 @@ static enum code open_audit(struct server *s, struct err *err) {
     return s->gate.refusals && s->outbox ? OK : err_oom(err);
 }
 
+/* The configured authority is trusted too where it exists: our own public listener is among what is called. */
+static enum code open_outbound(struct server *s, struct err *err) {
+    const char *ca = s->gate.config->ca;
+    struct outbound_config config = { .loop = s->gate.workers[0].loop, .ca_file = access(ca, F_OK) == 0 ? ca : NULL };
+    return outbound_new(&config, &s->gate.outbound, err);
+}
+
 /* Our own tokens are verified like everybody's: by an issuer of the table. */
 static enum code own_issuer(struct server *s, struct issuer_config *own, struct buf *keys, struct err *err) {
     enum code rc = mint_jwks(s->identity.mint, keys, err);
@@ -89,7 +98,7 @@ static enum code open_identity(struct server *s, struct err *err) {
     if (!rc) rc = data_path(c->data, DATA_REVOKED, path, err);
     if (!rc) rc = revoked_open(path, &s->revoked, &s->identity.revocations, err);
     if (!rc) rc = own_issuer(s, &issuers[0], &keys, err);
-    if (!rc) rc = fetch_new(s->gate.workers[0].loop, c->development, &s->fetch, err);
+    if (!rc) rc = fetch_new(s->gate.outbound, c->development, &s->fetch, err);
     if (rc) return rc;
     for (size_t i = 0; i < c->n_issuers; i++) issuers[i + 1] = c->issuers[i];
     struct fetcher fetcher = fetch_fetcher(s->fetch);
@@ -311,9 +320,9 @@ static const struct opening { /* the road map of a start */
     const char *what;
     enum code (*open)(struct server *s, struct err *err);
 } openings[] = {
-    { "event loops", open_loops }, { "audit log", open_audit },  { "identity", open_identity },
-    { "services", open_services }, { "policy", open_policy },    { "recovery", recover },
-    { "workers", open_workers },   { "signals", watch_signals },
+    { "event loops", open_loops }, { "audit log", open_audit },   { "outgoing calls", open_outbound },
+    { "identity", open_identity }, { "services", open_services }, { "policy", open_policy },
+    { "recovery", recover },       { "workers", open_workers },   { "signals", watch_signals },
 };
 
 static void *free_dataproc(void *arg) {
@@ -350,6 +359,7 @@ static void hold_signals(void) {
 
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
+    outbound_stop(g->outbound); /* who waits for an answer goes on without, and ends */
     close_jobs(s);
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
@@ -360,6 +370,7 @@ static void close_all(struct server *s) {
     audit_close(g->audit);
     outbox_free(s->outbox);
     fetch_free(s->fetch);
+    outbound_free(g->outbound);
     hold_signals();
     for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);
     verified_free(s->identity.verified);
