@@ -18,7 +18,7 @@ enum issuer_preset {
     ISSUER_OWN, /* tokens that mint.h makes: `iss`, jwks; typ at+jwt is required */
 };
 
-enum { ISSUERS_MAX = 32, ISSUER_ISS_MAX = 2, ISSUER_AUDIENCES_MAX = 16 };
+enum { ISSUERS_MAX = 32, ISSUER_ISS_MAX = 2, ISSUER_AUDIENCES_MAX = 16, ISSUER_AUDIENCE_BYTES = 256 };
 
 struct issuer_config {
     struct str name; /* "entra": what policy calls it */

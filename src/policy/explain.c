@@ -33,7 +33,8 @@ static void describe(struct buf *out, const struct atom *a) {
     add_columns(out, a);
     if (a->path.n) buf_add_z(out, " in ");
     add_safe(out, a->path);
-    if (a->account.n) buf_add_z(out, " as ");
+    if (a->verb == VERB_CALL) buf_add_z(out, a->account.n ? " with audience " : " without a token");
+    else if (a->account.n) buf_add_z(out, " as ");
     add_safe(out, a->account);
 }
 

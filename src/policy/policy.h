@@ -89,6 +89,11 @@ MUST_USE bool policy_bearing_of(const struct policy *policy, const struct policy
 void policy_decide(const struct policy *policy, const struct policy_subject *subject, const struct atoms *atoms,
                    int64_t now_us, struct verdict *ret);
 
+/* Does an allow that grants this call (VERB_CALL) write the port out in its URL, be it the scheme's default or not? Only
+ * then may a loopback address be dialled. Ask once the call is allowed: denies are not looked at. */
+bool policy_call_port_written(const struct policy *policy, const struct policy_subject *subject, const struct atom *call,
+                              int64_t now_us);
+
 /* Does the subject hold a live, undenied grant on anything in the path, or (table not empty) on that table? For
  * INFORMATION_SCHEMA and lists. */
 bool policy_holds_something(const struct policy *policy, const struct policy_subject *subject, struct str path,
