@@ -24,6 +24,7 @@ struct jwt_ask identify_ask(struct request *r) {
     return (struct jwt_ask){
         .issuers = identity->issuers,
         .revocations = identity->revocations,
+        .service_audience = r->service ? r->service->audience : STR(""),
         .now_s = clock_wall_s(),
         .wake = first ? wake : NULL,
         .wake_arg = r,

@@ -30,6 +30,7 @@ struct at_end {
 struct request {
     struct call call; /* what the service sees */
     struct gate *gate;
+    const struct service *service;   /* the row's; NULL: no row */
     const struct door *door;         /* which listener it came in on */
     const struct http_request *http; /* NULL once gone */
     struct http_stream *stream;      /* NULL once gone */

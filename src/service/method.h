@@ -61,4 +61,7 @@ struct service {
     size_t n_methods;
     void *state;
     bool for_jobs; /* also answers on a job's own endpoint */
+    /* Tokens for this audience (with or without a slash at its end) are taken by these rows, beside those for their
+     * issuer's own audiences, and by no others; "" = none. Constant, not ending with a slash. */
+    struct str audience;
 };
