@@ -66,6 +66,8 @@ struct request {
     bool chunk_was_full;
     unsigned raw_status; /* raw methods */
     const char *raw_type;
+    struct http_header raw_headers[CALL_MAX_REPLY_HEADERS];
+    unsigned n_raw_headers;
     bool reply_begun, replied, has_written, step_is_reply, tail_is_put;
     bool cut;    /* nothing more of the answer may go out but the message that is half out */
     bool late;   /* its deadline has passed */
