@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "audit/audit.h"
 #include "audit/refusals.h"
 #include "base/clock.h"
@@ -15,6 +16,7 @@
 #include "gate/fetch.h"
 #include "gate/identify.h"
 #include "gate/operations.h"
+#include "gate/outbound.h"
 #include "gate/outbox.h"
 #include "gate/policies.h"
 #include "gate/record.h"
@@ -46,7 +48,7 @@ struct server {
     struct workspace *workspace;
     struct tls_ctx *tls;
     char spool[DATA_PATH_MAX];
-    atomic_bool systems_gone;
+    atomic_bool closed;
 };
 
 /* ---- keys, audit, identity ---- */
@@ -71,6 +73,13 @@ static enum code open_audit(struct server *s, struct err *err) {
     return s->gate.refusals && s->outbox ? OK : err_oom(err);
 }
 
+/* The configured authority is trusted too where it exists: our own public listener is among what is called. */
+static enum code open_outbound(struct server *s, struct err *err) {
+    const char *ca = s->gate.config->ca;
+    struct outbound_config config = { .loop = s->gate.workers[0].loop, .ca_file = access(ca, F_OK) == 0 ? ca : NULL };
+    return outbound_new(&config, &s->gate.outbound, err);
+}
+
 /* Our own tokens are verified like everybody's: by an issuer of the table. */
 static enum code own_issuer(struct server *s, struct issuer_config *own, struct buf *keys, struct err *err) {
     enum code rc = mint_jwks(s->identity.mint, keys, err);
@@ -91,7 +100,7 @@ static enum code open_identity(struct server *s, struct err *err) {
     if (!rc) rc = data_path(c->data, DATA_REVOKED, path, err);
     if (!rc) rc = revoked_open(path, &s->revoked, &s->identity.revocations, err);
     if (!rc) rc = own_issuer(s, &issuers[0], &keys, err);
-    if (!rc) rc = fetch_new(s->gate.workers[0].loop, c->development, &s->fetch, err);
+    if (!rc) rc = fetch_new(s->gate.outbound, c->development, &s->fetch, err);
     if (rc) return rc;
     for (size_t i = 0; i < c->n_issuers; i++) issuers[i + 1] = c->issuers[i];
     struct fetcher fetcher = fetch_fetcher(s->fetch);
@@ -134,6 +143,7 @@ static enum code open_dataproc(struct server *s, const struct config_connection 
         .project = c->dataproc.project,
         .region = c->dataproc.region,
         .master = c->dataproc.master,
+        .url = s->gate.config->url,
         .code = c->dataproc.code,
         .n_code = c->dataproc.n_code,
         .properties = c->dataproc.properties,
@@ -326,28 +336,34 @@ static const struct opening { /* the road map of a start */
     const char *what;
     enum code (*open)(struct server *s, struct err *err);
 } openings[] = {
-    { "event loops", open_loops },   { "audit log", open_audit }, { "identity", open_identity },
-    { "services", open_services },   { "policy", open_policy },   { "recovery", recover },
-    { "workspace", open_workspace }, { "routes", open_routes },   { "workers", open_workers },
-    { "signals", watch_signals },
+    { "event loops", open_loops }, { "audit log", open_audit },     { "outgoing calls", open_outbound },
+    { "identity", open_identity }, { "services", open_services },   { "policy", open_policy },
+    { "recovery", recover },       { "workspace", open_workspace }, { "routes", open_routes },
+    { "workers", open_workers },   { "signals", watch_signals },
 };
 
-/* First the pipelines, which are clients of the jobs. */
-static void *close_systems(void *arg) {
+static void *close_workspace(void *arg) {
     struct server *s = arg;
     workspace_close(s->workspace);
+    atomic_store(&s->closed, true);
+    return NULL;
+}
+
+static void *close_jobs(void *arg) {
+    struct server *s = arg;
     for (unsigned i = 0; i < s->gate.n_dataproc; i++) dataproc_free(s->gate.dataproc[i]);
-    atomic_store(&s->systems_gone, true);
+    atomic_store(&s->closed, true);
     return NULL;
 }
 
 /* The end of a job closes its listeners on the first loop, a Web activity's request ends there, and both are waited for: so
  * it turns meanwhile. */
-static void close_runs(struct server *s) {
+static void off_loop(struct server *s, void *(*close)(void *arg)) {
     pthread_t thread;
-    if (!s->gate.n_dataproc && !s->workspace) return;
-    if (pthread_create(&thread, NULL, close_systems, s) != 0) return; /* the process ends: its jobs end with it */
-    while (!atomic_load(&s->systems_gone)) loop_run_once(s->gate.workers[0].loop, 20);
+    struct loop *loop = s->gate.workers[0].loop;
+    atomic_store(&s->closed, false);
+    if (!loop || pthread_create(&thread, NULL, close, s) != 0) return; /* the process ends, and what it runs with it */
+    while (!atomic_load(&s->closed)) loop_run_once(loop, 20);
     (void)pthread_join(thread, NULL);
 }
 
@@ -369,7 +385,9 @@ static void hold_signals(void) {
 
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
-    close_runs(s);
+    off_loop(s, close_workspace); /* first of all: its runs shall go on later, not fail */
+    outbound_stop(g->outbound);   /* who waits for an answer goes on without, and ends */
+    off_loop(s, close_jobs);
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
     workspace_free(s->workspace);
@@ -380,6 +398,7 @@ static void close_all(struct server *s) {
     audit_close(g->audit);
     outbox_free(s->outbox);
     fetch_free(s->fetch);
+    outbound_free(g->outbound);
     hold_signals();
     for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);
     verified_free(s->identity.verified);
