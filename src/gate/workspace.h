@@ -1,16 +1,17 @@
-/* workspace.h: the configuration's Synapse workspace: its pipelines' state, its API, and what its runs ask of the world.
- *
- * Opened when policy and audit are there, as runs go on at once; closed while the first loop still turns, as what they
- * asked for ends on it. One per server. */
+/* workspace.h: the identity of the configured Synapse workspace, in the server: its key in the data directory, its issuer
+ * among those whose tokens are believed, and what anyone may read of it. Nobody gets a token here: the gate mints one for a
+ * Web activity alone (identity/workspace.h). */
 #pragma once
+#include "gate/config.h"
 #include "gate/gate.h"
+#include "identity/workspace.h"
 
-struct workspace;
-
-/* Opens DATA/synapse/<connection>.sqlite, and fills the API's service. OK with *ret NULL when the configuration has none.
- */
-MUST_USE enum code workspace_open(struct gate *gate, struct workspace **ret, struct service *ret_service, struct err *err);
-/* Ends requests under way; runs go on at the next start. Blocks: not on a loop's thread. NULL is fine. */
-void workspace_close(struct workspace *workspace);
-/* When no call is under way any more. NULL is fine. */
-void workspace_free(struct workspace *workspace);
+/* With the key of the data directory, which is made when there is none. NULL in *ret when no connection has a workspace.
+ * Blocks; the data directory must be locked. */
+MUST_USE enum code gate_workspace_open(const struct config *config, struct workspace **ret, struct err *err);
+/* The row of the issuers' table that verifies its tokens: by our own keys, for the configured audiences, one tenant. Text
+ * borrowed from all three. */
+MUST_USE enum code gate_workspace_issuer(const struct config *config, const struct workspace *workspace, struct buf *keys,
+                                         struct issuer_config *ret, struct err *err);
+/* GET /azure/{tenant}/.well-known/openid-configuration and /azure/{tenant}/discovery/keys. */
+struct service workspace_service(struct gate *gate);
