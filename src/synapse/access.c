@@ -2,13 +2,13 @@
 #include "base/clock.h"
 #include "synapse/synapse_priv.h"
 
-struct str access_path(const struct synapse *synapse, struct str name, struct arena *arena) {
+struct str synapse_path(const struct synapse *synapse, struct str name, struct arena *arena) {
     return arena_printf(arena, "synapse %.*s/%.*s", STR_ARG(synapse->connection), STR_ARG(name));
 }
 
 /* A run belongs to the workspace's account: `run jobs on synapse demo/load as workspace`. */
 static struct atom atom_of(const struct ask *ask, enum verb verb, struct str name) {
-    struct atom atom = { .verb = verb, .path = access_path(ask->synapse, name, ask->call->arena) };
+    struct atom atom = { .verb = verb, .path = synapse_path(ask->synapse, name, ask->call->arena) };
     if (verb == VERB_RUN_JOB) atom.account = ask->synapse->account;
     return atom;
 }
@@ -17,7 +17,7 @@ static enum code add(const struct ask *ask, struct atom atom, struct err *err) {
     return atom.path.p && atoms_add(&ask->call->atoms, ask->call->arena, atom) ? OK : err_oom(err);
 }
 
-enum code access_add(const struct ask *ask, enum verb verb, struct str name, struct err *err) {
+enum code synapse_needs(const struct ask *ask, enum verb verb, struct str name, struct err *err) {
     return add(ask, atom_of(ask, verb, name), err);
 }
 
@@ -44,17 +44,17 @@ static struct atom run_atom(const struct ask *ask, enum verb verb, const struct 
     return decide(ask->call, own) == REASON_NONE ? own : plain;
 }
 
-enum code access_add_run(const struct ask *ask, enum verb verb, const struct run_known *run, struct err *err) {
+enum code synapse_needs_run(const struct ask *ask, enum verb verb, const struct run_known *run, struct err *err) {
     return add(ask, run_atom(ask, verb, run), err);
 }
 
-bool access_may_see_run(const struct ask *ask, const struct run_known *run) {
+bool synapse_may_see_run(const struct ask *ask, const struct run_known *run) {
     return decide(ask->call, run_atom(ask, VERB_SEE_JOBS, run)) == REASON_NONE;
 }
 
-bool access_holds(const struct ask *ask, struct str name) {
+bool synapse_holds(const struct ask *ask, struct str name) {
     const struct call *call = ask->call;
-    struct str path = access_path(ask->synapse, name, call->arena);
+    struct str path = synapse_path(ask->synapse, name, call->arena);
     return path.p && call->policy && call->subject &&
            policy_holds_something(call->policy, call->subject, path, STR(""), clock_wall_us());
 }

@@ -69,14 +69,14 @@ static enum code put(struct ask *ask, struct err *err) {
 enum code classify_put(struct call *call, struct err *err) {
     struct ask *ask;
     enum code rc = read_named(call, put, &ask, err);
-    return rc ? rc : access_add(ask, VERB_ADMINISTER, ask->name, err);
+    return rc ? rc : synapse_needs(ask, VERB_ADMINISTER, ask->name, err);
 }
 
 /* ---- GET ---- */
 
 static enum code serve_get(struct ask *ask, struct err *err) {
     struct artifact artifact;
-    if (!access_holds(ask, ask->name)) /* the same words as for one that is not there */
+    if (!synapse_holds(ask, ask->name)) /* the same words as for one that is not there */
         return err_set(err, NOT_FOUND, "there is no %.*s", STR_ARG(target_of(ask)));
     enum code rc = get(ask, &artifact, err);
     if (rc) return rc == NOT_FOUND ? err_set(err, NOT_FOUND, "there is no %.*s", STR_ARG(target_of(ask))) : rc;
@@ -105,7 +105,7 @@ static enum code serve_delete(struct ask *ask, struct err *err) {
 enum code classify_delete(struct call *call, struct err *err) {
     struct ask *ask;
     enum code rc = read_named(call, serve_delete, &ask, err);
-    return rc ? rc : access_add(ask, VERB_ADMINISTER, ask->name, err);
+    return rc ? rc : synapse_needs(ask, VERB_ADMINISTER, ask->name, err);
 }
 
 static enum code serve_rename(struct ask *ask, struct err *err) {
@@ -124,8 +124,8 @@ enum code classify_rename(struct call *call, struct err *err) {
     if (!body || !json_member_str(body, "newName", &name)) return err_set(err, INVALID_ARGUMENT, "newName is missing");
     ask->new_name = str_dup(call->arena, name);
     rc = ask_check_name(ask->new_name, err);
-    if (!rc) rc = access_add(ask, VERB_ADMINISTER, ask->name, err);
-    return rc ? rc : access_add(ask, VERB_ADMINISTER, ask->new_name, err);
+    if (!rc) rc = synapse_needs(ask, VERB_ADMINISTER, ask->name, err);
+    return rc ? rc : synapse_needs(ask, VERB_ADMINISTER, ask->new_name, err);
 }
 
 /* ---- lists ---- */
@@ -147,7 +147,7 @@ static bool list_one(void *ctx, const struct artifact *artifact) {
         return false;
     }
     l->last = artifact->name;
-    if (!access_holds(l->ask, artifact->name)) return true;
+    if (!synapse_holds(l->ask, artifact->name)) return true;
     if (l->n++) buf_add_char(l->out, ',');
     l->rc = show_artifact(l->out, l->ask, artifact, l->err);
     return l->rc == OK;

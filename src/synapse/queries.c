@@ -37,7 +37,7 @@ static enum code end_page(struct page *page, enum code rc, struct str continuati
 static bool visit_run(void *ctx, const struct run_info *run) {
     struct page *page = ctx;
     struct run_known known = { run->pipeline, run->issuer, run->subject };
-    if (page->rc || !access_may_see_run(page->ask, &known)) return false;
+    if (page->rc || !synapse_may_see_run(page->ask, &known)) return false;
     if (page->n++) buf_add_char(page->out, ',');
     page->rc = show_run(page->out, run, page->err);
     return true;
@@ -94,7 +94,7 @@ enum code classify_query_activities(struct call *call, struct err *err) {
                        STR_ARG(str_upto(ask->name, 300)));
     call->resource = arena_printf(call->arena, "workspaces/%.*s/pipelines/%.*s/pipelineruns/%.*s",
                                   STR_ARG(ask->synapse->workspace), STR_ARG(ask->name), STR_ARG(ask->run));
-    rc = access_add_run(ask, VERB_SEE_JOBS, &ask->known, err);
+    rc = synapse_needs_run(ask, VERB_SEE_JOBS, &ask->known, err);
     if (!rc) rc = read_filter_body(ask, err);
     ask->filter.run = ask->run;
     return rc;

@@ -64,7 +64,7 @@ enum code classify_create_run(struct call *call, struct err *err) {
     rc = ask_check_name(ask->name, err);
     if (!rc) rc = set_resource(ask, err);
     if (!rc) rc = refuse_recovery(ask, err);
-    return rc ? rc : access_add(ask, VERB_RUN_JOB, ask->name, err);
+    return rc ? rc : synapse_needs(ask, VERB_RUN_JOB, ask->name, err);
 }
 
 /* ---- one run ---- */
@@ -79,7 +79,7 @@ static enum code read_run(struct call *call, ask_fn *serve, const char *const *k
         return err_set(err, NOT_FOUND, "there is no pipeline run %.*s", STR_ARG(str_upto(ask->run, 100)));
     ask->name = ask->known.pipeline;
     rc = set_resource(ask, err);
-    return rc ? rc : access_add_run(ask, verb, &ask->known, err);
+    return rc ? rc : synapse_needs_run(ask, verb, &ask->known, err);
 }
 
 static enum code get_run(struct ask *ask, struct err *err) {

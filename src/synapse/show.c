@@ -113,18 +113,3 @@ void show_activity(struct buf *out, const struct activity_info *a) {
     put_json(out, "userProperties", a->user_properties, "{}");
     buf_add_char(out, '}');
 }
-
-/* ---- answers ---- */
-
-enum code answer_json(const struct ask *ask, unsigned status, const struct buf *json, struct err *err) {
-    if (!buf_ok(json)) return err_set(err, RESOURCE_EXHAUSTED, "the answer is too large");
-    call_reply_http(ask->call, status, "application/json; charset=utf-8", buf_str(json));
-    call_end_ok(ask->call);
-    return OK;
-}
-
-enum code answer_empty(const struct ask *ask, unsigned status) {
-    call_reply_http(ask->call, status, NULL, STR(""));
-    call_end_ok(ask->call);
-    return OK;
-}

@@ -73,13 +73,13 @@ struct str etag_bare(struct str etag); /* without the quotes */
 
 /* ---- access.c: what is asked of the policy ---- */
 
-struct str access_path(const struct synapse *synapse, struct str name, struct arena *arena); /* "synapse demo/load" */
+struct str synapse_path(const struct synapse *synapse, struct str name, struct arena *arena); /* "synapse demo/load" */
 /* Adds an atom on an artifact. */
-MUST_USE enum code access_add(const struct ask *ask, enum verb verb, struct str name, struct err *err);
+MUST_USE enum code synapse_needs(const struct ask *ask, enum verb verb, struct str name, struct err *err);
 /* Adds what is asked of this run: `verb`, or, for who started it and still may, that. */
-MUST_USE enum code access_add_run(const struct ask *ask, enum verb verb, const struct run_known *run, struct err *err);
-bool access_may_see_run(const struct ask *ask, const struct run_known *run);
-bool access_holds(const struct ask *ask, struct str name); /* something on the artifact */
+MUST_USE enum code synapse_needs_run(const struct ask *ask, enum verb verb, const struct run_known *run, struct err *err);
+bool synapse_may_see_run(const struct ask *ask, const struct run_known *run);
+bool synapse_holds(const struct ask *ask, struct str name); /* something on the artifact */
 
 /* ---- errors.c ---- */
 
@@ -87,20 +87,23 @@ bool access_holds(const struct ask *ask, struct str name); /* something on the a
 void put_pipeline_error(struct buf *out, const struct method_error *error);
 void put_linked_service_error(struct buf *out, const struct method_error *error);
 void put_run_error(struct buf *out, const struct method_error *error);
-/* Ends the call with 412. Always OK. */
-enum code answer_precondition(const struct ask *ask, struct str name);
-/* Ends the call with all faults, when there are any; else returns the error. */
-MUST_USE enum code answer_faults(const struct ask *ask, enum code rc, const struct faults *faults, struct str target,
-                                 struct err *err);
 
 /* ---- show.c: Synapse's JSON ---- */
 
 MUST_USE enum code show_artifact(struct buf *out, const struct ask *ask, const struct artifact *artifact, struct err *err);
 MUST_USE enum code show_run(struct buf *out, const struct run_info *run, struct err *err);
 void show_activity(struct buf *out, const struct activity_info *activity);
-/* Ends the call with 200 and JSON. */
+
+/* ---- answer.c ---- */
+
+/* Ends the call with JSON. */
 MUST_USE enum code answer_json(const struct ask *ask, unsigned status, const struct buf *json, struct err *err);
 MUST_USE enum code answer_empty(const struct ask *ask, unsigned status);
+/* Ends the call with 412. Always OK. */
+enum code answer_precondition(const struct ask *ask, struct str name);
+/* Ends the call with all faults, when there are any; else returns the error. */
+MUST_USE enum code answer_faults(const struct ask *ask, enum code rc, const struct faults *faults, struct str target,
+                                 struct err *err);
 
 /* ---- filter.c: RunFilterParameters ---- */
 
