@@ -22,6 +22,8 @@ enum identified { IDENTIFIED, IDENTIFY_REFUSED, IDENTIFY_WAIT };
 enum identified identify_request(struct request *r);
 /* Does the proof still hold? REASON_NONE, TOKEN_EXPIRED, REVOKED, JOB_ENDED. */
 enum reason identify_still(const struct request *r, int64_t now_us);
+/* Whose token it was that was refused, for the audit. */
+void identify_keep_refusal(struct request *r, const struct refusal *refusal);
 void identify_leave(struct request *r); /* gives back what identify took */
 /* What jwt_verify asks for, with a wake-up that goes on with the request (once). */
 struct jwt_ask identify_ask(struct request *r);

@@ -167,6 +167,12 @@ static void finish_grpc(struct request *r) {
 }
 
 static void put_error_json(struct buf *b, struct request *r) {
+    if (r->call.method && r->call.method->put_error) {
+        const struct method_error error = { r->code, code_http_status(r->code), str_z(r->err.message),
+                                            reason_name(request_public_reason(r)), r->call.id };
+        r->call.method->put_error(b, &error);
+        return;
+    }
     buf_printf(b, "{\"error\":{\"code\":%u,\"message\":", code_http_status(r->code));
     json_text_string(b, str_z(r->err.message));
     buf_printf(b, ",\"status\":\"%s\"", code_name(r->code));
@@ -204,10 +210,13 @@ static bool put_json_tail(struct request *r) {
 }
 
 static void finish_whole(struct request *r, unsigned status, struct str type) {
-    struct http_header headers[] = { { STR("content-type"), type },
-                                     { STR("metadata-flavor"), STR("Google") }, /* metadata servers only: */
-                                     { STR("server"), STR("Metadata Server for VM") } };
-    size_t n = r->door->kind == DOOR_JOB_METADATA ? COUNT(headers) : 1;
+    struct http_header headers[3 + CALL_MAX_REPLY_HEADERS] = {
+        { STR("content-type"), type },
+        { STR("metadata-flavor"), STR("Google") }, /* metadata servers only: */
+        { STR("server"), STR("Metadata Server for VM") },
+    };
+    size_t n = r->door->kind == DOOR_JOB_METADATA ? 3 : 1;
+    for (unsigned i = 0; i < r->n_raw_headers; i++) headers[n++] = r->raw_headers[i];
     if (!r->reply_begun) http_reply_headers(r->stream, status, headers, n);
     r->reply_begun = true;
 }

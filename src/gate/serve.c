@@ -141,6 +141,7 @@ static enum code open_dataproc(struct server *s, const struct config_connection 
         .project = c->dataproc.project,
         .region = c->dataproc.region,
         .master = c->dataproc.master,
+        .url = s->gate.config->url,
         .code = c->dataproc.code,
         .n_code = c->dataproc.n_code,
         .properties = c->dataproc.properties,

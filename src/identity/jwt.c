@@ -1,6 +1,7 @@
 #include "identity/jwt.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +95,20 @@ static enum reason fill(const struct jwt_ask *ask, const struct jws *jws, struct
     return REASON_NONE;
 }
 
+/* Whose it was, for the operator: its issuer did sign it. Entra's `sub` is another one at each audience, its `oid` is not.
+ */
+static void name_refused(const struct proof *proof, struct str token, struct refusal *refusal) {
+    struct str subject = { NULL, 0 };
+    const struct issuer_config *config = issuer_config(proof->issuer);
+    if (!refusal) return;
+    if (config->preset != ISSUER_ENTRA || !json_member_str(proof->payload, "oid", &subject))
+        (void)json_member_str(proof->payload, "sub", &subject);
+    struct refused_token *to = &refusal->token;
+    token_id(token, to->id);
+    (void)snprintf(to->issuer, sizeof to->issuer, "%.*s", STR_ARG(config->name));
+    (void)snprintf(to->subject, sizeof to->subject, "%.*s", STR_ARG(subject));
+}
+
 static enum reason split(struct str token, struct arena *arena, struct jws *ret, struct refusal *refusal) {
     struct err err = { 0 };
     if (token.n == 0) return refuse(refusal, NO_PROOF, "there is no token");
@@ -118,7 +133,10 @@ enum jwt_outcome jwt_verify(const struct jwt_ask *ask, struct str token, struct 
     if (find_issuer(ask, proof, ret_refusal)) return JWT_REFUSED;
     enum jwt_outcome outcome = check_signature(ask, &jws, proof, ret_refusal);
     if (outcome != JWT_PROVED) return outcome;
-    if (fill(ask, &jws, token, proof, ret_refusal)) return JWT_REFUSED;
+    if (fill(ask, &jws, token, proof, ret_refusal)) {
+        name_refused(proof, token, ret_refusal);
+        return JWT_REFUSED;
+    }
     *ret_proof = TAKE(proof);
     return JWT_PROVED;
 }

@@ -16,7 +16,7 @@ struct proof {
     uint64_t keys_version;
     struct str jti;      /* empty when absent */
     struct str scope;    /* of our own tokens */
-    struct str audience; /* the one that matched */
+    struct str audience; /* the one that matched, as the token has it */
     int64_t issued_s, expires_s;
     bool own;             /* Linkspan's own token */
     bool single_audience; /* `aud` named nobody else */
@@ -32,6 +32,7 @@ struct jwt_ask {
     struct issuers *issuers;
     struct revocations *revocations; /* NULL = none */
     struct str audience;             /* when not empty: only this one, and it must be one of the issuer's */
+    struct str service_audience;     /* when not empty: this one too, of any issuer, with or without a slash at its end */
     int64_t now_s;
     /* Set both: an unknown kid may start a fetch and JWT_WAIT; `wake` tells when to ask again (then with wake NULL). */
     void (*wake)(void *arg);

@@ -38,7 +38,8 @@ struct policy_faults {
 enum policy_known { POLICY_UNKNOWN, POLICY_ABSENT, POLICY_PRESENT };
 
 /* What the outside knows; any callback may be NULL. Path is "spanner demo/flights"; POLICY_UNKNOWN: no such schema at hand.
- * An empty column asks for the table. Absent tables and columns are warnings, an absent issuer is a fault. */
+ * An empty column asks for the table. Absent tables and columns are warnings, an absent issuer is a fault; `workspaces`,
+ * our own, is never asked for. */
 struct policy_context {
     void *user;
     enum policy_known (*column)(void *user, struct str path, struct str table, struct str column);

@@ -75,6 +75,10 @@ void call_end_ok(struct call *call);
  * the raw trailer that Google's clients read ("google.rpc.retryinfo-bin"). At most 4. */
 void call_add_detail(struct call *call, const char *type, struct str encoded);
 
+/* One header field of a raw method's answer ("location"; names lower case, constant): before call_reply_http. The value is
+ * copied; what is no field value (control characters) or the fifth field is left out. */
+enum { CALL_MAX_REPLY_HEADERS = 4 };
+void call_reply_header(struct call *call, const char *name, struct str value);
 /* A raw method's whole answer; instead of call_write. Then call_end. */
 void call_reply_http(struct call *call, unsigned status, const char *content_type, struct str body);
 

@@ -34,7 +34,7 @@ void url_encode(struct buf *out, struct str text); /* all but unreserved charact
 
 /* ---- absolute URLs: what a rule may name and what may be dialled ---- */
 
-enum { URL_MAX = 2048 }; /* bytes of a URL without its query */
+enum { URL_MAX = 1024 }; /* bytes of a URL without its query: what the audit keeps whole */
 
 struct url {
     struct str normal;    /* "https://host[:port]/path": scheme and host in lower case, default port left out, no query */

@@ -259,7 +259,7 @@ enum code url_parse(struct str text, char buf[URL_MAX], struct url *ret, struct 
         u.query = (struct str){ rest.p + mark + 1, rest.n - (size_t)mark - 1 };
         rest = str_upto(rest, (size_t)mark);
     }
-    if (rest.n > URL_MAX) return refuse(err, "the URL is longer than 2,048 bytes without its query");
+    if (rest.n > URL_MAX) return refuse(err, "the URL is longer than 1,024 bytes without its query");
     ptrdiff_t slash = str_find_char(rest, '/');
     struct str path = slash < 0 ? (struct str){ 0 } : str_from(rest, (size_t)slash);
     enum code rc = put_authority(&w, str_upto(rest, rest.n - path.n), &u, err);
@@ -267,7 +267,7 @@ enum code url_parse(struct str text, char buf[URL_MAX], struct url *ret, struct 
     if (!rc) rc = put_path(&w, path, err);
     if (!rc) rc = check_query(u.query, err);
     if (rc) return rc;
-    if (w.full) return refuse(err, "the URL is longer than 2,048 bytes without its query");
+    if (w.full) return refuse(err, "the URL is longer than 1,024 bytes without its query");
     u.path = (struct str){ buf + begin, w.n - begin };
     u.normal = (struct str){ buf, w.n };
     *ret = u;

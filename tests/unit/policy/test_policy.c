@@ -8,7 +8,7 @@ static const char example[] =
     ;
 
 #define HEAD                                                                                                               \
-    "domain d covers spanner demo/flights, spanner demo/other, dataproc demo/batch owner o\n"                              \
+    "domain d covers spanner demo/flights, spanner demo/other, dataproc demo/batch, synapse demo/* owner o\n"              \
     "identity alice is oidc corp where sub = \"alice\"\n"                                                                  \
     "identity bob is oidc corp where sub = \"bob\"\n"                                                                      \
     "identity team is oidc corp where \"team\" in groups\n"                                                                \
@@ -119,6 +119,16 @@ static const struct fault_case {
       "10:28 tables \"pii\" are in spanner demo/other, not in " DB "\n" },
     { "jobs on a database", HEAD "allow alice to see jobs on " DB END,
       "9:28 runs no jobs: name a dataproc or synapse path\n" },
+    { "tables in a pipeline", HEAD "allow alice to read T in synapse demo/daily" END,
+      "9:26 holds no tables: name a spanner database\n" },
+    { "a schema of a pipeline", HEAD "deny alice to read schema in synapse demo/daily owner o\n",
+      "9:30 holds no tables: name a spanner database\n" },
+    { "tables of a pipeline", HEAD "tables q are T in synapse demo/daily\n",
+      "9:19 holds no tables: name a spanner database\n" },
+    { "a job of a pipeline", HEAD "allow alice to run job n/a on synapse demo/daily as app" END,
+      "9:31 runs pipelines, not jobs of a job statement: write run jobs\n" },
+    { "a pipeline outside the domain", HEAD "allow alice to see jobs on synapse prod/daily" END,
+      "9:28 \"synapse prod/daily\" is not covered by domain d\n" },
     { "tables on a cluster", HEAD "allow alice to read T in dataproc demo/batch" END,
       "9:26 holds no tables: name a spanner database\n" },
     { "a broken definition still defines", HEAD "identity eve is oidc\nallow eve to read T in " DB END,
@@ -232,6 +242,9 @@ static void what_is_known_outside_is_compared(void **state) {
     assert_str(faults.items[0].text, "without sha256, whoever may write \"gs://b.py\" is this job");
     assert_str(faults.items[1].text, "table \"Flights\" has no column \"dest\"");
     assert_str(faults.items[2].text, DB " has no table \"Nope\"");
+    source.text = STR("domain d covers synapse a/* owner o\nidentity x is oidc workspaces where oid = \"1\"\n");
+    DEFER(policy_unrefp) struct policy *own = NULL;
+    assert_int_equal(policy_load(&source, 1, &context, a, &faults, &own, &err), OK);
     source.text = STR("domain d covers spanner a/b owner o\nidentity x is oidc gone\n");
     struct policy *none = NULL;
     assert_int_equal(policy_load(&source, 1, &context, a, &faults, &none, &err), INVALID_ARGUMENT);
@@ -602,6 +615,45 @@ static const struct decision_case {
       NO_RULE,
       -1,
       "" },
+#define PIPELINE  "run job|synapse demo/daily||flights@demo.synapse"
+#define WORKSPACE "account workspace is \"flights@demo.synapse\"\nr: allow alice to run jobs on synapse demo/"
+    { "a pipeline as its workspace", WORKSPACE "daily as workspace" END, { "alice" }, PIPELINE, REASON_NONE, -1, "r" },
+    { "every pipeline", WORKSPACE "* as workspace" END, { "alice" }, PIPELINE, REASON_NONE, -1, "r" },
+    { "another pipeline", WORKSPACE "hourly as workspace" END, { "alice" }, PIPELINE, NO_RULE, -1, "" },
+    { "a pipeline as another", WORKSPACE "daily as app" END, { "alice" }, PIPELINE, NO_RULE, -1, "" },
+    { "a pipeline of one who may not act as its workspace",
+      WORKSPACE "daily as workspace" END "x: deny alice to act as workspace owner o\n",
+      { "alice" },
+      PIPELINE,
+      DENIED,
+      -1,
+      "x" },
+    { "seeing and cancelling runs",
+      "r: allow alice to see jobs on synapse demo/daily and cancel jobs on synapse demo/* and administer synapse "
+      "demo/daily" END,
+      { "alice" },
+      "see jobs|synapse demo/daily||;cancel jobs|synapse demo/daily||;administer|synapse demo/daily||",
+      REASON_NONE,
+      -1,
+      "r" },
+    { "administering another pipeline",
+      "r: allow alice to administer synapse demo/daily" END,
+      { "alice" },
+      "administer|synapse demo/hourly||",
+      NO_RULE,
+      -1,
+      "" },
+    { "a workspace calls for the person who started the run",
+      "account workspace is \"flights@demo.synapse\"\nr: allow workspace to call \"https://127.0.0.1:8443/bridge/*\" with "
+      "audience \"api://linkspan\"" END
+      "x: deny bob to call \"https://127.0.0.1:8443/*\" with audience \"api://linkspan\" owner o\n",
+      { "flights@demo.synapse", .chain = "bob" },
+      "call||https://127.0.0.1:8443/bridge/dataproc/p/r/jobs|api://linkspan",
+      DENIED,
+      -1,
+      "x" },
+#undef PIPELINE
+#undef WORKSPACE
     { "administer", "r: allow alice to administer " DB END, { "alice" }, "administer|" DB "||", REASON_NONE, -1, "r" },
     { "read schema",
       "r: allow alice to change schema every table and read schema in " DB END,
@@ -883,6 +935,10 @@ static void explain_proposes_what_is_missing(void **state) {
         { "use|spanner demo/other||", "", "", "any rule that allows something there admits" },
         { "run job|dataproc demo/batch||ops@x", "",
           "allow app to run jobs on dataproc demo/batch as ops\n    owner o until 2026-08-30\n", "no job statement" },
+        { "run job|synapse demo/daily||ops@x;administer|synapse demo/x y||", "", "",
+          "run jobs in synapse demo/daily as ops@x" },
+        { "run job|synapse demo/daily||ops@x", "",
+          "allow app to run jobs on synapse demo/daily as ops\n    owner o until 2026-08-30\n", "NO_RULE" },
         { "act as|||ops@x", "", "allow app to act as ops\n    owner o until 2026-08-30\n", "" },
         { "call||https://h/a|api://x", "",
           "allow app to call \"https://h/a\" with audience \"api://x\"\n    owner o until 2026-08-30\n",
