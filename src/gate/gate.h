@@ -47,7 +47,7 @@ struct worker {
     struct loop_task drain;
 };
 
-enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 3 }; /* one a connection, and our own */
+enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 4 }; /* one a connection, and our own */
 
 struct gate {
     const struct config *config;

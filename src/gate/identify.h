@@ -10,6 +10,7 @@
 struct identity {
     struct issuers *issuers;
     struct mint *mint;
+    struct workspace *workspace; /* identity/workspace.h; NULL: no Synapse connection */
     struct revocations *revocations;
     struct verified *verified;
     _Atomic uint64_t policy_version; /* grows with each new policy: what was verified is asked again */

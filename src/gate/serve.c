@@ -24,11 +24,13 @@
 #include "gate/revoked.h"
 #include "gate/route.h"
 #include "gate/tokens.h"
+#include "gate/workspace.h"
 #include "spanner/spanner.h"
 
 enum {
     VERIFIED_TOKENS = 10000,
     REVIEW_EVERY_MS = 1000,
+    KEY_SET_BYTES = 64 << 10,
     QUEUE_BYTES = 64 << 10 /* a stream's: the spool holds what waits */,
     SPOOLS_BYTES = 64 << 20,
     LAST_REQUESTS_US = 10 * 1000 * 1000
@@ -88,21 +90,30 @@ static enum code own_issuer(struct server *s, struct issuer_config *own, struct 
     return rc;
 }
 
-static enum code open_identity(struct server *s, struct err *err) {
+/* All whose tokens are believed: we, the configured ones, and our workspace. */
+static enum code open_issuers(struct server *s, struct err *err) {
     const struct config *c = s->gate.config;
     struct issuer_config issuers[ISSUERS_MAX];
-    DEFER(buf_free) struct buf keys = BUF_INIT(65536);
+    size_t n = 0;
+    DEFER(buf_free) struct buf own_keys = BUF_INIT(KEY_SET_BYTES), workspace_keys = BUF_INIT(KEY_SET_BYTES);
+    struct fetcher fetcher = fetch_fetcher(s->fetch);
+    enum code rc = own_issuer(s, &issuers[n++], &own_keys, err);
+    for (size_t i = 0; i < c->n_issuers; i++) issuers[n++] = c->issuers[i];
+    if (!rc && s->identity.workspace)
+        rc = gate_workspace_issuer(c, s->identity.workspace, &workspace_keys, &issuers[n++], err);
+    return rc ? rc : issuers_new(issuers, n, &fetcher, &s->identity.issuers, err);
+}
+
+static enum code open_identity(struct server *s, struct err *err) {
+    const struct config *c = s->gate.config;
     char path[DATA_PATH_MAX];
     enum code rc = load_key(c->data, DATA_TOKEN_KEY, &s->token_key, err);
     if (!rc) rc = mint_new(s->token_key, c->url, &s->identity.mint, err);
     if (!rc) rc = data_path(c->data, DATA_REVOKED, path, err);
     if (!rc) rc = revoked_open(path, &s->revoked, &s->identity.revocations, err);
-    if (!rc) rc = own_issuer(s, &issuers[0], &keys, err);
+    if (!rc) rc = gate_workspace_open(c, &s->identity.workspace, err);
     if (!rc) rc = fetch_new(s->gate.outbound, c->development, &s->fetch, err);
-    if (rc) return rc;
-    for (size_t i = 0; i < c->n_issuers; i++) issuers[i + 1] = c->issuers[i];
-    struct fetcher fetcher = fetch_fetcher(s->fetch);
-    rc = issuers_new(issuers, c->n_issuers + 1, &fetcher, &s->identity.issuers, err);
+    if (!rc) rc = open_issuers(s, err);
     if (!rc && !(s->identity.verified = verified_new(VERIFIED_TOKENS))) rc = err_oom(err);
     s->gate.identity = &s->identity;
     return rc;
@@ -174,6 +185,7 @@ static enum code open_services(struct server *s, struct err *err) {
     g->services[g->n_services++] = spanner_service(g->spanner);
     g->services[g->n_services++] = operations_service(g);
     g->services[g->n_services++] = tokens_service(g);
+    if (s->identity.workspace) g->services[g->n_services++] = workspace_service(g);
     g->metadata = metadata_service(g);
     g->routes = routes_new();
     if (!g->routes) return err_oom(err);
@@ -360,8 +372,8 @@ static void hold_signals(void) {
 
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
-    outbound_stop(g->outbound); /* who waits for an answer goes on without, and ends */
     close_jobs(s);
+    outbound_stop(g->outbound); /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
     if (s->outbox) outbox_stop(s->outbox);
@@ -377,6 +389,7 @@ static void close_all(struct server *s) {
     verified_free(s->identity.verified);
     issuers_free(s->identity.issuers);
     mint_free(s->identity.mint);
+    workspace_free(s->identity.workspace);
     revocations_free(s->identity.revocations);
     revoked_close(s->revoked);
     key_unref(s->audit_key);

@@ -30,15 +30,15 @@ void proof_unrefp(struct proof **proof) {
     proof_unref(*proof);
 }
 
-static void token_id(struct str token, char out[2 * TOKEN_ID_BYTES + 1]) {
+void token_fingerprint(struct str token, char ret[JWT_FINGERPRINT_BYTES]) {
     static const char digits[] = "0123456789abcdef";
     uint8_t digest[SHA256_BYTES];
     hash_sha256(token, digest);
     for (unsigned i = 0; i < TOKEN_ID_BYTES; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
+        ret[2 * i] = digits[digest[i] >> 4];
+        ret[2 * i + 1] = digits[digest[i] & 15];
     }
-    out[2 * TOKEN_ID_BYTES] = 0;
+    ret[2 * TOKEN_ID_BYTES] = 0;
 }
 
 static enum reason read_payload(struct str text, json_t **ret, struct refusal *refusal) {
@@ -90,7 +90,7 @@ static enum reason fill(const struct jwt_ask *ask, const struct jws *jws, struct
                        : principal_of_foreign(config, proof->payload, proof, refusal);
     if (!r) r = check_revoked(ask, proof, refusal);
     if (r) return r;
-    token_id(token, proof->principal.token_id);
+    token_fingerprint(token, proof->principal.token_id);
     proof->principal.expires_us = proof->expires_s * 1000000;
     return REASON_NONE;
 }
