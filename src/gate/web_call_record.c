@@ -12,11 +12,10 @@ bool web_call_describe(struct web_call *call, const struct pipeline_place *place
                                   STR_ARG(call->calls->name), STR_ARG(str_upto(place->pipeline, 2 * NAME_BYTES)),
                                   STR_ARG(str_upto(place->run, PIPELINE_UUID)),
                                   STR_ARG(str_upto(place->activity_run, PIPELINE_UUID)));
-    call->method = arena_printf(call->arena, "%.*s.%.*s", STR_ARG(str_upto(place->type, 40)),
-                                STR_ARG(str_upto(call->request.method, 10)));
-    call->origin = arena_printf(call->arena, "%sactivity %.*s of run %.*s, started by request %.*s", poll ? "poll, " : "",
-                                STR_ARG(activity), STR_ARG(str_upto(place->root_run, PIPELINE_UUID)),
-                                STR_ARG(str_upto(place->request, 64)));
+    call->method = arena_printf(call->arena, "pipeline.%.*s", STR_ARG(str_upto(place->type, 40)));
+    call->origin = arena_printf(call->arena, "%s%.*s by activity %.*s of run %.*s, started by request %.*s",
+                                poll ? "poll, " : "", STR_ARG(str_upto(call->request.method, 10)), STR_ARG(activity),
+                                STR_ARG(str_upto(place->root_run, PIPELINE_UUID)), STR_ARG(str_upto(place->request, 64)));
     return call->resource.p && call->method.p && call->origin.p;
 }
 

@@ -6,11 +6,10 @@
 
 /* ---- scripts ---- */
 
-static void read_head(int fd) {
-    char head[8192];
+static void read_head(int fd, char head[8192]) {
     size_t n = 0;
     ssize_t got;
-    while (n < sizeof head - 1 && (got = recv(fd, head + n, sizeof head - 1 - n, 0)) > 0) {
+    while (n < 8191 && (got = recv(fd, head + n, 8191 - n, 0)) > 0) {
         n += (size_t)got;
         head[n] = '\0';
         if (strstr(head, "\r\n\r\n")) return;
@@ -31,7 +30,7 @@ static void play(struct script *s, int fd) {
     char fill[1024];
     memset(fill, 'x', sizeof fill);
     struct pollfd until[] = { { .fd = fd, .events = POLLIN }, { .fd = s->stop[0], .events = POLLIN } };
-    if (poll(until, 2, -1) > 0 && !until[1].revents) read_head(fd);
+    if (poll(until, 2, -1) > 0 && !until[1].revents) read_head(fd, s->seen);
     bool ok = !s->head || say(fd, s->head, strlen(s->head));
     for (size_t left = s->body; ok && left;) {
         size_t n = left < sizeof fill ? left : sizeof fill;

@@ -15,6 +15,7 @@ struct script {
     int fd, stop[2];
     pthread_t thread;
     atomic_uint connections;
+    char seen[8192]; /* the last request's head; read it when the answer is there */
 };
 void script_start(struct script *script);
 void script_stop(struct script *script);
