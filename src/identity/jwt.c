@@ -104,7 +104,7 @@ static void name_refused(const struct proof *proof, struct str token, struct ref
     if (config->preset != ISSUER_ENTRA || !json_member_str(proof->payload, "oid", &subject))
         (void)json_member_str(proof->payload, "sub", &subject);
     struct refused_token *to = &refusal->token;
-    token_id(token, to->id);
+    token_fingerprint(token, to->id);
     (void)snprintf(to->issuer, sizeof to->issuer, "%.*s", STR_ARG(config->name));
     (void)snprintf(to->subject, sizeof to->subject, "%.*s", STR_ARG(subject));
 }
