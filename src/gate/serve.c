@@ -50,7 +50,7 @@ struct server {
     struct workspace_runs *runs;
     struct tls_ctx *tls;
     char spool[DATA_PATH_MAX];
-    atomic_bool closed;
+    atomic_bool systems_gone;
 };
 
 /* ---- keys, audit, identity ---- */
@@ -354,28 +354,22 @@ static const struct opening { /* the road map of a start */
     { "workers", open_workers },   { "signals", watch_signals },
 };
 
-static void *close_runs(void *arg) {
+/* First the pipelines, which are clients of the jobs: their runs shall go on later, not fail. */
+static void *close_off_loop(void *arg) {
     struct server *s = arg;
     workspace_runs_close(s->runs);
-    atomic_store(&s->closed, true);
-    return NULL;
-}
-
-static void *close_jobs(void *arg) {
-    struct server *s = arg;
     for (unsigned i = 0; i < s->gate.n_dataproc; i++) dataproc_free(s->gate.dataproc[i]);
-    atomic_store(&s->closed, true);
+    atomic_store(&s->systems_gone, true);
     return NULL;
 }
 
 /* The end of a job closes its listeners on the first loop, a Web activity's request ends there, and both are waited for: so
  * it turns meanwhile. */
-static void off_loop(struct server *s, void *(*close)(void *arg)) {
+static void close_systems(struct server *s) {
     pthread_t thread;
-    struct loop *loop = s->gate.workers[0].loop;
-    atomic_store(&s->closed, false);
-    if (!loop || pthread_create(&thread, NULL, close, s) != 0) return; /* the process ends, and what it runs with it */
-    while (!atomic_load(&s->closed)) loop_run_once(loop, 20);
+    if (!s->gate.n_dataproc && !s->runs) return;
+    if (pthread_create(&thread, NULL, close_off_loop, s) != 0) return; /* the process ends, and what it runs with it */
+    while (!atomic_load(&s->systems_gone)) loop_run_once(s->gate.workers[0].loop, 20);
     (void)pthread_join(thread, NULL);
 }
 
@@ -397,9 +391,8 @@ static void hold_signals(void) {
 
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
-    off_loop(s, close_runs);    /* first of all: its runs shall go on later, not fail */
-    outbound_stop(g->outbound); /* who waits for an answer goes on without, and ends */
-    off_loop(s, close_jobs);
+    close_systems(s);
+    outbound_stop(g->outbound); /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
     workspace_runs_free(s->runs);

@@ -8,11 +8,14 @@
 #include "crypto/random.h"
 #include "gate/config.h"
 #include "gate/data_dir.h"
+#include "gate/identify.h"
+#include "gate/web_calls.h"
 #include "pipeline/pipelines.h"
 #include "synapse/synapse.h"
 
 struct workspace_runs {
     _Atomic(struct pipelines *) pipelines;
+    struct web_calls *calls;
     struct synapse *synapse;
 };
 
@@ -28,21 +31,26 @@ static void fill_random(void *ctx, void *out, size_t n) {
     random_bytes(out, n);
 }
 
-static void no_call(void *ctx, uint64_t ticket, const struct pipeline_request *request) {
-    (void)request;
+/* Any thread; also the desk's, while pipelines_open is about to return to the thread that starts the server. */
+static void answer(void *ctx, uint64_t ticket, const struct pipeline_reply *reply) {
     struct workspace_runs *w = ctx;
-    struct pipelines *p;
-    while (!(p = atomic_load(&w->pipelines))) (void)usleep(1000); /* pipelines_open is about to return */
-    struct pipeline_reply reply = { .fault = FAULT_POLICY, .message = STR("Web activities are not available yet") };
-    pipelines_answer(p, ticket, &reply);
-}
-
-static void no_cancel(void *ctx, uint64_t ticket) {
-    (void)ctx;
-    (void)ticket; /* answered already */
+    struct pipelines *pipelines;
+    while (!(pipelines = atomic_load(&w->pipelines))) (void)usleep(1000);
+    pipelines_answer(pipelines, ticket, reply);
 }
 
 /* ---- open, close ---- */
+
+static enum code open_calls(struct workspace_runs *w, struct gate *gate, const struct config_connection *c,
+                            struct err *err) {
+    struct web_calls_config config = { .gate = gate,
+                                       .workspace = gate->identity->workspace,
+                                       .name = c->synapse.workspace,
+                                       .account = c->synapse.account,
+                                       .answer = answer,
+                                       .answer_ctx = w };
+    return web_calls_new(&config, &w->calls, err);
+}
 
 static enum code open_pipelines(struct workspace_runs *w, const struct config *config, const struct config_connection *c,
                                 struct err *err) {
@@ -52,11 +60,13 @@ static enum code open_pipelines(struct workspace_runs *w, const struct config *c
     (void)snprintf(path, sizeof path, "%s/%.*s.sqlite", folder, STR_ARG(str_upto(c->name, 100)));
     enum code rc = file_make_dirs(folder, 0700, err);
     if (rc) return rc;
-    struct pipelines_config options = {
-        .path = path,
-        .workspace = c->synapse.workspace,
-        .effects = { .ctx = w, .call = no_call, .cancel = no_cancel, .now_us = now_us, .random = fill_random }
-    };
+    struct pipelines_config options = { .path = path,
+                                        .workspace = c->synapse.workspace,
+                                        .effects = { .ctx = w->calls,
+                                                     .call = web_calls_begin,
+                                                     .cancel = web_calls_cancel,
+                                                     .now_us = now_us,
+                                                     .random = fill_random } };
     struct pipelines *pipelines;
     rc = pipelines_open(&options, &pipelines, err);
     if (!rc) atomic_store(&w->pipelines, pipelines);
@@ -73,7 +83,8 @@ enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, st
     struct synapse_config config = {
         .connection = c->name, .workspace = c->synapse.workspace, .account = c->synapse.account, .url = gate->config->url
     };
-    enum code rc = open_pipelines(w, gate->config, c, err);
+    enum code rc = open_calls(w, gate, c, err);
+    if (!rc) rc = open_pipelines(w, gate->config, c, err);
     if (!rc) rc = synapse_new(&config, atomic_load(&w->pipelines), &w->synapse, ret_service, err);
     if (rc) {
         workspace_runs_close(w);
@@ -85,11 +96,12 @@ enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, st
 }
 
 void workspace_runs_close(struct workspace_runs *w) {
-    if (w) pipelines_close(atomic_exchange(&w->pipelines, NULL));
+    if (w) pipelines_close(atomic_load(&w->pipelines));
 }
 
 void workspace_runs_free(struct workspace_runs *w) {
     if (!w) return;
     synapse_free(w->synapse);
+    web_calls_free(w->calls);
     free(w);
 }
