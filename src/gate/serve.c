@@ -372,8 +372,8 @@ static void hold_signals(void) {
 
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
-    outbound_stop(g->outbound); /* who waits for an answer goes on without, and ends */
     close_jobs(s);
+    outbound_stop(g->outbound); /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
     if (s->outbox) outbox_stop(s->outbox);
