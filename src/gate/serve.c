@@ -25,6 +25,7 @@
 #include "gate/route.h"
 #include "gate/tokens.h"
 #include "gate/workspace.h"
+#include "gate/workspace_runs.h"
 #include "spanner/spanner.h"
 
 enum {
@@ -46,9 +47,10 @@ struct server {
     struct outbox *outbox;
     struct fetch *fetch;
     struct engine *engine;
+    struct workspace_runs *runs;
     struct tls_ctx *tls;
     char spool[DATA_PATH_MAX];
-    atomic_bool jobs_gone;
+    atomic_bool systems_gone;
 };
 
 /* ---- keys, audit, identity ---- */
@@ -181,7 +183,20 @@ static enum code open_services(struct server *s, struct err *err) {
     enum code rc = open_spanner(s, err);
     for (size_t i = 0; !rc && i < g->config->n_connections; i++)
         if (g->config->connections[i].dataproc.present) rc = open_dataproc(s, &g->config->connections[i], err);
-    if (rc) return rc;
+    return rc;
+}
+
+/* Last of the systems, as its runs go on at once: under the policy, and recorded. */
+static enum code open_runs(struct server *s, struct err *err) {
+    struct gate *g = &s->gate;
+    enum code rc = workspace_runs_open(g, &s->runs, &g->services[g->n_services], err);
+    if (!rc && s->runs) g->n_services++;
+    return rc;
+}
+
+static enum code open_routes(struct server *s, struct err *err) {
+    struct gate *g = &s->gate;
+    enum code rc = OK;
     g->services[g->n_services++] = spanner_service(g->spanner);
     g->services[g->n_services++] = operations_service(g);
     g->services[g->n_services++] = tokens_service(g);
@@ -335,22 +350,26 @@ static const struct opening { /* the road map of a start */
 } openings[] = {
     { "event loops", open_loops }, { "audit log", open_audit },   { "outgoing calls", open_outbound },
     { "identity", open_identity }, { "services", open_services }, { "policy", open_policy },
-    { "recovery", recover },       { "workers", open_workers },   { "signals", watch_signals },
+    { "recovery", recover },       { "pipelines", open_runs },    { "routes", open_routes },
+    { "workers", open_workers },   { "signals", watch_signals },
 };
 
-static void *free_dataproc(void *arg) {
+/* First the pipelines, which are clients of the jobs: their runs shall go on later, not fail. */
+static void *close_off_loop(void *arg) {
     struct server *s = arg;
+    workspace_runs_close(s->runs);
     for (unsigned i = 0; i < s->gate.n_dataproc; i++) dataproc_free(s->gate.dataproc[i]);
-    atomic_store(&s->jobs_gone, true);
+    atomic_store(&s->systems_gone, true);
     return NULL;
 }
 
-/* The end of a job closes its listeners on the first loop, and waits for that: so it turns meanwhile. */
-static void close_jobs(struct server *s) {
+/* The end of a job closes its listeners on the first loop, a Web activity's request ends there, and both are waited for: so
+ * it turns meanwhile. */
+static void close_systems(struct server *s) {
     pthread_t thread;
-    if (!s->gate.n_dataproc) return;
-    if (pthread_create(&thread, NULL, free_dataproc, s) != 0) return; /* the process ends: its jobs end with it */
-    while (!atomic_load(&s->jobs_gone)) loop_run_once(s->gate.workers[0].loop, 20);
+    if (!s->gate.n_dataproc && !s->runs) return;
+    if (pthread_create(&thread, NULL, close_off_loop, s) != 0) return; /* the process ends, and what it runs with it */
+    while (!atomic_load(&s->systems_gone)) loop_run_once(s->gate.workers[0].loop, 20);
     (void)pthread_join(thread, NULL);
 }
 
@@ -372,10 +391,11 @@ static void hold_signals(void) {
 
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
-    close_jobs(s);
+    close_systems(s);
     outbound_stop(g->outbound); /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
+    workspace_runs_free(s->runs);
     if (s->outbox) outbox_stop(s->outbox);
     spanner_free(g->spanner);
     engine_close(s->engine);
