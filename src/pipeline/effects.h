@@ -81,7 +81,8 @@ struct pipeline_effects {
     /* Begins a request; the answer comes by pipelines_answer with this ticket, exactly once, from any thread, also inside.
      */
     void (*call)(void *ctx, uint64_t ticket, const struct pipeline_request *request);
-    /* The answer is no longer wanted: end it soon. It must still be answered (FAULT_CANCELLED, or what came before). */
+    /* The answer is no longer wanted: end it soon. It must still be answered (FAULT_CANCELLED, or what came before),
+     * if it is not already: a ticket that is not known any more is passed over. */
     void (*cancel)(void *ctx, uint64_t ticket);
     void (*event)(void *ctx, const struct pipeline_event *event); /* NULL: nobody listens */
     int64_t (*now_us)(void *ctx);                                 /* wall time (base/clock.h); never steps back */
