@@ -20,6 +20,7 @@ struct request;
 struct identity;
 struct spanner;
 struct dataproc;
+struct livy;
 struct call;
 
 /* Which way a request came in: the listener's context. */
@@ -46,7 +47,7 @@ struct worker {
     struct loop_task drain;
 };
 
-enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 3 }; /* one a connection, and our own */
+enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 8, GATE_MAX_LIVY = 2 };
 
 struct gate {
     const struct config *config;
@@ -57,6 +58,8 @@ struct gate {
     struct spanner *spanner;
     struct dataproc *dataproc[GATE_MAX_SERVICES]; /* one a connection */
     unsigned n_dataproc;
+    struct livy *livy[GATE_MAX_LIVY]; /* Synapse's pools and Apache's API may be two connections' */
+    unsigned n_livy;
     bool draining;
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;

@@ -14,6 +14,7 @@
 #include "gate/endpoint.h"
 #include "gate/fetch.h"
 #include "gate/identify.h"
+#include "gate/livy.h"
 #include "gate/operations.h"
 #include "gate/outbox.h"
 #include "gate/policies.h"
@@ -161,6 +162,7 @@ static enum code open_services(struct server *s, struct err *err) {
     enum code rc = open_spanner(s, err);
     for (size_t i = 0; !rc && i < g->config->n_connections; i++)
         if (g->config->connections[i].dataproc.present) rc = open_dataproc(s, &g->config->connections[i], err);
+    if (!rc) rc = livy_open(g, err);
     if (rc) return rc;
     g->services[g->n_services++] = spanner_service(g->spanner);
     g->services[g->n_services++] = operations_service(g);
@@ -354,6 +356,7 @@ static void close_all(struct server *s) {
     close_jobs(s);
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
+    livy_close(g);
     if (s->outbox) outbox_stop(s->outbox);
     spanner_free(g->spanner);
     engine_close(s->engine);
