@@ -139,4 +139,4 @@ def test_who_may_not_post(site, bridge):
     assert elsewhere.status_code == 404
     large = requests.post(bridge.url, data=b'{"labels":{"x":"' + b"y" * (2 << 20) + b'"}}', verify=str(site.ca), timeout=60,
                           headers={"Authorization": f"Bearer {bridge.token}"})
-    assert large.status_code in (413, 429), large.text
+    assert large.status_code == 400 and "TOO_LARGE" in large.json()["error"]["message"], large.text
