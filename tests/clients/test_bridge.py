@@ -65,6 +65,7 @@ def test_a_job_from_post_to_result(site, bridge):
     posted = setting.audit_entry(site, lambda e: e["protoPayload"].get("resourceName", "").endswith(f"says-{word}")
                                  and e["protoPayload"]["methodName"].startswith("/bridge/dataproc"))
     assert posted["protoPayload"]["authenticationInfo"]["principalSubject"] == "caller"
+    assert f"run {result['jobUuid']}" in str(posted), "what the job does is recorded under its run"
     polled = setting.audit_entry(site, lambda e: e["protoPayload"].get("resourceName", "").endswith(f"says-{word}")
                                  and e["protoPayload"]["methodName"].startswith("/bridge/jobs"))
     assert polled and "principalSubject" not in polled["protoPayload"].get("authenticationInfo", {})
