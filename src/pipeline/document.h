@@ -6,7 +6,8 @@
  *
  * A struct pipeline is immutable and reference counted; it owns all it holds (its arena and its document). Any thread.
  * Limits (Synapse's own where it has one): 80 activities with inner ones, 50 parameters, 50 variables, 40 dependencies and
- * 25 user properties an activity, 4 MiB of text, 64 levels of JSON, 8 levels of activities, 50 parallel iterations. Source:
+ * 25 user properties an activity, 4 MiB of text, 64 levels of JSON, 50 parallel iterations. As in Synapse, a ForEach
+ * may hold an IfCondition, and no other container another: PIPELINE_NESTING_MAX lists stand inside one another. Source:
  * Azure Synapse artifacts REST API 2020-12-01, PipelineResource and Activity. */
 #pragma once
 #include "pipeline/fault.h"
@@ -18,7 +19,7 @@ enum {
     PIPELINE_ACTIVITIES_MAX = 80,
     PIPELINE_PARAMETERS_MAX = 50,
     PIPELINE_VARIABLES_MAX = 50,
-    PIPELINE_NESTING_MAX = 8,
+    PIPELINE_NESTING_MAX = 3,
     PIPELINE_NAME_MAX = 140,
     ACTIVITY_NAME_MAX = 55,
     ACTIVITY_DEPENDENCIES_MAX = 40,
@@ -26,6 +27,10 @@ enum {
     FOR_EACH_BATCH_MAX = 50,
     FOR_EACH_BATCH_DEFAULT = 20,
     FOR_EACH_ITEMS_MAX = 100000,
+    WEB_HEADERS_MAX = 64,
+    WEB_TIMEOUT_DEFAULT_S = 60,
+    WEB_TIMEOUT_MAX_S = 600,
+    WAIT_MAX_S = 7 * 86400,
 };
 
 enum pipeline_type { TYPE_STRING, TYPE_INT, TYPE_FLOAT, TYPE_BOOL, TYPE_ARRAY, TYPE_OBJECT };

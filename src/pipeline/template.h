@@ -16,10 +16,14 @@ const struct template *template_compile(struct arena *arena, const json_t *value
 /* A template without expressions: its value, borrowed. NULL when it must be evaluated. */
 const json_t *template_literal(const struct template *t);
 
+/* Whether its value is an object whatever is evaluated. */
+bool template_is_object(const struct template *t);
+
 /* Calls `see` for each reference with the path of its string. */
 void template_each_ref(const struct template *t, void (*see)(void *user, struct str path, const struct expr_ref *ref),
                        void *user);
 
-/* A new reference in *ret; errors as expr_eval's, with the path of the string that failed before the message. */
+/* A new reference in *ret, which may share parts with the document and the context: read it only. Errors as expr_eval's,
+ * with the path of the string that failed before the message. */
 MUST_USE enum code template_eval(const struct template *t, const struct expr_context *context, json_t **ret,
                                  struct err *err);
