@@ -120,8 +120,7 @@ static enum code check_replay(const struct query_work *w, struct err *err) {
     if (w->next.timestamp_us != w->resume.timestamp_us)
         return err_set(err, INVALID_ARGUMENT, "The resume token belongs to another transaction");
     if (memcmp(w->next.lowered, w->resume.lowered, sizeof w->next.lowered) == 0) return OK;
-    return err_set(err, FAILED_PRECONDITION,
-                   "The result began with another version of this server, or of another partition: run the query again");
+    return err_set(err, INVALID_ARGUMENT, "The resume token belongs to another partition of the query");
 }
 
 static enum code write_sql(struct engine_query *q, struct engine_snapshot *snapshot, struct buf *out, struct err *err) {
@@ -133,7 +132,7 @@ static enum code write_sql(struct engine_query *q, struct engine_snapshot *snaps
     if (!w->resuming) w->next.seen_us = engine_snapshot_seen(snapshot);
     enum code rc = sql_lower(call->arena, &w->analysis.sql, &how, &lowered, err);
     if (rc) return rc;
-    hash_sha256_2(str_z(sqlite3_sourceid()), lowered.sql, w->next.lowered); /* what the plan, so the order, follows from */
+    hash_sha256(lowered.sql, w->next.lowered);
     w->next.timestamp_us = w->rows.timestamp_us = engine_snapshot_timestamp(snapshot);
     rc = check_replay(w, err);
     if (rc) return rc;

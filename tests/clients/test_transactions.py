@@ -132,6 +132,9 @@ class Rival:
     def __init__(self, database):
         self.api = database.spanner_api
         self.session = self.api.create_session(database=database.name).name
+        self.begin()
+
+    def begin(self):
         self.id = self.api.begin_transaction(session=self.session, options=TransactionOptions(read_write=TransactionOptions.ReadWrite())).id
 
     def read(self, sql):
@@ -179,3 +182,22 @@ def test_of_two_over_different_ranges_both_commit(database):
         rival.read(f"SELECT MAX(Id) FROM Notes WHERE Owner = '{owner}'")
     first.commit("ann", 10)
     second.commit("bob", 10)
+
+
+def test_who_keeps_losing_in_a_session_goes_first(database):
+    """Whoever begins again in its session after ABORTED, as clients without multiplexed sessions do, wins after three losses."""
+    loser, rival = Rival(database), Rival(database)
+    for _ in range(3):
+        loser.read("SELECT COUNT(*) FROM Notes")
+        rival.begin()
+        rival.commit("ann", 1)
+        with pytest.raises(exceptions.Aborted):
+            loser.commit("ann", 2)
+        loser.begin()
+    loser.read("SELECT COUNT(*) FROM Notes")
+    rival.begin()
+    with pytest.raises(exceptions.Aborted):
+        rival.commit("ann", 1)
+    loser.commit("ann", 2)
+    rival.begin()
+    rival.commit("ann", 1)
