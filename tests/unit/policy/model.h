@@ -55,7 +55,7 @@ struct mactor {
 };
 
 struct mcaller {
-    struct mactor actor, chain[2];
+    struct mactor actor, chain[PRINCIPAL_MAX_CHAIN];
     int n_chain, job, net; /* job -1; net: 0 unknown, 1 10.1.x, 2 10.2.x, 3 192.168.x */
 };
 
