@@ -171,6 +171,11 @@ static void ways_are_told(void **state) {
           "deny alice to insert T in spanner demo/flights from \"10.0.0.0/9\" owner o\n"
           "deny alice to insert T in spanner demo/flights from \"10.128.0.0/9\" owner o\n",
           T, "app: land during n/a\n" },
+        { "what others leave of a network",
+          "r: allow alice to insert T in spanner demo/flights from \"10.0.0.0/8\"" END
+          "deny alice to insert T in spanner demo/flights from \"10.128.0.0/9\" owner o\n"
+          "deny alice to insert T in spanner demo/flights from \"10.64.0.0/10\" owner o\n",
+          T, "alice: r from 10.0.0.0/8\napp: land during n/a\n" },
         { "all but one address",
           "r: allow alice to insert T in spanner demo/flights from \"10.0.0.0/31\"" END
           "deny alice to insert T in spanner demo/flights from \"10.0.0.0\" owner o\n",
