@@ -24,10 +24,10 @@ static enum code read_parameters(struct str text, json_t **ret, struct err *err)
 
 /* The row first: what follows from it may then happen. */
 static enum code store_new(struct pipelines *p, struct run *run, struct err *err) {
-    enum code rc = rows_begin(p, err);
+    enum code rc = begin_change(p, err);
     if (rc) return rc;
     rc = rows_insert_run(p, run, err);
-    return rows_end(p, rc, err);
+    return end_change(p, rc, err);
 }
 
 static enum code create(struct pipelines *p, const struct run_start *start, const struct starter *starter,
@@ -43,7 +43,7 @@ static enum code create(struct pipelines *p, const struct run_start *start, cons
     if (!rc) rc = store_new(p, run, err);
     if (rc) {
         run_unknow(p, run->id);
-        run_free(run);
+        run_destroy(run);
         return rc;
     }
     run->is_new = false;
@@ -109,11 +109,11 @@ static enum code store_canceling(struct pipelines *p, const struct run *run, str
 }
 
 static enum code store_all_canceling(struct pipelines *p, struct run *asked, bool recursive, struct err *err) {
-    enum code rc = rows_begin(p, err);
+    enum code rc = begin_change(p, err);
     if (rc) return rc;
     for (struct run *run = p->runs; run && !rc; run = run->next)
         if (is_chosen(p, run, asked, recursive)) rc = store_canceling(p, run, err);
-    return rows_end(p, rc, err);
+    return end_change(p, rc, err);
 }
 
 enum code pipelines_cancel_run(struct pipelines *p, struct str id, bool recursive, struct err *err) {
