@@ -130,7 +130,7 @@ static const struct template *compile_object(struct arena *arena, const json_t *
 
 static const struct template *compile(struct arena *arena, const json_t *value, struct str path, unsigned depth,
                                       struct faults *faults) {
-    if (!path.p) faults->oom = true;
+    if (path_lost(path)) faults->oom = true;
     if (depth > EXPR_DEPTH_MAX) {
         fault_add(faults, "BadRequest", path, 0, "nested deeper than %d", EXPR_DEPTH_MAX);
         return NULL;
