@@ -199,8 +199,9 @@ static bool may_stand_here(struct compile *c, const struct activity *a) {
     if (!outer || !container || (outer->kind == ACTIVITY_FOR_EACH && a->kind == ACTIVITY_IF_CONDITION)) return true;
     fault_add(
         c->shape.faults, "BadRequest", a->path, 0,
-        "a %s inside of the %s '%.*s' is not supported, as in Synapse: put it in a pipeline that ExecutePipeline runs",
-        activity_type(a->kind), activity_type(outer->kind), STR_ARG(str_upto(outer->name, ACTIVITY_NAME_MAX)));
+        "%s '%.*s' inside of %s '%.*s' is not supported, as in Synapse: put it in a pipeline that ExecutePipeline runs",
+        activity_type(a->kind), STR_ARG(str_upto(a->name, ACTIVITY_NAME_MAX)), activity_type(outer->kind),
+        STR_ARG(str_upto(outer->name, ACTIVITY_NAME_MAX)));
     return false;
 }
 

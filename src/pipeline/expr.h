@@ -19,7 +19,7 @@ enum {
     EXPR_TEXT_MAX = 8 << 10,
     EXPR_DEPTH_MAX = 64,
     EXPR_RESULT_MAX = 4 << 20,
-    EXPR_WORK_MAX = 64 << 20,
+    EXPR_WORK_MAX = 32 << 20,
     EXPR_GUID_SIZE = 37
 };
 

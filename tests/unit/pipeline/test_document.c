@@ -242,11 +242,11 @@ static const struct fault_case cases[] = {
     { "a loop in a loop",
       ONE("{'name':'A','type':'ForEach','typeProperties':{'items':'@range(0,1)','activities':[{'name':'B','type':'ForEach',"
           "'typeProperties':{}}]}}"),
-      T ".activities[0]", "a ForEach inside of the ForEach 'A' is not supported", 0 },
+      T ".activities[0]", "ForEach 'B' inside of ForEach 'A' is not supported", 0 },
     { "a condition in a condition",
       ONE("{'name':'A','type':'IfCondition','typeProperties':{'expression':'@true','ifTrueActivities':[{'name':'B','type':'"
           "IfCondition','typeProperties':{}}]}}"),
-      T ".ifTrueActivities[0]", "an IfCondition inside of the IfCondition 'A'", 0 },
+      T ".ifTrueActivities[0]", "IfCondition 'B' inside of IfCondition 'A'", 0 },
     { "no pipeline's name",
       ONE("{'name':'A','type':'ExecutePipeline','typeProperties':{'pipeline':{'type':'PipelineReference'}}}"),
       T ".pipeline", "'referenceName' is missing", 0 },
