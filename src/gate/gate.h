@@ -20,6 +20,7 @@ struct request;
 struct identity;
 struct spanner;
 struct dataproc;
+struct outbound;
 struct call;
 
 /* Which way a request came in: the listener's context. */
@@ -46,7 +47,7 @@ struct worker {
     struct loop_task drain;
 };
 
-enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 3 }; /* one a connection, and our own */
+enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 4 }; /* one a connection, and our own */
 
 struct gate {
     const struct config *config;
@@ -61,6 +62,7 @@ struct gate {
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;
     struct service metadata;   /* of jobs: one row for all paths */
+    struct outbound *outbound; /* the one dialer; on the first worker's loop */
     struct identity *identity; /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */

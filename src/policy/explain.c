@@ -25,7 +25,8 @@ static void add_columns(struct buf *out, const struct atom *a) {
 
 static void describe(struct buf *out, const struct atom *a) {
     buf_add_z(out, verb_name(a->verb));
-    if (a->verb == VERB_RUN_JOB && !a->object.n) buf_add_z(out, " that no job statement names");
+    bool pipeline = str_starts(a->path, STR("synapse "));
+    if (a->verb == VERB_RUN_JOB && !a->object.n) buf_add_z(out, pipeline ? "s" : " that no job statement names");
     if (a->object.n) {
         buf_add_char(out, ' ');
         add_safe(out, a->object);
@@ -33,7 +34,8 @@ static void describe(struct buf *out, const struct atom *a) {
     add_columns(out, a);
     if (a->path.n) buf_add_z(out, " in ");
     add_safe(out, a->path);
-    if (a->account.n) buf_add_z(out, " as ");
+    if (a->verb == VERB_CALL) buf_add_z(out, a->account.n ? " with audience " : " without a token");
+    else if (a->account.n) buf_add_z(out, " as ");
     add_safe(out, a->account);
 }
 

@@ -38,7 +38,8 @@ struct policy_faults {
 enum policy_known { POLICY_UNKNOWN, POLICY_ABSENT, POLICY_PRESENT };
 
 /* What the outside knows; any callback may be NULL. Path is "spanner demo/flights"; POLICY_UNKNOWN: no such schema at hand.
- * An empty column asks for the table. Absent tables and columns are warnings, an absent issuer is a fault. */
+ * An empty column asks for the table. Absent tables and columns are warnings, an absent issuer is a fault; `workspaces`,
+ * our own, is never asked for. */
 struct policy_context {
     void *user;
     enum policy_known (*column)(void *user, struct str path, struct str table, struct str column);
@@ -88,6 +89,11 @@ MUST_USE bool policy_bearing_of(const struct policy *policy, const struct policy
  * earlier one, so that what is reported as missing is what would help. No atoms: allowed. */
 void policy_decide(const struct policy *policy, const struct policy_subject *subject, const struct atoms *atoms,
                    int64_t now_us, struct verdict *ret);
+
+/* Does an allow that grants this call (VERB_CALL) write the port out in its URL, be it the scheme's default or not? Only
+ * then may a loopback address be dialled. Ask once the call is allowed: denies are not looked at. */
+bool policy_call_port_written(const struct policy *policy, const struct policy_subject *subject, const struct atom *call,
+                              int64_t now_us);
 
 /* Does the subject hold a live, undenied grant on anything in the path, or (table not empty) on that table? For
  * INFORMATION_SCHEMA and lists. */

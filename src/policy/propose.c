@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "policy/print.h"
+#include "wire/url.h"
 
 enum { PROPOSED_DAYS = 90 };
 
@@ -42,6 +43,7 @@ static bool is_writable(const struct proposal *x, const struct atom *a) {
     for (size_t i = 0; i < a->n_columns; i++)
         if (!a->columns[i].n || !is_word(a->columns[i], "_")) return false;
     if (a->verb == VERB_RUN_JOB) return !a->object.n || symbol(x->policy, 'j', a->object);
+    if (a->verb == VERB_CALL) return url_is_normal(a->object) && is_printable(a->account);
     return is_word(a->object, "_.");
 }
 
@@ -99,10 +101,23 @@ static const struct stmt *domain_of_account(const struct policy *p, struct str e
     return NULL;
 }
 
+/* What has no path goes where its subject is named, else to the first file. */
+static const struct stmt *domain_of_name(const struct policy *p, struct str name) {
+    const struct stmt *subject = symbol(p, 'n', name);
+    for (size_t i = 0; subject && i < p->n_domains; i++)
+        if (p->domains[i]->file == subject->file) return p->domains[i];
+    return p->n_domains ? p->domains[0] : NULL;
+}
+
+static const struct stmt *domain_of(const struct proposal *x, const struct atom *a) {
+    if (a->verb == VERB_CALL) return domain_of_name(x->policy, x->who);
+    return a->verb == VERB_ACT_AS ? domain_of_account(x->policy, a->account) : domain_of_path(x->policy, a->path);
+}
+
 static void place(struct proposal *x, const struct atom *a) {
-    const struct stmt *domain = a->verb == VERB_ACT_AS ? domain_of_account(x->policy, a->account)
-                                                       : domain_of_path(x->policy, a->path);
-    if (a->account.n && !policy_account_name(x->policy, a->account).n) x->unhelpful = "the policy has no such account";
+    const struct stmt *domain = domain_of(x, a);
+    if (a->verb != VERB_CALL && a->account.n && !policy_account_name(x->policy, a->account).n)
+        x->unhelpful = "the policy has no such account";
     else if (!domain) x->unhelpful = "no domain covers what is asked for";
     else if (x->domain && x->domain != domain)
         x->unhelpful = "it needs rules in more than one domain: ask for less at once";
@@ -208,10 +223,27 @@ static void propose_data(struct proposal *x, struct str path) {
     add_end(x);
 }
 
+/* A loopback address is dialled only where the rule itself writes the port. */
+static bool is_loopback(const struct url *u) {
+    if (u->numeric) return str_starts(u->host, STR("127.")) || str_eq(u->host, STR("::1"));
+    return str_eq(u->host, STR("localhost")) || str_ends(u->host, STR(".localhost"));
+}
+
+static void add_call(struct proposal *x, const struct atom *a) {
+    char buf[URL_MAX];
+    struct url u;
+    if (url_parse(a->object, buf, &u, NULL)) return; /* is_writable looked */
+    buf_printf(&x->rule, "call \"%.*s://%.*s", STR_ARG(u.scheme), STR_ARG(u.authority));
+    if (is_loopback(&u) && !u.port_written) buf_printf(&x->rule, ":%u", (unsigned)u.port);
+    buf_printf(&x->rule, "%.*s\" with audience ", STR_ARG(u.path));
+    print_string(&x->rule, a->account);
+}
+
 static void propose_placed(struct proposal *x, const struct atom *a) {
     struct str account = policy_account_name(x->policy, a->account);
     begin(x);
     if (a->verb == VERB_ACT_AS) buf_printf(&x->rule, "act as %.*s", STR_ARG(account));
+    else if (a->verb == VERB_CALL) add_call(x, a);
     else if (a->verb == VERB_ADMINISTER) buf_printf(&x->rule, "administer %.*s", STR_ARG(a->path));
     else if (a->verb != VERB_RUN_JOB) buf_printf(&x->rule, "%s on %.*s", verb_name(a->verb), STR_ARG(a->path));
     else {

@@ -45,8 +45,13 @@ struct entries {
     size_t n;
 };
 
-enum node_kind { NODE_TABLE, NODE_PATH, NODE_JOB, NODE_ACCOUNT };
+/* Of calls: path = the audience, object = the URL, or the URL that all the others lie below. */
+enum node_kind { NODE_TABLE, NODE_PATH, NODE_JOB, NODE_ACCOUNT, NODE_CALL, NODE_CALL_BELOW };
 enum { ALLOWS, DENIES };
+/* The mask of a call's row: bit 0, as of all that has no columns, and whether the rule writes the port out. */
+enum { CALL_GRANTED = 1, CALL_PORT = 2 };
+/* So many segments has the URL of a rule that ends with "*" at most: it bounds where deciding looks. */
+enum { MAX_CALL_SEGMENTS = 12 };
 
 struct node {
     uint64_t hash;

@@ -13,7 +13,19 @@ enum {
     MAX_RULES = 14,
     MAX_ATOMS = 3
 };
-enum act_model { M_DML, M_SCHEMA, M_READ_SCHEMA, M_RUN_JOBS, M_RUN_JOB, M_ACT_AS, M_SEE, M_CANCEL, M_ADMINISTER, M_COUNT };
+enum act_model {
+    M_DML,
+    M_SCHEMA,
+    M_READ_SCHEMA,
+    M_RUN_JOBS,
+    M_RUN_JOB,
+    M_ACT_AS,
+    M_SEE,
+    M_CANCEL,
+    M_ADMINISTER,
+    M_CALL,
+    M_COUNT
+};
 enum truth { NO, MAYBE, YES };
 
 struct mrule {
@@ -26,8 +38,9 @@ struct mrule {
     unsigned column_bits;
     int path; /* 0, 1: x, y; 2: star */
     int account, job;
-    int during, net; /* -1 = none */
-    int until;       /* day of 2026-01; now is day 10 */
+    int url, audience; /* M_CALL: of m_patterns, m_audiences */
+    int during, net;   /* -1 = none */
+    int until;         /* day of 2026-01; now is day 10 */
 };
 
 struct mpolicy {
@@ -47,7 +60,7 @@ struct mcaller {
 
 struct matom {
     enum verb verb;
-    int path, table, job, account;
+    int path, table, job, account, url, audience;
     int columns[4], n_columns; /* column 4 is named by no rule */
     bool any;
 };
@@ -62,6 +75,41 @@ struct mverdict {
     enum { M_ALLOWED, M_MISSING, M_DENIED } kind;
     int atom, column;
 };
+
+/* ---- URLs: as fields, as a rule writes them, as an atom holds them ---- */
+
+enum { N_URLS = 7, N_PATTERNS = 11, N_AUDIENCES = 3 };
+
+struct murl {
+    const char *text, *scheme, *host;
+    int port;
+    const char *path[4]; /* segments; "" at the end: a trailing slash */
+    bool star, port_written;
+};
+
+static const struct murl m_urls[N_URLS] = {
+    { "https://h/", "https", "h", 443, { "" }, false, false },
+    { "https://h/a", "https", "h", 443, { "a" }, false, false },
+    { "https://h/a/", "https", "h", 443, { "a", "" }, false, false },
+    { "https://h/a/b/c", "https", "h", 443, { "a", "b", "c" }, false, false },
+    { "https://h/ab/c", "https", "h", 443, { "ab", "c" }, false, false },
+    { "https://h:8443/a/b", "https", "h", 8443, { "a", "b" }, false, false },
+    { "http://h/a/b", "http", "h", 80, { "a", "b" }, false, false },
+};
+static const struct murl m_patterns[N_PATTERNS] = {
+    { "https://h/", "https", "h", 443, { "" }, false, false },
+    { "https://h/a", "https", "h", 443, { "a" }, false, false },
+    { "https://h:443/a/", "https", "h", 443, { "a", "" }, false, true },
+    { "https://h/*", "https", "h", 443, { NULL }, true, false },
+    { "https://h:443/*", "https", "h", 443, { NULL }, true, true },
+    { "https://h/a/*", "https", "h", 443, { "a" }, true, false },
+    { "https://h:443/a/b/*", "https", "h", 443, { "a", "b" }, true, true },
+    { "https://h:8443/*", "https", "h", 8443, { NULL }, true, true },
+    { "http://h/a/*", "http", "h", 80, { "a" }, true, false },
+    { "http://h:80/a/b", "http", "h", 80, { "a", "b" }, false, true },
+    { "https://g/*", "https", "g", 443, { NULL }, true, false },
+};
+static const char *const m_audiences[N_AUDIENCES] = { "", "api://x", "https://y \\" };
 
 /* ---- chance ---- */
 
@@ -88,6 +136,8 @@ static inline struct mrule random_rule(bool allow) {
     r.path = (int)chance(3);
     r.account = (int)chance(N_ACCOUNTS);
     r.job = (int)chance(2);
+    r.url = (int)chance(N_PATTERNS);
+    r.audience = (int)chance(N_AUDIENCES);
     r.during = (int)chance(6) - 4 < 0 ? -1 : (int)chance(2);
     r.net = chance(5) ? -1 : (int)chance(2);
     r.until = allow ? (int)(chance(6) ? 20 : 5) : 0;
@@ -107,13 +157,15 @@ static inline struct mactor random_actor(void) {
 }
 
 static inline struct matom random_atom(void) {
-    static const enum verb others[] = { VERB_CHANGE_SCHEMA, VERB_READ_SCHEMA, VERB_RUN_JOB,    VERB_ACT_AS,
-                                        VERB_SEE_JOBS,      VERB_CANCEL_JOBS, VERB_ADMINISTER, VERB_USE };
+    static const enum verb others[] = { VERB_CHANGE_SCHEMA, VERB_READ_SCHEMA, VERB_RUN_JOB, VERB_ACT_AS, VERB_SEE_JOBS,
+                                        VERB_CANCEL_JOBS,   VERB_ADMINISTER,  VERB_USE,     VERB_CALL,   VERB_CALL };
     struct matom a = { .verb = chance(4) ? (enum verb)chance(4) : others[chance(COUNT(others))] };
     a.path = (int)chance(2);
     a.table = (int)chance(N_TABLES);
     a.job = (int)chance(3) - 1;
     a.account = (int)chance(N_ACCOUNTS);
+    a.url = (int)chance(N_URLS);
+    a.audience = (int)chance(N_AUDIENCES);
     if (a.verb > VERB_UPDATE) return a;
     a.any = a.verb == VERB_READ && chance(4) == 0;
     a.n_columns = (int)(chance(2) ? 1 : chance(4));
@@ -163,6 +215,15 @@ static inline bool m_path(const struct mrule *r, const struct matom *a) {
     return r->path == 2 || r->path == a->path;
 }
 
+static inline bool m_url(const struct murl *pattern, const struct murl *url) {
+    if (strcmp(pattern->scheme, url->scheme) != 0 || strcmp(pattern->host, url->host) != 0 || pattern->port != url->port)
+        return false;
+    int i = 0;
+    for (; i < 4 && pattern->path[i]; i++)
+        if (!url->path[i] || strcmp(pattern->path[i], url->path[i]) != 0) return false;
+    return url->path[i] ? pattern->star : !pattern->star;
+}
+
 static inline bool m_act(const struct mrule *r, const struct matom *a, int column) {
     bool table = r->table < 0 || r->table == a->table;
     switch (a->verb) {
@@ -184,6 +245,7 @@ static inline bool m_act(const struct mrule *r, const struct matom *a, int colum
     case VERB_SEE_JOBS: return r->act == M_SEE && m_path(r, a);
     case VERB_CANCEL_JOBS: return r->act == M_CANCEL && m_path(r, a);
     case VERB_ADMINISTER: return r->act == M_ADMINISTER && m_path(r, a);
+    case VERB_CALL: return r->act == M_CALL && r->audience == a->audience && m_url(&m_patterns[r->url], &m_urls[a->url]);
     case VERB_COUNT: break;
     }
     return false;
@@ -240,6 +302,8 @@ static const char *const m_written[N_TABLES] = { "FLIGHTS", "`order`", "s.weathe
 static const char *const m_columns[N_COLUMNS] = { "aa", "Bb", "Select", "dd", "ee" };
 static const char *const m_columns_written[N_COLUMNS] = { "AA", "bb", "`select`", "dd", "ee" };
 
+static const char *const m_audiences_written[N_AUDIENCES] = { "", "api://x", "https://y \\\\" };
+
 static inline void write_names(struct buf *out, unsigned bits) {
     const char *before = "";
     for (int s = 0; s < N_SUBJECTS; s++) {
@@ -263,8 +327,8 @@ static inline void write_set(struct buf *out, const struct mrule *r) {
 }
 
 static inline void write_act(struct buf *out, const struct mrule *r) {
-    static const char *const words[] = { "",       "change schema", "read schema", "run jobs",  "run job",
-                                         "act as", "see jobs",      "cancel jobs", "administer" };
+    static const char *const words[] = { "",       "change schema", "read schema", "run jobs",   "run job",
+                                         "act as", "see jobs",      "cancel jobs", "administer", "call" };
     const char *before = "";
     buf_add_z(out, words[r->act]);
     for (unsigned v = 0; r->act == M_DML && v < 4; v++) {
@@ -274,7 +338,9 @@ static inline void write_act(struct buf *out, const struct mrule *r) {
     }
     if (r->act <= M_SCHEMA) write_set(out, r);
     if (r->act == M_RUN_JOB) buf_printf(out, " j/j%d", r->job);
-    if (r->act == M_ACT_AS) buf_printf(out, " a%d", r->account);
+    if (r->act == M_CALL)
+        buf_printf(out, " \"%s\" with audience \"%s\"", m_patterns[r->url].text, m_audiences_written[r->audience]);
+    else if (r->act == M_ACT_AS) buf_printf(out, " a%d", r->account);
     else if (r->act == M_ADMINISTER) buf_printf(out, " %s", m_paths[0][r->path]);
     else buf_printf(out, m_is_cluster(r->act) ? " on %s" : " in %s", m_paths[m_is_cluster(r->act)][r->path]);
     if (r->act == M_RUN_JOB || r->act == M_RUN_JOBS) buf_printf(out, " as a%d", r->account);
@@ -364,7 +430,11 @@ static inline struct atom atom_of_model(const struct matom *a, struct arena *are
     if (a->verb <= VERB_CHANGE_SCHEMA) out.object = str_z(m_tables[a->table]);
     if (a->verb == VERB_RUN_JOB) out.object = job_of_model(a->job);
     if (a->verb == VERB_RUN_JOB || a->verb == VERB_ACT_AS) out.account = a->account ? STR("a1@x") : STR("a0@x");
-    if (a->verb == VERB_ACT_AS) out.path = STR("");
+    if (a->verb == VERB_CALL) {
+        out.object = str_z(m_urls[a->url].text);
+        out.account = str_z(m_audiences[a->audience]);
+    }
+    if (a->verb == VERB_ACT_AS || a->verb == VERB_CALL) out.path = STR("");
     return out;
 }
 

@@ -8,7 +8,7 @@ static const char example[] =
     ;
 
 #define HEAD                                                                                                               \
-    "domain d covers spanner demo/flights, spanner demo/other, dataproc demo/batch owner o\n"                              \
+    "domain d covers spanner demo/flights, spanner demo/other, dataproc demo/batch, synapse demo/* owner o\n"              \
     "identity alice is oidc corp where sub = \"alice\"\n"                                                                  \
     "identity bob is oidc corp where sub = \"bob\"\n"                                                                      \
     "identity team is oidc corp where \"team\" in groups\n"                                                                \
@@ -119,17 +119,28 @@ static const struct fault_case {
       "10:28 tables \"pii\" are in spanner demo/other, not in " DB "\n" },
     { "jobs on a database", HEAD "allow alice to see jobs on " DB END,
       "9:28 runs no jobs: name a dataproc or synapse path\n" },
+    { "tables in a pipeline", HEAD "allow alice to read T in synapse demo/daily" END,
+      "9:26 holds no tables: name a spanner database\n" },
+    { "a schema of a pipeline", HEAD "deny alice to read schema in synapse demo/daily owner o\n",
+      "9:30 holds no tables: name a spanner database\n" },
+    { "tables of a pipeline", HEAD "tables q are T in synapse demo/daily\n",
+      "9:19 holds no tables: name a spanner database\n" },
+    { "a job of a pipeline", HEAD "allow alice to run job n/a on synapse demo/daily as app" END,
+      "9:31 runs pipelines, not jobs of a job statement: write run jobs\n" },
+    { "a pipeline outside the domain", HEAD "allow alice to see jobs on synapse prod/daily" END,
+      "9:28 \"synapse prod/daily\" is not covered by domain d\n" },
     { "tables on a cluster", HEAD "allow alice to read T in dataproc demo/batch" END,
       "9:26 holds no tables: name a spanner database\n" },
     { "a broken definition still defines", HEAD "identity eve is oidc\nallow eve to read T in " DB END,
       "10:1 expected a name, found the end of the statement\n" },
     { "not enforced",
       HEAD "group g is alice, bob\nallow alice to read stream s and back up and restore and read statistics and change "
-           "grants T in " DB END "allow alice to call \"https://x\" with audience \"y\"" END,
+           "grants T in " DB END,
       "9:1 group is not enforced yet\n10:16 read stream is not enforced yet\n10:34 back up is not enforced yet\n10:46 "
       "restore is not enforced yet\n"
-      "10:58 read statistics is not enforced yet\n10:78 change grants is not enforced yet\n11:16 call is not enforced "
-      "yet\n" },
+      "10:58 read statistics is not enforced yet\n10:78 change grants is not enforced yet\n" },
+    { "calls without an audience", HEAD "allow alice to call \"https://x/\"" END,
+      "9:34 expected with audience, found \"owner\"\n" },
     { "nothing", "", "0:0 holds no statement: a file begins with its domain\n" },
 };
 
@@ -150,6 +161,57 @@ static void faults_have_places(void **state) {
         if (!str_eq_z(buf_str(&got), fault_cases[i].faults))
             print_error("%s:\n%.*s", fault_cases[i].name, STR_ARG(buf_str(&got)));
         assert_str(buf_str(&got), fault_cases[i].faults);
+    }
+}
+
+/* The place is that of the text in quotes. */
+static void urls_have_one_spelling(void **state) {
+    (void)state;
+    static const struct {
+        const char *url, *fault; /* NULL: none */
+    } cases[] = {
+        { "https://h/", NULL },
+        { "https://h/*", NULL },
+        { "http://h:80/a/*", NULL },
+        { "https://127.0.0.1:8443/bridge/*", NULL },
+        { "https://[2001:db8::1]:443/a", NULL },
+        { "https://h/a/", NULL },
+        { "https://h/a%20b", NULL },
+        { "https://h/1/2/3/4/5/6/7/8/9/10/11/12/*", NULL },
+        { "https://h/1/2/3/4/5/6/7/8/9/10/11/12/13/*", "has more than 12 segments before its *" },
+        { "https://h", "has another spelling: write https://h/" },
+        { "https://H/a", "has another spelling: write https://h/a" },
+        { "HTTPS://h/a", "has another spelling: write https://h/a" },
+        { "https://[2001:DB8:0::1]:443/a", "has another spelling: write https://[2001:db8::1]:443/a" },
+        { "https://h/a%c3%a9", "has another spelling: write https://h/a%C3%A9" },
+        { "ftp://h/a", "a URL begins with https:// or http://" },
+        { "//h/a", "a URL begins with https:// or http://" },
+        { "https://u:p@h/", "user info before the host is refused" },
+        { "https://h/?a=b", "holds a query: a rule speaks of scheme, host, port and path" },
+        { "https://h/#x", "a fragment (#) is refused" },
+        { "https://h/a*", "holds a * that is not the whole last segment of the path" },
+        { "https://h/*/b", "holds a * that is not the whole last segment of the path" },
+        { "https://*/b", "holds a * that is not the whole last segment of the path" },
+        { "https://*", "the host is missing, or longer than 253 bytes" },
+        { "https://h/%2e%2e/*", "the path encodes a character that may stand plainly" },
+        { "https://h/../*", "the path holds a dot segment" },
+        { "https://127.1/*",
+          "the host is an IPv4 address in another spelling than four decimal numbers such as 127.0.0.1" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        DEFER(arena_freep) struct arena *a = arena_new(1 << 22);
+        DEFER(policy_unrefp) struct policy *policy = NULL;
+        struct str text = arena_printf(a, HEAD "deny alice to call \"%s\" with audience \"\" owner o\n", cases[i].url);
+        struct policy_source source = { STR("t.policy"), text };
+        struct policy_faults faults;
+        struct err err = { 0 };
+        enum code rc = policy_load(&source, 1, NULL, a, &faults, &policy, &err);
+        const struct policy_fault *last = &faults.items[faults.n - 1];
+        if ((rc == OK) != (cases[i].fault == NULL)) fail_msg("%s: %s", cases[i].url, err.message);
+        if (rc == OK) continue;
+        assert_str(last->text, cases[i].fault);
+        assert_int_equal(last->line, 9);
+        assert_int_equal(last->column, 20);
     }
 }
 
@@ -180,6 +242,9 @@ static void what_is_known_outside_is_compared(void **state) {
     assert_str(faults.items[0].text, "without sha256, whoever may write \"gs://b.py\" is this job");
     assert_str(faults.items[1].text, "table \"Flights\" has no column \"dest\"");
     assert_str(faults.items[2].text, DB " has no table \"Nope\"");
+    source.text = STR("domain d covers synapse a/* owner o\nidentity x is oidc workspaces where oid = \"1\"\n");
+    DEFER(policy_unrefp) struct policy *own = NULL;
+    assert_int_equal(policy_load(&source, 1, &context, a, &faults, &own, &err), OK);
     source.text = STR("domain d covers spanner a/b owner o\nidentity x is oidc gone\n");
     struct policy *none = NULL;
     assert_int_equal(policy_load(&source, 1, &context, a, &faults, &none, &err), INVALID_ARGUMENT);
@@ -196,6 +261,12 @@ static void formatting_is_canonical(void **state) {
           "o because \"a\\\"b\"",
           "x: allow a, b to read T(x, Y), `Order` except (`in`) and insert, update U in spanner a/b\n    owner o until "
           "2027-01-01 because \"a\\\"b\"\n" },
+        { "allow a to call \"https://h:443/x/*\" with audience \"\" and call \"http://h/\" with audience \"a\\\\b\" and "
+          "act as "
+          "e owner o until 2027-01-01",
+          "allow a to call \"https://h:443/x/*\" with audience \"\" and call \"http://h/\" with audience \"a\\\\b\" and "
+          "act as "
+          "e\n    owner o until 2027-01-01\n" },
         { "# one\n\n# two\naccount a is \"a@x\" # three\n\n# end\n",
           "# one\n# two\n# three\naccount a is \"a@x\"\n# end\n" },
         { "identity i is oidc c where a.\"B c\".d = \"1\" and \"x\" in g and e in (\"1\",\"2\") and f != \"q\" and \"k\" "
@@ -544,6 +615,45 @@ static const struct decision_case {
       NO_RULE,
       -1,
       "" },
+#define PIPELINE  "run job|synapse demo/daily||flights@demo.synapse"
+#define WORKSPACE "account workspace is \"flights@demo.synapse\"\nr: allow alice to run jobs on synapse demo/"
+    { "a pipeline as its workspace", WORKSPACE "daily as workspace" END, { "alice" }, PIPELINE, REASON_NONE, -1, "r" },
+    { "every pipeline", WORKSPACE "* as workspace" END, { "alice" }, PIPELINE, REASON_NONE, -1, "r" },
+    { "another pipeline", WORKSPACE "hourly as workspace" END, { "alice" }, PIPELINE, NO_RULE, -1, "" },
+    { "a pipeline as another", WORKSPACE "daily as app" END, { "alice" }, PIPELINE, NO_RULE, -1, "" },
+    { "a pipeline of one who may not act as its workspace",
+      WORKSPACE "daily as workspace" END "x: deny alice to act as workspace owner o\n",
+      { "alice" },
+      PIPELINE,
+      DENIED,
+      -1,
+      "x" },
+    { "seeing and cancelling runs",
+      "r: allow alice to see jobs on synapse demo/daily and cancel jobs on synapse demo/* and administer synapse "
+      "demo/daily" END,
+      { "alice" },
+      "see jobs|synapse demo/daily||;cancel jobs|synapse demo/daily||;administer|synapse demo/daily||",
+      REASON_NONE,
+      -1,
+      "r" },
+    { "administering another pipeline",
+      "r: allow alice to administer synapse demo/daily" END,
+      { "alice" },
+      "administer|synapse demo/hourly||",
+      NO_RULE,
+      -1,
+      "" },
+    { "a workspace calls for the person who started the run",
+      "account workspace is \"flights@demo.synapse\"\nr: allow workspace to call \"https://127.0.0.1:8443/bridge/*\" with "
+      "audience \"api://linkspan\"" END
+      "x: deny bob to call \"https://127.0.0.1:8443/*\" with audience \"api://linkspan\" owner o\n",
+      { "flights@demo.synapse", .chain = "bob" },
+      "call||https://127.0.0.1:8443/bridge/dataproc/p/r/jobs|api://linkspan",
+      DENIED,
+      -1,
+      "x" },
+#undef PIPELINE
+#undef WORKSPACE
     { "administer", "r: allow alice to administer " DB END, { "alice" }, "administer|" DB "||", REASON_NONE, -1, "r" },
     { "read schema",
       "r: allow alice to change schema every table and read schema in " DB END,
@@ -617,6 +727,62 @@ static const struct decision_case {
       REASON_NONE,
       -1,
       "r" },
+#define CALL "r: allow app to call \"https://h/a/*\" with audience \"api://x\"" END
+    { "a call", CALL, { "app@x" }, "call||https://h/a/b/c|api://x", REASON_NONE, -1, "r" },
+    { "a call of what lies below: the slash itself",
+      CALL,
+      { "app@x" },
+      "call||https://h/a/|api://x",
+      REASON_NONE,
+      -1,
+      "r" },
+    { "a call of what lies beside", CALL, { "app@x" }, "call||https://h/a|api://x", NO_RULE, -1, "" },
+    { "a call of what begins alike", CALL, { "app@x" }, "call||https://h/ab|api://x", NO_RULE, -1, "" },
+    { "a call with another audience", CALL, { "app@x" }, "call||https://h/a/b|api://y", NO_RULE, -1, "" },
+    { "a call without a token", CALL, { "app@x" }, "call||https://h/a/b|", NO_RULE, -1, "" },
+    { "a call of another port", CALL, { "app@x" }, "call||https://h:8443/a/b|api://x", NO_RULE, -1, "" },
+    { "a call of another scheme", CALL, { "app@x" }, "call||http://h/a/b|api://x", NO_RULE, -1, "" },
+    { "a call of another host", CALL, { "app@x" }, "call||https://h.h/a/b|api://x", NO_RULE, -1, "" },
+    { "a call by another", CALL, { "ops@x" }, "call||https://h/a/b|api://x", NO_RULE, -1, "" },
+    { "a call of no normal form", CALL, { "app@x" }, "call||https://h/a/../b|api://x", NOT_UNDERSTOOD, -1, "" },
+    { "a call of the default port written out",
+      CALL,
+      { "app@x" },
+      "call||https://h:443/a/b|api://x",
+      NOT_UNDERSTOOD,
+      -1,
+      "" },
+    { "a call of a star", CALL, { "app@x" }, "call||https://h/a/*|api://x", NOT_UNDERSTOOD, -1, "" },
+    { "a call with a path", CALL, { "app@x" }, "call|" DB "|https://h/a/b|api://x", NOT_UNDERSTOOD, -1, "" },
+    { "a call, deep",
+      CALL,
+      { "app@x" },
+      "call||https://h/a/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17|api://x",
+      REASON_NONE,
+      -1,
+      "r" },
+    { "a call denied below",
+      CALL "x: deny alice to call \"https://h:443/a/b/*\" with audience \"api://x\" owner o\n",
+      { "app@x", .chain = "alice" },
+      "call||https://h/a/b/c|api://x",
+      DENIED,
+      -1,
+      "x" },
+    { "a call denied to all but one",
+      CALL "x: deny anyone except app to call \"https://h/*\" with audience \"api://x\" owner o\n",
+      { "app@x", .chain = "alice" },
+      "call||https://h/a/b/c|api://x",
+      REASON_NONE,
+      -1,
+      "r" },
+    { "a call that has ended",
+      "r: allow app to call \"https://h/\" with audience \"\" owner o until 2026-05-31\n",
+      { "app@x" },
+      "call||https://h/|",
+      RULE_EXPIRED,
+      -1,
+      "" },
+#undef CALL
 #undef T
 };
 
@@ -769,7 +935,17 @@ static void explain_proposes_what_is_missing(void **state) {
         { "use|spanner demo/other||", "", "", "any rule that allows something there admits" },
         { "run job|dataproc demo/batch||ops@x", "",
           "allow app to run jobs on dataproc demo/batch as ops\n    owner o until 2026-08-30\n", "no job statement" },
+        { "run job|synapse demo/daily||ops@x;administer|synapse demo/x y||", "", "",
+          "run jobs in synapse demo/daily as ops@x" },
+        { "run job|synapse demo/daily||ops@x", "",
+          "allow app to run jobs on synapse demo/daily as ops\n    owner o until 2026-08-30\n", "NO_RULE" },
         { "act as|||ops@x", "", "allow app to act as ops\n    owner o until 2026-08-30\n", "" },
+        { "call||https://h/a|api://x", "",
+          "allow app to call \"https://h/a\" with audience \"api://x\"\n    owner o until 2026-08-30\n",
+          "call https://h/a with audience api://x" },
+        { "call||https://127.0.0.1/a|", "",
+          "allow app to call \"https://127.0.0.1:443/a\" with audience \"\"\n    owner o until 2026-08-30\n",
+          "call https://127.0.0.1/a without a token" },
         { "read|" DB "|T||a", "n/a", "", "the policy in force allows it" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -813,6 +989,7 @@ static void a_request_cannot_write_rules(void **state) {
         "read|" DB "|T||a) in spanner demo/flights owner o until 2027-01-01\nallow bob to read T(b",
         "read|" DB "|T\x1b[2J||a",
         "run job|dataproc demo/batch|n/a on dataproc demo/batch as app\nallow bob to run job n/b|app@x",
+        "call||https://h/a|x\ny",
     };
     for (size_t i = 0; i < COUNT(evil); i++) {
         struct atoms atoms = atoms_of(a, evil[i]);
@@ -924,6 +1101,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_is_read),
         cmocka_unit_test(faults_have_places),
+        cmocka_unit_test(urls_have_one_spelling),
         cmocka_unit_test(what_is_known_outside_is_compared),
         cmocka_unit_test(formatting_is_canonical),
         cmocka_unit_test(decisions),

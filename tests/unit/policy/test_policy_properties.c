@@ -39,6 +39,38 @@ static void the_compiled_decision_is_the_naive_one(void **state) {
     for (size_t i = 0; i < COUNT(kinds); i++) assert_true(kinds[i] > 500); /* the chance is fair enough to mean something */
 }
 
+static bool m_port_written(const struct mpolicy *p, const struct mrequest *r) {
+    struct mpolicy writing = { 0 };
+    for (int i = 0; i < p->n; i++)
+        if (p->rules[i].allow && p->rules[i].act == M_CALL && m_patterns[p->rules[i].url].port_written)
+            writing.rules[writing.n++] = p->rules[i];
+    return m_says(&writing, &r->caller, &r->atoms[0], 0, true);
+}
+
+static void a_written_port_is_known(void **state) {
+    (void)state;
+    unsigned counts[2] = { 0 };
+    chance_state = 8;
+    for (int i = 0; i < 4 * POLICIES; i++) {
+        DEFER(arena_freep) struct arena *a = arena_new(1 << 22);
+        struct mpolicy m = random_policy(MAX_RULES);
+        for (int k = 0; k < m.n; k++)
+            if (chance(2)) m.rules[k].act = M_CALL;
+        DEFER(policy_unrefp) struct policy *policy = load_model(a, &m);
+        for (int k = 0; k < REQUESTS; k++) {
+            struct mrequest r = random_request();
+            r.n = 1;
+            r.atoms[0] =
+                (struct matom){ .verb = VERB_CALL, .url = (int)chance(N_URLS), .audience = (int)chance(N_AUDIENCES) };
+            struct atom atom = atom_of_model(&r.atoms[0], a);
+            bool want = m_port_written(&m, &r);
+            assert_int_equal(policy_call_port_written(policy, identify_model(policy, &r.caller, a), &atom, NOW), want);
+            counts[want]++;
+        }
+    }
+    assert_true(counts[0] > 500 && counts[1] > 500);
+}
+
 static void order_and_duplicates_do_not_matter(void **state) {
     (void)state;
     chance_state = 2;
@@ -150,6 +182,8 @@ static void knowing_less_or_a_longer_chain_never_gives(void **state) {
 static bool asked_for(const struct mrequest *r, const struct matom *a) {
     for (int i = 0; i < r->n; i++) {
         const struct matom *b = &r->atoms[i];
+        if (a->verb == VERB_CALL && a->verb == b->verb && a->url == b->url && a->audience == b->audience) return true;
+        if (a->verb == VERB_CALL) continue;
         if (a->verb != b->verb || a->path != b->path || a->table != b->table) continue;
         if (b->any || !b->n_columns) return true;
         for (int k = 0; k < b->n_columns; k++)
@@ -158,7 +192,7 @@ static bool asked_for(const struct mrequest *r, const struct matom *a) {
     return false;
 }
 
-/* Of all single columns, the proposal gives none that was not asked for, and nothing at all to others. */
+/* Of all single columns and calls, the proposal gives none that was not asked for, and nothing at all to others. */
 static void gives_no_more(const struct policy *before, const struct policy *after, const struct mrequest *r) {
     struct mrequest one = { .caller = r->caller, .n = 1 };
     struct matom *a = &one.atoms[0];
@@ -168,6 +202,10 @@ static void gives_no_more(const struct policy *before, const struct policy *afte
                              .table = (int)(at / 8 % N_TABLES),
                              .columns = { (int)(at / 8 / N_TABLES) },
                              .n_columns = at % 4 < 3 };
+        if (!asked_for(r, a)) assert_int_equal(allowed(before, &one), allowed(after, &one));
+    }
+    for (int at = 0; at < N_URLS * N_AUDIENCES; at++) {
+        *a = (struct matom){ .verb = VERB_CALL, .url = at % N_URLS, .audience = at / N_URLS };
         if (!asked_for(r, a)) assert_int_equal(allowed(before, &one), allowed(after, &one));
     }
     struct mrequest other = random_request();
@@ -255,6 +293,7 @@ static void formatting_keeps_the_meaning(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_compiled_decision_is_the_naive_one),
+        cmocka_unit_test(a_written_port_is_known),
         cmocka_unit_test(order_and_duplicates_do_not_matter),
         cmocka_unit_test(allows_never_take_and_restrictions_never_give),
         cmocka_unit_test(splitting_changes_nothing),
