@@ -150,8 +150,14 @@ const json_t *template_literal(const struct template *t) {
     return t->kind == TEMPLATE_CONSTANT ? t->constant : NULL;
 }
 
-bool template_is_object(const struct template *t) {
-    return t->kind == TEMPLATE_OBJECT || json_is_object(t->constant);
+int template_type(const struct template *t) {
+    switch (t->kind) {
+    case TEMPLATE_CONSTANT: return (int)json_typeof(t->constant);
+    case TEMPLATE_EXPR: return expr_is_text(t->expr) ? JSON_STRING : -1;
+    case TEMPLATE_ARRAY: return JSON_ARRAY;
+    case TEMPLATE_OBJECT: return JSON_OBJECT;
+    }
+    return -1;
 }
 
 void template_each_ref(const struct template *t, void (*see)(void *user, struct str path, const struct expr_ref *ref),

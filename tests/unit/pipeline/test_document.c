@@ -254,6 +254,11 @@ static const struct fault_case cases[] = {
       ONE("{'name':'A','type':'ExecutePipeline','typeProperties':{'pipeline':{'type':'PipelineReference','referenceName':'"
           "p'},'parameters':[]}}"),
       T ".parameters", "should be an object", 0 },
+    { "a url that is an object", WEB("'method':'GET','url':{'a':'@pipeline().RunId'}"), T ".url", "should be a string", 0 },
+    { "headers that are a list", GET(",'headers':[]"), T ".headers", "should be an object", 0 },
+    { "a condition that can only be text",
+      ONE("{'name':'A','type':'IfCondition','typeProperties':{'expression':'@{true}'}}"), T ".expression",
+      "should be a Boolean", 0 },
     /* expressions */
     { "an expression that does not parse", SET("'@nope()'"), T ".value", "function 'nope' is not supported", 2 },
     { "a parameter that is not there", SET("'@pipeline().parameters.q'"), T ".value", "no parameter 'q'", 24 },
