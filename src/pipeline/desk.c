@@ -123,7 +123,8 @@ static bool desk_round(struct pipelines *p) {
     any = run_posted(p, OK) || any;
     if (!p->stuck) settle_now(p);
     settle_prune(p);
-    return any || (p->stirred && !p->stuck) || has_answer(p);
+    bool due = !p->stuck && (p->stirred || timers_next(p) <= p->effects.now_us(p->effects.ctx));
+    return any || due || has_answer(p);
 }
 
 static int64_t desk_next(const struct pipelines *p) {

@@ -179,7 +179,7 @@ MUST_USE enum code begin_change(struct pipelines *p, struct err *err);
 /* Commits when rc is OK, else rolls back; returns rc or the commit's failure. */
 MUST_USE enum code end_change(struct pipelines *p, enum code rc, struct err *err);
 void rows_bind(sqlite3_stmt *stmt, int at, struct str text);
-struct str rows_text(sqlite3_stmt *stmt, int at, struct arena *arena); /* p == NULL: SQL's NULL, or no memory */
+struct str rows_text(sqlite3_stmt *stmt, int at, struct arena *arena); /* p == NULL: no memory */
 /* One step: OK for a row; NOT_FOUND without one. */
 MUST_USE enum code rows_step(struct pipelines *p, sqlite3_stmt *stmt, const char *what, struct str key, struct err *err);
 MUST_USE enum code rows_insert_run(struct pipelines *p, struct run *run, struct err *err);

@@ -104,7 +104,8 @@ static void bind_ints(sqlite3_stmt *stmt, int from, const int64_t *values, size_
 
 struct str rows_text(sqlite3_stmt *stmt, int at, struct arena *arena) {
     const unsigned char *text = sqlite3_column_text(stmt, at);
-    return str_dup(arena, (struct str){ (const char *)text, (size_t)sqlite3_column_bytes(stmt, at) });
+    struct str copy = str_dup(arena, (struct str){ (const char *)text, (size_t)sqlite3_column_bytes(stmt, at) });
+    return copy.p ? copy : (struct str){ 0 };
 }
 
 enum code rows_step(struct pipelines *p, sqlite3_stmt *stmt, const char *what, struct str key, struct err *err) {
