@@ -9,6 +9,7 @@
 #include "gate/config.h"
 #include "gate/data_dir.h"
 #include "gate/identify.h"
+#include "gate/run_events.h"
 #include "gate/web_calls.h"
 #include "pipeline/pipelines.h"
 #include "synapse/synapse.h"
@@ -16,6 +17,7 @@
 struct workspace_runs {
     _Atomic(struct pipelines *) pipelines;
     struct web_calls *calls;
+    struct run_events events;
     struct synapse *synapse;
 };
 
@@ -29,6 +31,21 @@ static int64_t now_us(void *ctx) {
 static void fill_random(void *ctx, void *out, size_t n) {
     (void)ctx;
     random_bytes(out, n);
+}
+
+static void begin(void *ctx, uint64_t ticket, const struct pipeline_request *request) {
+    struct workspace_runs *w = ctx;
+    web_calls_begin(w->calls, ticket, request);
+}
+
+static void cancel(void *ctx, uint64_t ticket) {
+    struct workspace_runs *w = ctx;
+    web_calls_cancel(w->calls, ticket);
+}
+
+static void tell(void *ctx, const struct pipeline_event *event) {
+    struct workspace_runs *w = ctx;
+    run_events_write(&w->events, event);
 }
 
 /* Any thread; also the desk's, while pipelines_open is about to return to the thread that starts the server. */
@@ -60,13 +77,11 @@ static enum code open_pipelines(struct workspace_runs *w, const struct config *c
     (void)snprintf(path, sizeof path, "%s/%.*s.sqlite", folder, STR_ARG(str_upto(c->name, 100)));
     enum code rc = file_make_dirs(folder, 0700, err);
     if (rc) return rc;
-    struct pipelines_config options = { .path = path,
-                                        .workspace = c->synapse.workspace,
-                                        .effects = { .ctx = w->calls,
-                                                     .call = web_calls_begin,
-                                                     .cancel = web_calls_cancel,
-                                                     .now_us = now_us,
-                                                     .random = fill_random } };
+    struct pipelines_config options = {
+        .path = path,
+        .workspace = c->synapse.workspace,
+        .effects = { .ctx = w, .call = begin, .cancel = cancel, .event = tell, .now_us = now_us, .random = fill_random }
+    };
     struct pipelines *pipelines;
     rc = pipelines_open(&options, &pipelines, err);
     if (!rc) atomic_store(&w->pipelines, pipelines);
@@ -80,6 +95,7 @@ enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, st
     if (!c) return OK;
     struct workspace_runs *w = calloc(1, sizeof *w);
     if (!w) return err_oom(err);
+    w->events = (struct run_events){ gate, c->synapse.workspace, c->synapse.account };
     struct synapse_config config = {
         .connection = c->name, .workspace = c->synapse.workspace, .account = c->synapse.account, .url = gate->config->url
     };
