@@ -84,7 +84,8 @@ enum code dataproc_classify_submit(struct dataproc *dataproc, struct call *call,
     *ret = s;
     call->resource = arena_printf(call->arena, "projects/%.*s/regions/%.*s/jobs/%.*s", STR_ARG(dataproc->project),
                                   STR_ARG(dataproc->region), STR_ARG(s->row.id));
-    call->outcome.detail = arena_printf(call->arena, "sha256 %s", s->sha256);
+    /* the run: what the job itself does is recorded under it */
+    call->outcome.detail = arena_printf(call->arena, "sha256 %s, run %.*s", s->sha256, STR_ARG(s->row.uuid));
     return access_add(
         call, (struct atom){ .verb = VERB_RUN_JOB, .path = path, .object = s->row.job, .account = s->row.account }, err);
 }
@@ -149,6 +150,14 @@ static enum code begin(struct dataproc *dataproc, struct call *call, struct data
     return rc;
 }
 
+static enum code first_job(struct dataproc *dataproc, struct call *call, struct str id, struct job_row *ret,
+                           struct err *err) {
+    enum code rc = state_job_get(dataproc->state, id, call->arena, ret, err);
+    if (rc) return rc;
+    call->outcome.detail = arena_printf(call->arena, "the first job of this requestId, run %.*s", STR_ARG(ret->uuid));
+    return OK;
+}
+
 enum code submission_serve(struct dataproc *dataproc, struct call *call, struct dataproc_submission *s, struct job_row *ret,
                            struct err *err) {
     struct cluster_row cluster;
@@ -156,7 +165,7 @@ enum code submission_serve(struct dataproc *dataproc, struct call *call, struct 
     bool again;
     enum code rc = state_request_get(dataproc->state, s->row.submitter, STR("job"), s->request->request_id, call->arena,
                                      &again, &first_id, err);
-    if (!rc && again) return state_job_get(dataproc->state, first_id, call->arena, ret, err);
+    if (!rc && again) return first_job(dataproc, call, first_id, ret, err);
     if (!rc) rc = state_cluster_get(dataproc->state, s->row.cluster, call->arena, &cluster, err);
     if (!rc) rc = make_body(dataproc, call, &cluster, s, err);
     if (!rc) rc = begin(dataproc, call, s, err);

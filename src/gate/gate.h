@@ -20,6 +20,7 @@ struct request;
 struct identity;
 struct spanner;
 struct dataproc;
+struct livy;
 struct outbound;
 struct call;
 
@@ -47,7 +48,7 @@ struct worker {
     struct loop_task drain;
 };
 
-enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 4 }; /* one a connection, and our own */
+enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 8, GATE_MAX_LIVY = 2 }; /* one a connection, and our own */
 
 struct gate {
     const struct config *config;
@@ -58,6 +59,8 @@ struct gate {
     struct spanner *spanner;
     struct dataproc *dataproc[GATE_MAX_SERVICES]; /* one a connection */
     unsigned n_dataproc;
+    struct livy *livy[GATE_MAX_LIVY]; /* Synapse's pools and Apache's API may be two connections' */
+    unsigned n_livy;
     bool draining;
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;

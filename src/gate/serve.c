@@ -15,6 +15,7 @@
 #include "gate/endpoint.h"
 #include "gate/fetch.h"
 #include "gate/identify.h"
+#include "gate/livy.h"
 #include "gate/operations.h"
 #include "gate/outbound.h"
 #include "gate/outbox.h"
@@ -183,7 +184,7 @@ static enum code open_services(struct server *s, struct err *err) {
     enum code rc = open_spanner(s, err);
     for (size_t i = 0; !rc && i < g->config->n_connections; i++)
         if (g->config->connections[i].dataproc.present) rc = open_dataproc(s, &g->config->connections[i], err);
-    return rc;
+    return rc ? rc : livy_open(g, err);
 }
 
 /* Last of the systems, as its runs go on at once: under the policy, and recorded. */
@@ -396,6 +397,7 @@ static void close_all(struct server *s) {
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
     workspace_runs_free(s->runs);
+    livy_close(g);
     if (s->outbox) outbox_stop(s->outbox);
     spanner_free(g->spanner);
     engine_close(s->engine);

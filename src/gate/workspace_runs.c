@@ -33,7 +33,15 @@ static void fill_random(void *ctx, void *out, size_t n) {
     random_bytes(out, n);
 }
 
-static void begin(void *ctx, uint64_t ticket, const struct pipeline_request *request) {
+/* Any thread; also the desk's, while pipelines_open is about to return to the thread that starts the server. */
+static void answer(void *ctx, uint64_t ticket, const struct pipeline_reply *reply) {
+    struct workspace_runs *w = ctx;
+    struct pipelines *pipelines;
+    while (!(pipelines = atomic_load(&w->pipelines))) (void)usleep(1000);
+    pipelines_answer(pipelines, ticket, reply);
+}
+
+static void call(void *ctx, uint64_t ticket, const struct pipeline_request *request) {
     struct workspace_runs *w = ctx;
     web_calls_begin(w->calls, ticket, request);
 }
@@ -43,17 +51,9 @@ static void cancel(void *ctx, uint64_t ticket) {
     web_calls_cancel(w->calls, ticket);
 }
 
-static void tell(void *ctx, const struct pipeline_event *event) {
+static void event(void *ctx, const struct pipeline_event *happened) {
     struct workspace_runs *w = ctx;
-    run_events_write(&w->events, event);
-}
-
-/* Any thread; also the desk's, while pipelines_open is about to return to the thread that starts the server. */
-static void answer(void *ctx, uint64_t ticket, const struct pipeline_reply *reply) {
-    struct workspace_runs *w = ctx;
-    struct pipelines *pipelines;
-    while (!(pipelines = atomic_load(&w->pipelines))) (void)usleep(1000);
-    pipelines_answer(pipelines, ticket, reply);
+    run_events_write(&w->events, happened);
 }
 
 /* ---- open, close ---- */
@@ -77,11 +77,14 @@ static enum code open_pipelines(struct workspace_runs *w, const struct config *c
     (void)snprintf(path, sizeof path, "%s/%.*s.sqlite", folder, STR_ARG(str_upto(c->name, 100)));
     enum code rc = file_make_dirs(folder, 0700, err);
     if (rc) return rc;
-    struct pipelines_config options = {
-        .path = path,
-        .workspace = c->synapse.workspace,
-        .effects = { .ctx = w, .call = begin, .cancel = cancel, .event = tell, .now_us = now_us, .random = fill_random }
-    };
+    struct pipelines_config options = { .path = path,
+                                        .workspace = c->synapse.workspace,
+                                        .effects = { .ctx = w,
+                                                     .call = call,
+                                                     .cancel = cancel,
+                                                     .event = event,
+                                                     .now_us = now_us,
+                                                     .random = fill_random } };
     struct pipelines *pipelines;
     rc = pipelines_open(&options, &pipelines, err);
     if (!rc) atomic_store(&w->pipelines, pipelines);
@@ -95,10 +98,10 @@ enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, st
     if (!c) return OK;
     struct workspace_runs *w = calloc(1, sizeof *w);
     if (!w) return err_oom(err);
-    w->events = (struct run_events){ gate, c->synapse.workspace, c->synapse.account };
     struct synapse_config config = {
         .connection = c->name, .workspace = c->synapse.workspace, .account = c->synapse.account, .url = gate->config->url
     };
+    w->events = (struct run_events){ gate, c->synapse.workspace, c->synapse.account };
     enum code rc = open_calls(w, gate, c, err);
     if (!rc) rc = open_pipelines(w, gate->config, c, err);
     if (!rc) rc = synapse_new(&config, atomic_load(&w->pipelines), &w->synapse, ret_service, err);

@@ -199,6 +199,7 @@ static void the_same_job_twice(void **state) {
     free_answer(a);
     a = post("runner", named, "requestId=r1"); /* its answer was lost: the first job again */
     assert_int_equal(a->code, OK);
+    assert_true(str_starts(a->call.outcome.detail, STR("the first job of this requestId, run ")));
     free_answer(a);
     a = post("runner", named, "");
     assert_int_equal(a->code, ALREADY_EXISTS);
