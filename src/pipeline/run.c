@@ -59,7 +59,8 @@ static void link_to_parent(struct run *run, const struct run_seed *seed) {
 
 static enum code fill(struct run *run, const struct run_seed *seed, struct faults *faults, struct err *err) {
     struct pipelines *p = run->p;
-    names_make_uuid(p, run->id);
+    if (seed->id.n) memcpy(run->id, seed->id.p, PIPELINE_UUID);
+    else names_make_uuid(p, run->id);
     link_to_parent(run, seed);
     run->created_us = p->effects.now_us(p->effects.ctx);
     run->is_new = run->variables_changed = true;

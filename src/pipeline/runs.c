@@ -33,7 +33,11 @@ static enum code store_new(struct pipelines *p, struct run *run, struct err *err
 static enum code create(struct pipelines *p, const struct run_start *start, const struct starter *starter,
                         const json_t *parameters, struct faults *faults, struct run **ret, struct err *err) {
     const struct run_seed seed = {
-        .pipeline = start->pipeline, .parameters = parameters, .starter = starter, .request = start->request
+        .pipeline = start->pipeline,
+        .id = start->id,
+        .parameters = parameters,
+        .starter = starter,
+        .request = start->request,
     };
     const struct actor *who = &starter->principal.actor;
     struct run *run = NULL;
@@ -51,12 +55,22 @@ static enum code create(struct pipelines *p, const struct run_start *start, cons
     return OK;
 }
 
+static enum code check_id(struct pipelines *p, struct str id, struct err *err) {
+    if (!id.n) return OK;
+    if (id.n != PIPELINE_UUID) return err_set(err, INVALID_ARGUMENT, "a run's id must be a UUID");
+    (void)pthread_mutex_lock(&p->known_lock);
+    bool taken = map_get(p->known, id) != NULL;
+    (void)pthread_mutex_unlock(&p->known_lock);
+    return taken ? err_set(err, ALREADY_EXISTS, "there is a pipeline run %.*s already", STR_ARG(id)) : OK;
+}
+
 enum code pipelines_create_run(struct pipelines *p, const struct run_start *start, struct faults *faults,
                                char ret_id[PIPELINE_UUID + 1], struct err *err) {
     DEFER(json_freep) json_t *parameters = NULL;
     struct starter *starter = NULL;
     struct run *run = NULL;
     enum code rc = settle(p, err);
+    if (!rc) rc = check_id(p, start->id, err);
     if (!rc) rc = read_parameters(start->parameters, &parameters, err);
     if (!rc) rc = make_starter(start->starter, &starter, err);
     if (rc) return rc;
