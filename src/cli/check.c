@@ -74,7 +74,7 @@ static void check_file(struct findings *f, const char *what, const char *path, b
 static void check_config(struct findings *f, const struct args *args, struct arena *arena, struct config *config,
                          struct policy **ret_policy) {
     const char *file = args_text(args, "config");
-    struct faults *faults = ARENA_NEW(arena, struct faults);
+    struct schema_faults *faults = ARENA_NEW(arena, struct schema_faults);
     struct err err;
     if (!faults) {
         add(f, str_z(file), 0, 0, false, STR("out of memory"));

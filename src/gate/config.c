@@ -57,12 +57,13 @@ static void read_issuer(struct loader *l, struct str name, const struct node *no
     struct str file = field_text(config_issuer, node, "jwks");
     struct err err;
     if (file.n && file_read(l->arena, config_path(l, file), JWKS_MAX_BYTES, &c->jwks_json, &err))
-        fault_add(l->faults, l->arena, node_get(node, STR("jwks")), "issuers.%.*s.jwks: %s", STR_ARG(name), err.message);
+        schema_fault_add(l->faults, l->arena, node_get(node, STR("jwks")), "issuers.%.*s.jwks: %s", STR_ARG(name),
+                         err.message);
     if (str_eq(name, STR("linkspan")) || str_eq(name, CONFIG_WORKSPACES))
-        fault_add(l->faults, l->arena, node, "issuers.%.*s: this name is our own", STR_ARG(name));
+        schema_fault_add(l->faults, l->arena, node, "issuers.%.*s: this name is our own", STR_ARG(name));
     if (!l->config->development && str_starts(c->jwks_uri, STR("http://")))
-        fault_add(l->faults, l->arena, node_get(node, STR("jwks_uri")),
-                  "issuers.%.*s.jwks_uri: https only, outside of development", STR_ARG(name));
+        schema_fault_add(l->faults, l->arena, node_get(node, STR("jwks_uri")),
+                         "issuers.%.*s.jwks_uri: https only, outside of development", STR_ARG(name));
 }
 
 static void read_all(struct loader *l, const struct node *root) {
@@ -94,7 +95,7 @@ static enum code find_folder(const char *file, struct arena *arena, struct confi
     return config->folder ? OK : err_oom(err);
 }
 
-enum code config_load(const char *file, struct arena *arena, struct config *ret, struct faults *ret_faults,
+enum code config_load(const char *file, struct arena *arena, struct config *ret, struct schema_faults *ret_faults,
                       struct err *err) {
     struct str text;
     struct node *root;
@@ -106,11 +107,11 @@ enum code config_load(const char *file, struct arena *arena, struct config *ret,
     rc = yaml_read(text, CONFIG_MAX_BYTES, arena, &root, err);
     if (rc) {
         struct node at = { .line = err->line, .column = err->column };
-        fault_add(ret_faults, arena, &at, "%s", err->message);
+        schema_fault_add(ret_faults, arena, &at, "%s", err->message);
         return rc;
     }
     if (schema_check(config_root, root, arena, ret_faults)) read_all(&(struct loader){ arena, ret, ret_faults }, root);
     if (ret_faults->n == 0) return OK;
-    const struct fault *first = &ret_faults->items[0];
+    const struct schema_fault *first = &ret_faults->items[0];
     return err_at(err, INVALID_ARGUMENT, first->line, first->column, "%.*s", STR_ARG(str_upto(first->message, 900)));
 }

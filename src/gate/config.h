@@ -85,7 +85,7 @@ struct config {
 };
 
 /* Everything lives in the arena. INVALID_ARGUMENT when there are faults (they are in ret_faults). */
-MUST_USE enum code config_load(const char *file, struct arena *arena, struct config *ret, struct faults *ret_faults,
+MUST_USE enum code config_load(const char *file, struct arena *arena, struct config *ret, struct schema_faults *ret_faults,
                                struct err *err);
 /* The embedded Spanner connections, for spanner_new; text borrowed. */
 void config_spanner(const struct config *config, struct engine *engine, struct spanner_config *ret);

@@ -5,8 +5,9 @@
 
 static void refuse_upstream(struct loader *l, const struct node *node, struct str connection, const char *system) {
     if (str_eq(node_text(node_get(node, STR("back")), STR("")), STR("upstream")))
-        fault_add(l->faults, l->arena, node_get(node, STR("back")),
-                  "connections.%.*s.%s.back: upstream is not supported by this version", STR_ARG(connection), system);
+        schema_fault_add(l->faults, l->arena, node_get(node, STR("back")),
+                         "connections.%.*s.%s.back: upstream is not supported by this version", STR_ARG(connection),
+                         system);
 }
 
 static void read_spanner(struct loader *l, struct config_connection *c, const struct node *node) {
@@ -33,8 +34,8 @@ static void read_dataproc(struct loader *l, struct config_connection *c, const s
         char real[PATH_MAX];
         const char *path = config_path(l, d->code[i]);
         if (!path || !realpath(path, real))
-            fault_add(l->faults, l->arena, code->items[i], "connections.%.*s.dataproc.code: no folder %s", STR_ARG(c->name),
-                      path ? path : "");
+            schema_fault_add(l->faults, l->arena, code->items[i], "connections.%.*s.dataproc.code: no folder %s",
+                             STR_ARG(c->name), path ? path : "");
         else d->code[i] = str_dup(l->arena, str_z(real));
     }
     config_list(node_get(node, STR("properties")), d->properties, CONFIG_MAX_FOLDERS, &d->n_properties);
@@ -55,8 +56,8 @@ static void read_pools(struct loader *l, struct config_connection *c, const stru
         struct str name = pools->keys[i]->text;
         const char *wrong = bad_pool(name);
         if (wrong)
-            fault_add(l->faults, l->arena, pools->keys[i], "connections.%.*s.synapse.pools.%.*s: %s", STR_ARG(c->name),
-                      STR_ARG(name), wrong);
+            schema_fault_add(l->faults, l->arena, pools->keys[i], "connections.%.*s.synapse.pools.%.*s: %s",
+                             STR_ARG(c->name), STR_ARG(name), wrong);
         c->synapse.pools[c->synapse.n_pools++] = (struct config_pool){ name, field_text(config_pool_fields, pools->items[i],
                                                                                         "cluster") };
     }
@@ -83,18 +84,19 @@ static void read_synapse(struct loader *l, struct config_connection *c, const st
 static void refuse_without_dataproc(struct loader *l, const struct config_connection *c, const struct node *node) {
     if (c->dataproc.present) return;
     if (c->synapse.n_pools)
-        fault_add(l->faults, l->arena, node_get(node_get(node, STR("synapse")), STR("pools")),
-                  "connections.%.*s.synapse.pools: their clusters are this connection's: it needs dataproc too",
-                  STR_ARG(c->name));
+        schema_fault_add(l->faults, l->arena, node_get(node_get(node, STR("synapse")), STR("pools")),
+                         "connections.%.*s.synapse.pools: their clusters are this connection's: it needs dataproc too",
+                         STR_ARG(c->name));
     if (c->livy.present)
-        fault_add(l->faults, l->arena, node_get(node, STR("livy")),
-                  "connections.%.*s.livy: its cluster is this connection's: it needs dataproc too", STR_ARG(c->name));
+        schema_fault_add(l->faults, l->arena, node_get(node, STR("livy")),
+                         "connections.%.*s.livy: its cluster is this connection's: it needs dataproc too",
+                         STR_ARG(c->name));
 }
 
 static void refuse_second(struct loader *l, const struct config_connection *c, const struct config_connection *other,
                           const struct node *node, const char *system) {
-    fault_add(l->faults, l->arena, node, "connections.%.*s: connections.%.*s has %s already, one is supported",
-              STR_ARG(c->name), STR_ARG(other->name), system);
+    schema_fault_add(l->faults, l->arena, node, "connections.%.*s: connections.%.*s has %s already, one is supported",
+                     STR_ARG(c->name), STR_ARG(other->name), system);
 }
 
 /* A request must lead to one connection: the rows of most are told apart by no name yet, Spanner's by project and instance.
@@ -106,8 +108,9 @@ static void refuse_twins(struct loader *l, const struct config_connection *c, co
         if (o->livy.present && c->livy.present) refuse_second(l, c, o, node, "livy");
         if (o->spanner.present && c->spanner.present && str_eq(o->spanner.project, c->spanner.project) &&
             str_eq(o->spanner.instance, c->spanner.instance))
-            fault_add(l->faults, l->arena, node, "connections.%.*s: connections.%.*s has the same project and instance",
-                      STR_ARG(c->name), STR_ARG(o->name));
+            schema_fault_add(l->faults, l->arena, node,
+                             "connections.%.*s: connections.%.*s has the same project and instance", STR_ARG(c->name),
+                             STR_ARG(o->name));
     }
 }
 
@@ -121,7 +124,7 @@ static void read_connection(struct loader *l, struct config_connection *c, const
     refuse_without_dataproc(l, c, node);
     refuse_twins(l, c, node);
     if (!spanner && !dataproc && !synapse && !livy)
-        fault_add(l->faults, l->arena, node, "connections.%.*s: names no system", STR_ARG(c->name));
+        schema_fault_add(l->faults, l->arena, node, "connections.%.*s: names no system", STR_ARG(c->name));
 }
 
 void config_connections(struct loader *l, const struct node *map) {

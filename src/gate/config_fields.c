@@ -96,7 +96,10 @@ const struct field config_tls[] = {
 const struct field config_issuer[] = {
     { .key = "preset", .type = FIELD_ENUM, .words = presets, .fallback = "plain", .doc = "What kind of issuer it is." },
     { .key = "issuer", .type = FIELD_TEXT, .max = 512, .doc = "`iss`, byte for byte (plain, discovery)." },
-    { .key = "tenant", .type = FIELD_TEXT, .max = 64, .doc = "Entra's tenant id." },
+    { .key = "tenant",
+      .type = FIELD_TEXT,
+      .max = 64,
+      .doc = "Entra's tenant id: `tid` must be it, with other presets too." },
     { .key = "audiences",
       .type = FIELD_TEXT_LIST,
       .required = true,

@@ -10,7 +10,7 @@ extern const struct field config_spanner_fields[], config_dataproc_fields[], con
 struct loader {
     struct arena *arena;
     struct config *config;
-    struct faults *faults;
+    struct schema_faults *faults;
 };
 
 /* Against the configuration's folder, with its NUL. */

@@ -21,6 +21,7 @@ struct identity;
 struct spanner;
 struct dataproc;
 struct livy;
+struct outbound;
 struct call;
 
 /* Which way a request came in: the listener's context. */
@@ -64,6 +65,7 @@ struct gate {
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;
     struct service metadata;   /* of jobs: one row for all paths */
+    struct outbound *outbound; /* the one dialer; on the first worker's loop */
     struct identity *identity; /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */

@@ -215,10 +215,15 @@ static void finish_whole(struct request *r, unsigned status, struct str type) {
         { STR("metadata-flavor"), STR("Google") }, /* metadata servers only: */
         { STR("server"), STR("Metadata Server for VM") },
     };
-    size_t n = r->door->kind == DOOR_JOB_METADATA ? 3 : 1;
+    size_t n = r->door->kind == DOOR_JOB_METADATA ? 3 : type.n ? 1 : 0;
     for (unsigned i = 0; i < r->n_raw_headers; i++) headers[n++] = r->raw_headers[i];
     if (!r->reply_begun) http_reply_headers(r->stream, status, headers, n);
     r->reply_begun = true;
+}
+
+/* The service told the error itself. */
+static bool in_own_words(const struct request *r) {
+    return r->protocol == PROTOCOL_RAW && r->raw_status >= 400 && !r->cut && !r->write_code;
 }
 
 bool reply_finish(struct request *r) {
@@ -230,7 +235,7 @@ bool reply_finish(struct request *r) {
         return true;
     }
     bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming;
-    if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun)) {
+    if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun) && !in_own_words(r)) {
         r->replied = true;
         if (r->reply_begun) http_stream_reset(r->stream, HTTP_RESET_INTERNAL); /* half an answer looks like a whole one */
         else reply_error_json(r);

@@ -41,9 +41,9 @@ struct request {
     enum protocol protocol;
     char id[ID_LENGTH + 1];
     struct principal principal;
-    struct proof *proof;          /* referenced */
-    struct endpoint *endpoint;    /* referenced: of the job that asks */
-    struct str detail_of_refusal; /* for the operator */
+    struct proof *proof;                       /* referenced */
+    struct endpoint *endpoint;                 /* referenced: of the job that asks */
+    const struct refused_token *refused_token; /* whose it was, where that is known; or NULL */
     bool waited;
     struct url_pair *variables; /* REST: from the path */
     size_t n_variables;

@@ -25,10 +25,11 @@ static void free_call(struct http_call *call) {
     free(call);
 }
 
-void call_fail(struct http_call *call, const struct err *err) {
+void call_fail(struct http_call *call, enum http_fault fault, const struct err *err) {
     struct err copy = *err; /* it may belong to the connection that leave() closes */
     if (call->state == CALL_OVER) return;
     leave(call, false);
+    call->fault = fault;
     call->state = CALL_OVER;
     if (call->handler.on_error) call->handler.on_error(call, &copy, call->ctx);
     free_call(call);
@@ -40,6 +41,10 @@ void client_call_end(struct http_call *call, const struct http_header *trailers,
     if (call->handler.on_end) call->handler.on_end(call, trailers, n, call->ctx);
     leave(call, true);
     free_call(call);
+}
+
+enum http_fault http_call_fault(const struct http_call *call) {
+    return call->fault;
 }
 
 void http_call_cancel(struct http_call *call) {
@@ -54,10 +59,10 @@ static bool is_safe(const struct http_call *call) {
 
 /* A pooled connection may have ended while the request was on its way. Only what certainly had no effect, or may be
  * repeated, goes out again, once. */
-void call_lost(struct http_call *call, const struct err *err, bool refused) {
+void call_lost(struct http_call *call, enum http_fault fault, const struct err *err, bool refused) {
     bool again = !call->retried && !call->got_headers && (refused || (call->on_used_link && is_safe(call)));
     if (!again || call->client->freeing) {
-        call_fail(call, err);
+        call_fail(call, fault, err);
         return;
     }
     leave(call, false);
@@ -79,7 +84,7 @@ bool call_data(struct http_call *call, struct str data) {
     if (call->request.max_body != SIZE_MAX && call->received > call->request.max_body) {
         struct err err;
         (void)err_set(&err, RESOURCE_EXHAUSTED, "the answer is larger than %zu bytes", call->request.max_body);
-        call_fail(call, &err);
+        call_fail(call, HTTP_FAULT_TOO_LARGE, &err);
         return false;
     }
     if (call->handler.on_data) call->handler.on_data(call, data, call->ctx);
@@ -90,7 +95,7 @@ static void on_timeout(struct loop_timer *timer UNUSED, void *ctx) {
     struct http_call *call = ctx;
     struct err err;
     (void)err_set(&err, DEADLINE_EXCEEDED, "%s took longer than %u ms", call->origin->host, call->request.timeout_ms);
-    call_fail(call, &err);
+    call_fail(call, HTTP_FAULT_TIMEOUT, &err);
 }
 
 void http_call_pause(struct http_call *call) {
@@ -126,10 +131,18 @@ static struct http_call *waiting(const struct origin *origin) {
     return oldest;
 }
 
+static void cannot_start(struct http_call *call) {
+    struct err err;
+    (void)err_set(&err, INVALID_ARGUMENT, "the request cannot be written to %s", call->origin->host);
+    call_fail(call, HTTP_FAULT_OTHER, &err);
+}
+
 static bool start(struct link *l, struct http_call *call) {
     call->on_used_link = l->used;
     if (!l->protocol->start(l, call)) {
+        bool fresh = !l->used;
         link_retire(l);
+        if (fresh) cannot_start(call); /* another connection would not take it either */
         return false;
     }
     call->link = l;
@@ -165,10 +178,10 @@ void origin_pump(struct origin *origin) {
     }
 }
 
-void origin_fail_waiting(struct origin *origin, const struct err *err) {
+void origin_fail_waiting(struct origin *origin, enum http_fault fault, const struct err *err) {
     struct err copy = *err;
     struct http_call *call;
-    while ((call = waiting(origin))) call_fail(call, &copy);
+    while ((call = waiting(origin))) call_fail(call, fault, &copy);
 }
 
 static void on_pump(struct loop_task *task UNUSED, void *ctx) {

@@ -111,7 +111,7 @@ static enum reason check_type(const struct jws *jws, const struct issuer_config 
 
 static enum reason check_tenant(const struct issuer_config *config, const json_t *payload, struct refusal *refusal) {
     struct str tid;
-    if (config->preset != ISSUER_ENTRA) return REASON_NONE;
+    if (config->tenant.n == 0) return REASON_NONE;
     if (!json_member_str(payload, "tid", &tid)) return refuse(refusal, CLAIM_MISSING, "tid is missing");
     return str_eq(tid, config->tenant) ? REASON_NONE : refuse(refusal, TOKEN_REJECTED, "tid is another tenant");
 }

@@ -6,6 +6,7 @@
 #include "identity/issuer.h"
 #include "model/principal.h"
 
+enum { JWT_FINGERPRINT_BYTES = 33 }; /* with its NUL */
 enum { JWT_SKEW_S = 60, JWT_SUB_MAX = 255, JWT_CLAIMS_MAX = 12 << 10 };
 
 struct revocations;
@@ -27,6 +28,9 @@ struct proof {
 struct proof *proof_ref(struct proof *proof);
 struct proof *proof_unref(struct proof *proof); /* NULL is fine; returns NULL */
 void proof_unrefp(struct proof **proof);        /* for DEFER */
+
+/* What of a token may be written down: hex of the first 16 bytes of its SHA-256, as in principal.token_id. */
+void token_fingerprint(struct str token, char ret[JWT_FINGERPRINT_BYTES]);
 
 struct jwt_ask {
     struct issuers *issuers;

@@ -79,7 +79,8 @@ void call_add_detail(struct call *call, const char *type, struct str encoded);
  * copied; what is no field value (control characters) or the fifth field is left out. */
 enum { CALL_MAX_REPLY_HEADERS = 4 };
 void call_reply_header(struct call *call, const char *name, struct str value);
-/* A raw method's whole answer; instead of call_write. Then call_end. */
+/* A raw method's whole answer; instead of call_write. Then call_end: with OK, or, when the status is 400 or above, with the
+ * code that the audit shall hold; the error is then told in these words. */
 void call_reply_http(struct call *call, unsigned status, const char *content_type, struct str body);
 
 /* RECORD_OUTBOX: the audit entry of this call, with the outcome so far and `commit_us`, to be stored in the database's

@@ -331,7 +331,7 @@ static void test_config(void **state) {
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct arena *arena = arena_new(4 << 20);
         struct config config;
-        static struct faults faults;
+        static struct schema_faults faults;
         struct err err = { 0 };
         assert_int_equal(ftruncate(fd, 0), 0);
         assert_int_equal(pwrite(fd, cases[i].text, strlen(cases[i].text), 0), (ssize_t)strlen(cases[i].text));
@@ -358,7 +358,7 @@ static void test_config(void **state) {
 
 static void load(struct arena *arena, const char *text, struct config *ret) {
     char file[] = "/tmp/config-XXXXXX";
-    static struct faults faults;
+    static struct schema_faults faults;
     struct err err = { 0 };
     int fd = mkstemp(file);
     assert_int_equal(pwrite(fd, text, strlen(text), 0), (ssize_t)strlen(text));
