@@ -152,11 +152,15 @@ void snapshot_put_source(const struct engine_snapshot *s, const struct sql_table
     buf_printf(out, " FROM h%" PRIu32 " WHERE until > %" PRId64 " AND ts <= %" PRId64 ")", table->id, s->at_us, s->at_us);
 }
 
-enum code engine_snapshot_table(struct engine_snapshot *s, const struct sql_table *table, struct buf *out,
-                                bool *ret_history, struct err *err) {
+void snapshot_remember(const struct engine_snapshot *s, const struct sql_table *table, const struct key_set *read) {
+    if (s->txn) txn_read_add(s->db, s->when, table->id, read ? read->ranges : NULL, read ? read->n : 0, !read);
+}
+
+enum code engine_snapshot_table(struct engine_snapshot *s, const struct sql_table *table, const struct key_set *read,
+                                struct buf *out, bool *ret_history, struct err *err) {
     enum code rc = snapshot_history(s, table, ret_history, err);
     if (rc) return rc;
-    if (s->txn) txn_read_add(s->db, s->when, table->id, NULL, 0, true);
+    snapshot_remember(s, table, read);
     snapshot_put_source(s, table, *ret_history, out);
     return OK;
 }

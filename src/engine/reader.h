@@ -26,6 +26,8 @@ void snapshot_close(struct reader *r, struct engine_snapshot *snapshot);
 /* Must the table be read with its history? FAILED_PRECONDITION when its schema changed since. */
 MUST_USE enum code snapshot_history(const struct engine_snapshot *snapshot, const struct sql_table *table, bool *ret,
                                     struct err *err);
+/* A read-write transaction remembers what it read. */
+void snapshot_remember(const struct engine_snapshot *snapshot, const struct sql_table *table, const struct key_set *read);
 /* "key, ts, c7, …" */
 void snapshot_put_columns(const struct sql_table *table, struct buf *out);
 /* The row source of a table: itself, or with its history as of the snapshot. */

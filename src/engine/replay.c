@@ -80,12 +80,12 @@ static enum code lay_out(struct engine_snapshot *s, const struct sql_table *t, b
     return rc ? rc : copy(s, t, 'h', 'h', s->at_us, seen_us, err);
 }
 
-enum code engine_snapshot_replay(struct engine_snapshot *s, const struct sql_table *table, bool history, int64_t seen_us,
-                                 struct buf *out, struct err *err) {
+enum code engine_snapshot_replay(struct engine_snapshot *s, const struct sql_table *table, const struct key_set *read,
+                                 bool history, int64_t seen_us, struct buf *out, struct err *err) {
     bool changed = false;
     enum code rc = snapshot_history(s, table, &changed, err);
     if (rc) return rc;
-    if (s->txn) txn_read_add(s->db, s->when, table->id, NULL, 0, true);
+    snapshot_remember(s, table, read);
     if (history) changed = atomic_load(&engine_table(table)->state->newest_us) > seen_us;
     DEFER(buf_free) struct buf limit = BUF_INIT(64);
     buf_printf(&limit, "PRAGMA temp.max_page_count = %d", COPY_MAX_PAGES);

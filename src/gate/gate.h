@@ -48,7 +48,7 @@ struct worker {
     struct loop_task drain;
 };
 
-enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 8, GATE_MAX_LIVY = 2 };
+enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 8, GATE_MAX_LIVY = 2 }; /* one a connection, and our own */
 
 struct gate {
     const struct config *config;

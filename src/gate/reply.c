@@ -5,7 +5,9 @@
 #include "base/enc.h"
 #include "base/json_text.h"
 #include "wire/grpc.h"
+#include "wire/pb/pb_json.h"
 #include "wire/pb/pb_write.h"
+#include "wire/pb/wkt.pb.h"
 
 enum { CHUNK_FIRST = 1000, CHUNK_BYTES = 64 << 10 };
 
@@ -166,7 +168,21 @@ static void finish_grpc(struct request *r) {
     else http_reply_headers_only(r->stream, 200, headers, n);
 }
 
+/* One detail as JSON has it, its type in "@type"; one without a JSON form is left out. */
+static void put_detail_json(struct buf *b, const char *type, struct str bytes, unsigned *io_n) {
+    DEFER(buf_free) struct buf url = BUF_INIT(256);
+    buf_printf(&url, "type.googleapis.com/%s", type);
+    const struct pb_Any any = { .type_url = buf_str(&url), .value = bytes };
+    struct err err;
+    size_t before = b->n;
+    buf_add_z(b, *io_n ? "," : ",\"details\":[");
+    if (!buf_ok(&url) || pb_to_json(&pb_Any_msg, &any, b, &err)) b->n = before;
+    else ++*io_n;
+}
+
 static void put_error_json(struct buf *b, struct request *r) {
+    DEFER(buf_free) struct buf info = BUF_INIT(4096);
+    unsigned n = 0;
     if (r->call.method && r->call.method->put_error) {
         const struct method_error error = { r->code, code_http_status(r->code), str_z(r->err.message),
                                             reason_name(request_public_reason(r)), r->call.id };
@@ -176,12 +192,12 @@ static void put_error_json(struct buf *b, struct request *r) {
     buf_printf(b, "{\"error\":{\"code\":%u,\"message\":", code_http_status(r->code));
     json_text_string(b, str_z(r->err.message));
     buf_printf(b, ",\"status\":\"%s\"", code_name(r->code));
-    if (r->reason)
-        buf_printf(b,
-                   ",\"details\":[{\"@type\":\"type.googleapis.com/"
-                   "google.rpc.ErrorInfo\",\"reason\":\"%s\",\"domain\":\"linkspan\",\"metadata\":{\"id\":\"%s\"}}]",
-                   reason_name(request_public_reason(r)), r->id);
-    buf_add_z(b, "}}\n");
+    if (r->reason) {
+        put_error_info(&info, r);
+        put_detail_json(b, "google.rpc.ErrorInfo", buf_str(&info), &n);
+    }
+    for (unsigned i = 0; i < r->n_details; i++) put_detail_json(b, r->details[i].type, r->details[i].bytes, &n);
+    buf_add_z(b, n ? "]}}\n" : "}}\n");
 }
 
 static void reply_error_json(struct request *r) {

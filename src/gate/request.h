@@ -8,6 +8,7 @@
 #include "gate/id.h"
 #include "gate/spool.h"
 #include "http/server.h"
+#include "net/work.h"
 #include "policy/policy.h"
 #include "service/call.h"
 #include "wire/url.h"
@@ -80,6 +81,9 @@ struct request {
     atomic_bool cancelled, recorded, ended;
     atomic_uint holds; /* the loop's and the service's; freed at zero */
     atomic_bool drain_posted;
+    struct loop_work reading; /* of a large message */
+    enum code read_code;
+    struct err read_err;
     struct loop_task drain_task, end_task, intent_task, wake_task;
     enum code intent_code, ended_code, write_code; /* write_code: why a part of the answer is missing */
     struct err ended_err, write_err;

@@ -184,8 +184,7 @@ static enum code open_services(struct server *s, struct err *err) {
     enum code rc = open_spanner(s, err);
     for (size_t i = 0; !rc && i < g->config->n_connections; i++)
         if (g->config->connections[i].dataproc.present) rc = open_dataproc(s, &g->config->connections[i], err);
-    if (!rc) rc = livy_open(g, err);
-    return rc;
+    return rc ? rc : livy_open(g, err);
 }
 
 /* Last of the systems, as its runs go on at once: under the policy, and recorded. */

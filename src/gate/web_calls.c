@@ -186,6 +186,7 @@ static void decide(struct web_call *call, const struct principal *starter, const
     int64_t now_us = clock_wall_us();
     if (!principal_act_as(starter, call->calls->account, &acting)) {
         call->verdict.reason = CHAIN_REFUSED;
+        call->decided = true;
         refuse_call(call);
         return;
     }

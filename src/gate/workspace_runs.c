@@ -9,6 +9,7 @@
 #include "gate/config.h"
 #include "gate/data_dir.h"
 #include "gate/identify.h"
+#include "gate/run_events.h"
 #include "gate/web_calls.h"
 #include "pipeline/pipelines.h"
 #include "synapse/synapse.h"
@@ -16,6 +17,7 @@
 struct workspace_runs {
     _Atomic(struct pipelines *) pipelines;
     struct web_calls *calls;
+    struct run_events events;
     struct synapse *synapse;
 };
 
@@ -37,6 +39,21 @@ static void answer(void *ctx, uint64_t ticket, const struct pipeline_reply *repl
     struct pipelines *pipelines;
     while (!(pipelines = atomic_load(&w->pipelines))) (void)usleep(1000);
     pipelines_answer(pipelines, ticket, reply);
+}
+
+static void call(void *ctx, uint64_t ticket, const struct pipeline_request *request) {
+    struct workspace_runs *w = ctx;
+    web_calls_begin(w->calls, ticket, request);
+}
+
+static void cancel(void *ctx, uint64_t ticket) {
+    struct workspace_runs *w = ctx;
+    web_calls_cancel(w->calls, ticket);
+}
+
+static void event(void *ctx, const struct pipeline_event *happened) {
+    struct workspace_runs *w = ctx;
+    run_events_write(&w->events, happened);
 }
 
 /* ---- open, close ---- */
@@ -62,9 +79,10 @@ static enum code open_pipelines(struct workspace_runs *w, const struct config *c
     if (rc) return rc;
     struct pipelines_config options = { .path = path,
                                         .workspace = c->synapse.workspace,
-                                        .effects = { .ctx = w->calls,
-                                                     .call = web_calls_begin,
-                                                     .cancel = web_calls_cancel,
+                                        .effects = { .ctx = w,
+                                                     .call = call,
+                                                     .cancel = cancel,
+                                                     .event = event,
                                                      .now_us = now_us,
                                                      .random = fill_random } };
     struct pipelines *pipelines;
@@ -83,6 +101,7 @@ enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, st
     struct synapse_config config = {
         .connection = c->name, .workspace = c->synapse.workspace, .account = c->synapse.account, .url = gate->config->url
     };
+    w->events = (struct run_events){ gate, c->synapse.workspace, c->synapse.account };
     enum code rc = open_calls(w, gate, c, err);
     if (!rc) rc = open_pipelines(w, gate->config, c, err);
     if (!rc) rc = synapse_new(&config, atomic_load(&w->pipelines), &w->synapse, ret_service, err);

@@ -3,7 +3,14 @@
 
 #include "http/client_parts.h"
 
-enum { KIB = 1024, MIB = 1024 * KIB, CALL_ARENA = 256 * KIB, BODY_DEFAULT = 10 * MIB, BODY_MAX = 100 * MIB };
+enum {
+    KIB = 1024,
+    MIB = 1024 * KIB,
+    CALL_ARENA = 256 * KIB,
+    BODY_DEFAULT = 10 * MIB,
+    BODY_MAX = 100 * MIB,
+    ORIGINS_MAX = 64
+};
 
 /* ---- the end of a call ---- */
 
@@ -188,10 +195,34 @@ static void on_pump(struct loop_task *task UNUSED, void *ctx) {
     origin_pump(ctx);
 }
 
+static bool is_idle(const struct origin *origin) {
+    bool idle = !origin->links && !origin->pump.queued;
+    for (const struct http_call *call = origin->client->calls; idle && call; call = call->next)
+        idle = call->origin != origin;
+    return idle;
+}
+
+/* Names that were called once are not kept for ever. */
+static void forget_idle_origins(struct http_client *client) {
+    unsigned n = 0;
+    for (const struct origin *o = client->origins; o; o = o->next) n++;
+    if (n < ORIGINS_MAX) return;
+    for (struct origin **at = &client->origins; *at;) {
+        struct origin *o = *at;
+        if (!is_idle(o)) {
+            at = &o->next;
+            continue;
+        }
+        *at = o->next;
+        free(o);
+    }
+}
+
 static struct origin *find_origin(struct http_client *client, const struct http_client_request *r, bool tls,
                                   uint16_t port) {
     for (struct origin *o = client->origins; o; o = o->next)
         if (o->tls == tls && o->port == port && o->prior_h2 == r->prior_h2 && str_eq_z(r->host, o->host)) return o;
+    forget_idle_origins(client);
     struct origin *o = calloc(1, sizeof *o);
     if (!o) return NULL;
     *o = (struct origin){ .client = client, .port = port, .tls = tls, .prior_h2 = r->prior_h2, .next = client->origins };

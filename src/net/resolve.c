@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOKUPS_MAX = 32, LOOKUP_STACK_BYTES = 256 * 1024 };
+enum { LOOKUPS_MAX = 32, LOOKUP_STACK_BYTES = 1024 * 1024 };
 
 /* Held by its thread and by who waits: the last of the two frees it. */
 struct net_lookup {

@@ -93,6 +93,14 @@ static bool take_timers(struct pipelines *p) {
 
 /* ---- turns ---- */
 
+/* What was sent may be answered at once. */
+static bool has_answer(struct pipelines *p) {
+    (void)pthread_mutex_lock(&p->lock);
+    bool any = p->answered && !p->stuck;
+    (void)pthread_mutex_unlock(&p->lock);
+    return any;
+}
+
 /* Failed: the desk is stuck, and tries again in a second. */
 static void settle_now(struct pipelines *p) {
     struct err err;
@@ -115,7 +123,7 @@ static bool desk_round(struct pipelines *p) {
     any = run_posted(p, OK) || any;
     if (!p->stuck) settle_now(p);
     settle_prune(p);
-    return any || p->stirred;
+    return any || (p->stirred && !p->stuck) || has_answer(p);
 }
 
 static int64_t desk_next(const struct pipelines *p) {

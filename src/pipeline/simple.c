@@ -2,7 +2,7 @@
 #include "data/json.h"
 #include "pipeline/pipelines_priv.h"
 
-enum { WAIT_MAX_S = INT32_MAX, CODE_MAX_BYTES = 200 };
+enum { CODE_MAX_BYTES = 200 };
 
 /* ---- Wait ---- */
 
@@ -16,7 +16,7 @@ static void begin_wait(struct node *node) {
     }
     json_int_t seconds = json_is_integer(value) ? json_integer_value(value) : -1;
     json_decref(value);
-    if (seconds < 0 || seconds > WAIT_MAX_S) {
+    if (seconds < 0 || seconds > (json_int_t)WAIT_MAX_S) {
         node_fail(node, FINAL, "InvalidTemplate", STR(""), "waitTimeInSeconds is no integer from 0 to %d", WAIT_MAX_S);
         return;
     }

@@ -3,7 +3,7 @@
 #include "data/json.h"
 #include "wire/header.h"
 
-enum { MAX_HEADERS = 50, MAX_SHOWN_BODY_BYTES = 64 << 10, MAX_URL_BYTES = 8192 };
+enum { MAX_HEADERS = WEB_HEADERS_MAX, MAX_SHOWN_BODY_BYTES = 64 << 10, MAX_URL_BYTES = 8192 };
 
 static bool wrong(struct node *node, const char *what) {
     node_fail(node, FINAL, "InvalidRequest", STR(""), "%s", what);
@@ -53,7 +53,7 @@ static bool fill_headers(struct node *node, struct exchange *e, const json_t *js
     json_t *value;
     if (!headers) return no_memory(node);
     if (json && !json_is_object(json)) return wrong(node, "headers gives no object");
-    if (json_object_size(json) > MAX_HEADERS) return wrong(node, "more than 50 headers");
+    if (json_object_size(json) > MAX_HEADERS) return wrong(node, "too many headers");
     r->headers = headers;
     json_object_foreach((json_t *)(uintptr_t)json, key, value) {
         struct str name = str_z(key);

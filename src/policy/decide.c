@@ -44,10 +44,6 @@ static void unite(uint64_t *words, const struct entry *e, unsigned n) {
     for (unsigned i = 0; i < n; i++) words[i] |= e->wide[i];
 }
 
-static bool has_column(const struct node *n, const struct entry *e, uint32_t at) {
-    return n->words == 1 ? (e->mask >> at & 1) != 0 : bit_get(e->wide, at);
-}
-
 /* ---- which nodes speak of the atom ---- */
 
 static void add_hit(const struct policy *p, struct hits *hits, enum node_kind kind, struct str path, struct str object) {
@@ -78,8 +74,7 @@ static bool add_urls(const struct policy *p, struct hits *hits, const struct ato
     return true;
 }
 
-/* False: an atom that no rule can speak of. */
-static bool find_nodes(const struct policy *p, const struct atom *a, struct hits *hits) {
+enum node_kind node_kind_of(enum verb verb) {
     static const enum node_kind kinds[VERB_COUNT] = {
         [VERB_READ] = NODE_TABLE,    [VERB_INSERT] = NODE_TABLE,        [VERB_UPDATE] = NODE_TABLE,
         [VERB_DELETE] = NODE_TABLE,  [VERB_CHANGE_SCHEMA] = NODE_TABLE, [VERB_READ_SCHEMA] = NODE_PATH,
@@ -87,13 +82,18 @@ static bool find_nodes(const struct policy *p, const struct atom *a, struct hits
         [VERB_SEE_JOBS] = NODE_PATH, [VERB_CANCEL_JOBS] = NODE_PATH,    [VERB_ADMINISTER] = NODE_PATH,
         [VERB_CALL] = NODE_CALL,
     };
+    return kinds[verb];
+}
+
+/* False: an atom that no rule can speak of. */
+static bool find_nodes(const struct policy *p, const struct atom *a, struct hits *hits) {
     char wild[256];
     hits->n = hits->n_words = 0;
     hits->verb = a->verb;
     hits->account = a->account;
     hits->free_code = a->verb == VERB_RUN_JOB && !a->object.n;
     if ((unsigned)a->verb >= VERB_COUNT || str_eq(a->object, STR("*"))) return false;
-    enum node_kind kind = kinds[a->verb];
+    enum node_kind kind = node_kind_of(a->verb);
     if (kind == NODE_CALL) return add_urls(p, hits, a);
     if ((kind == NODE_TABLE) > (a->object.n > 0) || str_ends(a->path, STR("*"))) return false;
     if (kind == NODE_ACCOUNT) {
@@ -130,7 +130,7 @@ static void judge_allows(const struct policy *p, const struct policy_subject *s,
         for (const struct entry *e = rows; e < rows + n; e++) {
             if (now_us >= e->until_us || !bit_get(s->cond_true, e->cond) || !account_fits(p, e, hits->account)) continue;
             unite(hit->grant, e, hit->node->words);
-            if (e->rule < hits->rule && (hit->first < 0 || has_column(hit->node, e, (uint32_t)hit->first)))
+            if (e->rule < hits->rule && (hit->first < 0 || entry_has(hit->node, e, (uint32_t)hit->first)))
                 hits->rule = e->rule;
         }
     }
@@ -255,7 +255,7 @@ static enum outcome weigh_atom(const struct policy *p, const struct policy_subje
 
 static bool covers(const struct node *n, const struct entry *e, const struct atom *a, int column) {
     if (column < 0 || !has_columns(a->verb)) return true;
-    return has_column(n, e, node_column(n, a->columns[column]));
+    return entry_has(n, e, node_column(n, a->columns[column]));
 }
 
 /* The first rule by name that denies the atom in that column. */

@@ -124,13 +124,27 @@ struct policy_recorded {
     struct verdict verdict;
 };
 
+/* Statements to add at the end of a file, in canonical form. */
+struct policy_addition {
+    struct str file, rule, owner; /* the owner of the file's domain, who must agree */
+};
+
+/* A rule that would allow what was refused first, but for what it lacks: "ended at 2026-06-01T00:00:00Z". */
+struct policy_near {
+    struct str rule, file;
+    unsigned line;
+    struct str lacks;
+};
+
 struct policy_explanation {
-    struct str text; /* for a person: what was asked, why it was refused, what would help */
-    struct str rule; /* statements to add, in canonical form; empty when nothing that may be added helps */
-    struct str file; /* where to add them */
+    struct str text;                   /* for a person: what was asked, why it was refused, what would help */
+    struct policy_addition *additions; /* one a domain that the request needs; none when nothing that may be added helps */
+    size_t n_additions;
+    struct policy_near *near; /* at most three, the nearest first */
+    size_t n_near;
 };
 
 /* Judged by `policy`, which may be newer than the one that refused; the text says when the verdict is another one now.
- * Adding `rule` at the end of `file` gives exactly what the request asked for to the first name that the caller bears. */
+ * All additions together give exactly what the request asked for to the first name that the caller bears. */
 MUST_USE enum code policy_explain(const struct policy *policy, const struct policy_recorded *recorded, int64_t now_us,
                                   struct arena *arena, struct policy_explanation *ret, struct err *err);

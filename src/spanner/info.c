@@ -269,7 +269,6 @@ static enum code run(const struct info *info, sqlite3 *db, struct sql_lowered lo
 
 /* The same statement over the same rows gives them in the same order. */
 static enum code check_resume(const struct info *info, struct hash *seen, struct sql_lowered lowered, struct err *err) {
-    hash_add(seen, str_z(sqlite3_sourceid()));
     hash_add(seen, lowered.sql);
     hash_end(seen, info->next->lowered);
     info->next->timestamp_us = info->resume ? info->resume->timestamp_us : clock_wall_us();

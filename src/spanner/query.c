@@ -6,6 +6,7 @@
 #include "spanner/analysis.h"
 #include "spanner/info.h"
 #include "spanner/partition.h"
+#include "spanner/read_ranges.h"
 #include "spanner/rows.h"
 #include "spanner/token.h"
 #include "spanner/worker.h"
@@ -14,6 +15,7 @@ enum { MAX_RESUMED_TABLES = 64 }; /* bits of handle.histories; Spanner has at mo
 
 struct query_work {
     struct target target;
+    struct arena *arena; /* the call's */
     struct analysis analysis;
     struct when when;
     struct engine_query query;
@@ -33,6 +35,7 @@ enum code classify_execute_sql(struct call *call, struct err *err) {
     struct query_work *w = ARENA_NEW(call->arena, struct query_work);
     if (!w) return err_oom(err);
     call->prepared = w;
+    w->arena = call->arena;
     enum code rc = target_session(call, q->session, &w->target, err);
     if (!rc) rc = analysis_make(call, &w->target, q->sql, q->param_types.p, q->param_types.n, &w->analysis, err);
     return rc;
@@ -46,6 +49,7 @@ enum code classify_partition_query(struct call *call, struct err *err) {
         call->arena, struct spanner_ExecuteSqlRequest_ParamTypesEntry, q->param_types.n + 1);
     if (!w || !types) return err_oom(err);
     call->prepared = w;
+    w->arena = call->arena;
     for (size_t i = 0; i < q->param_types.n; i++)
         types[i] = (struct spanner_ExecuteSqlRequest_ParamTypesEntry){ .key = q->param_types.p[i].key,
                                                                        .value = q->param_types.p[i].value };
@@ -74,21 +78,25 @@ static size_t table_number(const struct query_work *w, const struct sql_table *t
 }
 
 /* The first run notes which tables it reads with their history; one that resumes reads them in the same way. */
-static enum code write_table(struct query_work *w, const struct sql_table *table, struct buf *out, struct err *err) {
+static enum code write_table(struct query_work *w, const struct sql_source *source, struct buf *out, struct err *err) {
+    const struct sql_table *table = source->table;
     size_t number = table_number(w, table);
     uint64_t bit = number < MAX_RESUMED_TABLES ? UINT64_C(1) << number : 0;
     bool history = w->next.histories & bit;
-    if (w->resuming) return engine_snapshot_replay(w->snapshot, table, history, w->resume.seen_us, out, err);
-    enum code rc = engine_snapshot_table(w->snapshot, table, out, &history, err);
+    struct key_set read = { .arena = w->arena, .table = table };
+    enum code rc = w->when.engine.has_txn ? read_ranges(source, w->query.params, &read, err) : OK;
+    if (rc) return rc;
+    if (w->resuming) return engine_snapshot_replay(w->snapshot, table, &read, history, w->resume.seen_us, out, err);
+    rc = engine_snapshot_table(w->snapshot, table, &read, out, &history, err);
     if (history) w->next.histories |= bit;
     return rc;
 }
 
 static enum code write_source(void *ctx, const struct sql_source *source, struct buf *out, struct err *err) {
     struct query_work *w = ctx;
-    if (source != w->partitioned) return write_table(w, source->table, out, err);
+    if (source != w->partitioned) return write_table(w, source, out, err);
     buf_add_z(out, "(SELECT * FROM ");
-    enum code rc = write_table(w, source->table, out, err);
+    enum code rc = write_table(w, source, out, err);
     buf_add_z(out, " WHERE key >= ");
     put_blob(out, w->partition.lo);
     buf_add_z(out, " AND key < ");
@@ -112,8 +120,7 @@ static enum code check_replay(const struct query_work *w, struct err *err) {
     if (w->next.timestamp_us != w->resume.timestamp_us)
         return err_set(err, INVALID_ARGUMENT, "The resume token belongs to another transaction");
     if (memcmp(w->next.lowered, w->resume.lowered, sizeof w->next.lowered) == 0) return OK;
-    return err_set(err, FAILED_PRECONDITION,
-                   "The result began with another version of this server, or of another partition: run the query again");
+    return err_set(err, INVALID_ARGUMENT, "The resume token belongs to another partition of the query");
 }
 
 static enum code write_sql(struct engine_query *q, struct engine_snapshot *snapshot, struct buf *out, struct err *err) {
@@ -125,7 +132,7 @@ static enum code write_sql(struct engine_query *q, struct engine_snapshot *snaps
     if (!w->resuming) w->next.seen_us = engine_snapshot_seen(snapshot);
     enum code rc = sql_lower(call->arena, &w->analysis.sql, &how, &lowered, err);
     if (rc) return rc;
-    hash_sha256_2(str_z(sqlite3_sourceid()), lowered.sql, w->next.lowered); /* what the plan, so the order, follows from */
+    hash_sha256(lowered.sql, w->next.lowered);
     w->next.timestamp_us = w->rows.timestamp_us = engine_snapshot_timestamp(snapshot);
     rc = check_replay(w, err);
     if (rc) return rc;

@@ -11,7 +11,7 @@ struct handle {
     struct str lo, hi;   /* partition: encoded key range; resume of a read: lo = last key */
     uint8_t request[32]; /* SHA-256 of what it was made for: SQL and parameters, or table, columns and keys */
     /* resume of a query: what makes its rows come again as they came */
-    uint8_t lowered[32]; /* digest of the statement that ran, and of SQLite's version */
+    uint8_t lowered[32]; /* digest of the statement that ran */
     int64_t seen_us;     /* the last commit that the first run could see */
     int64_t now_us;      /* its CURRENT_TIMESTAMP */
     uint64_t histories;  /* bit i: it read table i of its access list with the history */

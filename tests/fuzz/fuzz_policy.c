@@ -20,7 +20,7 @@ static void ask(const struct policy *policy, struct arena *arena) {
     if (!subject || !policy_bearing_of(policy, subject, arena, &recorded.bearing)) return;
     policy_decide(policy, subject, &atoms, 0, &recorded.verdict);
     if (policy_explain(policy, &recorded, 0, arena, &explanation, &err)) return;
-    if (recorded.verdict.reason == REASON_NONE && explanation.rule.n) abort();
+    if (recorded.verdict.reason == REASON_NONE && explanation.n_additions) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -41,7 +41,7 @@ async function main(ask) {
   told.activities = (await runs.queryActivityRuns(ask.name, runId, always)).value;
   told.queried = (await runs.queryPipelineRunsByWorkspace({ ...always, filters: [{ operand: "PipelineName", operator: "Equals", values: [ask.name] }] })).value;
   told.cancelEnded = await tell(() => runs.cancelPipelineRun(runId));
-  told.unknown = await tell(() => pipelines.createPipelineRun(ask.name, { parameters: { nothing: 1 } }));
+  told.unknown = await tell(() => pipelines.createPipelineRun(ask.name, { parameters: { word: "x", nothing: 1 } }));
   told.missing = await tell(() => pipelines.getPipeline("no such pipeline"));
   told.bad = await tell(() => pipelines.beginCreateOrUpdatePipelineAndWait("bad", { activities: [{ name: "x", type: "Copy" }] }));
   await pipelines.beginRenamePipelineAndWait(ask.name, { newName: ask.name + " again" });

@@ -403,7 +403,7 @@ static enum code query_sql(struct engine_query *q, struct engine_snapshot *snaps
     struct querying *x = q->ctx;
     buf_add_z(out, x->format);
     bool history;
-    return engine_snapshot_table(snapshot, x->table, out, &history, err);
+    return engine_snapshot_table(snapshot, x->table, NULL, out, &history, err);
 }
 static enum engine_next query_row(struct engine_query *q, const struct engine_row *row) {
     ((struct querying *)q->ctx)->result = sqlite3_column_int64(row->stmt, 0);

@@ -625,6 +625,27 @@ static void test_without_memory(void **state) {
     script_stop(&script);
 }
 
+/* Each name is another place to the client: what was called once is forgotten. The sanitizer watches what is freed. */
+static void test_many_names(void **state) {
+    (void)state;
+    struct script script = { .head = OK_HEAD "connection: close\r\ncontent-length: 0\r\n\r\n" };
+    struct world w = { .names = { .answers = { { "127.0.0.1" } } } };
+    struct result got;
+    script_start(&script);
+    open_world(&w, (struct outbound_config){ 0 });
+    for (unsigned i = 0; i < 150; i++) {
+        char host[40], url[200];
+        snprintf(host, sizeof host, "h%u.example", i);
+        const struct outbound_request r = { .method = STR("GET"),
+                                            .url = url_of(url, host, script.port, "/"),
+                                            .may_loopback = true };
+        outbound_ask(w.loop, w.outbound, &r, &got);
+        assert_int_equal(got.cause, OUTBOUND_ANSWERED);
+    }
+    close_world(&w);
+    script_stop(&script);
+}
+
 static void test_names(void **state) {
     (void)state;
     for (enum outbound_cause c = 0; c < OUTBOUND_CAUSES; c++) assert_true(outbound_cause_name(c)[0]);
@@ -651,6 +672,7 @@ int main(void) {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_a_name_server_that_is_silent),
         cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_many_names),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

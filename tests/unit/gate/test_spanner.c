@@ -191,6 +191,9 @@ static void test_read(void **state) {
            "\"rows\":[[\"1\",\"n1\"],[\"2\",\"n2\"]]");
     expect("POST", read, READ "{\"all\":true},\"limit\":\"1\"}", 200, "\"rows\":[[\"0\",\"n0\"]]");
     expect("POST", read, READ "{\"all\":true},\"index\":\"x\"}", 501, "indexes");
+    expect("POST", "/v1/projects/p/instances/in1/databases/flights/sessions/nope:read", READ "{\"all\":true}}", 404,
+           "\"@type\":\"type.googleapis.com/google.rpc.ResourceInfo\",\"resourceType\":\"type.googleapis.com/"
+           "google.spanner.v1.Session\",\"resourceName\":\"projects/p/instances/in1/databases/flights/sessions/nope\"");
     expect("POST", read, "{\"table\":\"Nope\",\"columns\":[\"Id\"],\"keySet\":{\"all\":true}}", 404, "Table not found");
     expect("POST", read, "{\"table\":\"Singers\",\"columns\":[\"Nope\"],\"keySet\":{\"all\":true}}", 404,
            "Column not found");
@@ -317,6 +320,9 @@ static void test_transactions(void **state) {
                 "\"values\":[[\"1\",\"n1\"]]}}]}",
                 txns[i], ""),
             i ? 409 : 200, i ? "ABORTED" : "commitTimestamp");
+    if (!strstr(last.first,
+                "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"0.010s\"}]"))
+        fail_msg("no RetryInfo: %s", last.first);
     const char *theirs = begin(s, "\"readWrite\":{}");
     gate_rig_become("other@demo");
     (void)call("POST", print("%a:commit", session(), ""), print("{\"transactionId\":\"%a\"}", theirs, ""));

@@ -219,6 +219,14 @@ static void test_what_it_is_made_of(void **state) {
     assert_int_equal(workspace_new(&sound, public_key, &w, &err), INVALID_ARGUMENT);
     key_unref(public_key);
     assert_null(w);
+    /* Each allocation fails once: refused for want of memory, nothing leaked. */
+    for (unsigned n = 1; !w; n++) {
+        arena_fail_after(n);
+        enum code rc = workspace_new(&sound, rsa, &w, &err);
+        arena_fail_after(0);
+        assert_true(rc == RESOURCE_EXHAUSTED || (rc == OK && n > 3));
+    }
+    workspace_free(w);
 }
 
 static void test_what_is_published(void **state) {

@@ -27,6 +27,7 @@ enum act_model {
     M_COUNT
 };
 enum truth { NO, MAYBE, YES };
+enum { SPANNER, DATAPROC, SYNAPSE, N_SYSTEMS };
 
 struct mrule {
     bool allow, anyone;
@@ -36,7 +37,7 @@ struct mrule {
     int table;      /* -1 = every */
     int columns;    /* 0 = none, 1 = listed, 2 = except */
     unsigned column_bits;
-    int path; /* 0, 1: x, y; 2: star */
+    int system, path; /* path 0, 1: x, y; 2: star */
     int account, job;
     int url, audience; /* M_CALL: of m_patterns, m_audiences */
     int during, net;   /* -1 = none */
@@ -54,13 +55,13 @@ struct mactor {
 };
 
 struct mcaller {
-    struct mactor actor, chain[2];
+    struct mactor actor, chain[PRINCIPAL_MAX_CHAIN];
     int n_chain, job, net; /* job -1; net: 0 unknown, 1 10.1.x, 2 10.2.x, 3 192.168.x */
 };
 
 struct matom {
     enum verb verb;
-    int path, table, job, account, url, audience;
+    int system, path, table, job, account, url, audience;
     int columns[4], n_columns; /* column 4 is named by no rule */
     bool any;
 };
@@ -122,6 +123,12 @@ static inline unsigned chance(unsigned n) {
     return (unsigned)(chance_state >> 20) % n;
 }
 
+static inline int random_system(enum act_model act) {
+    if (act == M_ADMINISTER) return (int)chance(N_SYSTEMS);
+    if (act == M_RUN_JOBS || act == M_SEE || act == M_CANCEL) return chance(2) ? DATAPROC : SYNAPSE;
+    return act == M_RUN_JOB ? DATAPROC : SPANNER;
+}
+
 static inline struct mrule random_rule(bool allow) {
     struct mrule r = { .allow = allow,
                        .anyone = !allow && chance(3) == 0,
@@ -133,6 +140,7 @@ static inline struct mrule random_rule(bool allow) {
     r.columns = (int)chance(3);
     if (r.act == M_SCHEMA || r.verbs & 8 || r.table < 0) r.columns = 0;
     r.column_bits = r.columns ? 1 + chance(15) : 0; /* columns 0..3 */
+    r.system = random_system(r.act);
     r.path = (int)chance(3);
     r.account = (int)chance(N_ACCOUNTS);
     r.job = (int)chance(2);
@@ -163,6 +171,10 @@ static inline struct matom random_atom(void) {
     a.path = (int)chance(2);
     a.table = (int)chance(N_TABLES);
     a.job = (int)chance(3) - 1;
+    a.system = a.verb == VERB_ADMINISTER || a.verb == VERB_USE ? (int)chance(N_SYSTEMS) : SPANNER;
+    if (a.verb == VERB_RUN_JOB || a.verb == VERB_SEE_JOBS || a.verb == VERB_CANCEL_JOBS)
+        a.system = chance(2) ? DATAPROC : SYNAPSE;
+    if (a.system == SYNAPSE) a.job = -1; /* a pipeline */
     a.account = (int)chance(N_ACCOUNTS);
     a.url = (int)chance(N_URLS);
     a.audience = (int)chance(N_AUDIENCES);
@@ -212,7 +224,7 @@ static inline bool m_subject(const struct mrule *r, const struct mcaller *c) {
 }
 
 static inline bool m_path(const struct mrule *r, const struct matom *a) {
-    return r->path == 2 || r->path == a->path;
+    return r->system == a->system && (r->path == 2 || r->path == a->path);
 }
 
 static inline bool m_url(const struct murl *pattern, const struct murl *url) {
@@ -236,7 +248,7 @@ static inline bool m_act(const struct mrule *r, const struct matom *a, int colum
         return (r->column_bits >> column & 1) == (r->columns == 1);
     case VERB_CHANGE_SCHEMA: return r->act == M_SCHEMA && table && m_path(r, a);
     case VERB_READ_SCHEMA: return r->act == M_READ_SCHEMA && m_path(r, a);
-    case VERB_USE: return r->allow && (r->act <= M_READ_SCHEMA || r->act == M_ADMINISTER) && m_path(r, a);
+    case VERB_USE: return r->allow && r->act != M_ACT_AS && r->act != M_CALL && m_path(r, a);
     case VERB_RUN_JOB:
         if (!r->allow && a->job < 0 && r->act == M_ACT_AS && r->account == a->account) return true;
         if (!m_path(r, a) || r->account != a->account) return false;
@@ -295,8 +307,9 @@ static inline bool m_is_cluster(enum act_model act) {
     return act == M_RUN_JOBS || act == M_RUN_JOB || act == M_SEE || act == M_CANCEL;
 }
 
-static const char *const m_paths[2][3] = { { "spanner p/x", "spanner p/y", "spanner p/*" },
-                                           { "dataproc p/x", "dataproc p/y", "dataproc p/*" } };
+static const char *const m_paths[N_SYSTEMS][3] = { { "spanner p/x", "spanner p/y", "spanner p/*" },
+                                                   { "dataproc p/x", "dataproc p/y", "dataproc p/*" },
+                                                   { "synapse p/x", "synapse p/y", "synapse p/*" } };
 static const char *const m_tables[N_TABLES] = { "Flights", "Order", "S.Weather" };
 static const char *const m_written[N_TABLES] = { "FLIGHTS", "`order`", "s.weather" };
 static const char *const m_columns[N_COLUMNS] = { "aa", "Bb", "Select", "dd", "ee" };
@@ -341,12 +354,29 @@ static inline void write_act(struct buf *out, const struct mrule *r) {
     if (r->act == M_CALL)
         buf_printf(out, " \"%s\" with audience \"%s\"", m_patterns[r->url].text, m_audiences_written[r->audience]);
     else if (r->act == M_ACT_AS) buf_printf(out, " a%d", r->account);
-    else if (r->act == M_ADMINISTER) buf_printf(out, " %s", m_paths[0][r->path]);
-    else buf_printf(out, m_is_cluster(r->act) ? " on %s" : " in %s", m_paths[m_is_cluster(r->act)][r->path]);
+    else if (r->act == M_ADMINISTER) buf_printf(out, " %s", m_paths[r->system][r->path]);
+    else buf_printf(out, m_is_cluster(r->act) ? " on %s" : " in %s", m_paths[r->system][r->path]);
     if (r->act == M_RUN_JOB || r->act == M_RUN_JOBS) buf_printf(out, " as a%d", r->account);
 }
 
-static inline void write_rule(struct buf *out, const struct mrule *r) {
+/* Two domains, a file each: spanner's, and that of dataproc and synapse. Each defines one of the accounts. */
+struct mtext {
+    struct buf files[2];
+};
+static const struct str m_files[2] = { STR_INIT("d.policy"), STR_INIT("e.policy") };
+
+static inline struct mtext mtext_new(void) {
+    return (struct mtext){ { BUF_INIT(1 << 20), BUF_INIT(1 << 20) } };
+}
+
+static inline void mtext_free(struct mtext *t) {
+    buf_free(&t->files[0]);
+    buf_free(&t->files[1]);
+}
+
+static inline void write_rule(struct mtext *t, const struct mrule *r) {
+    bool placeless = r->act == M_ACT_AS || r->act == M_CALL;
+    struct buf *out = &t->files[placeless ? r->path % 2 : r->system != SPANNER];
     buf_add_z(out, r->allow ? "allow " : r->anyone ? "deny anyone" : "deny ");
     if (r->anyone && r->who) buf_add_z(out, " except ");
     write_names(out, r->who);
@@ -359,19 +389,29 @@ static inline void write_rule(struct buf *out, const struct mrule *r) {
     buf_add_char(out, '\n');
 }
 
-static inline void write_head(struct buf *out) {
-    buf_add_z(out,
-              "domain d covers spanner p/*, dataproc p/* owner o\njob j/j0 is pyspark \"x\"\njob j/j1 is pyspark \"y\"\n");
-    for (int i = 0; i < N_IDENTITIES; i++) buf_printf(out, "identity i%d is oidc corp where c%d = \"yes\"\n", i, i);
-    for (int i = 0; i < N_ACCOUNTS; i++) buf_printf(out, "account a%d is \"a%d@x\"\n", i, i);
+static inline void write_head(struct mtext *t) {
+    buf_add_z(&t->files[0], "domain d covers spanner p/* owner o\njob j/j0 is pyspark \"x\"\naccount a0 is \"a0@x\"\n");
+    buf_add_z(&t->files[1], "domain e covers dataproc p/*, synapse p/* owner q\njob j/j1 is pyspark \"y\"\n"
+                            "account a1 is \"a1@x\"\n");
+    for (int i = 0; i < N_IDENTITIES; i++)
+        buf_printf(&t->files[i % 2], "identity i%d is oidc corp where c%d = \"yes\"\n", i, i);
+}
+
+static inline struct policy *load_mtext(struct arena *arena, const struct mtext *t) {
+    struct policy_source sources[2];
+    struct policy_faults faults;
+    struct policy *policy = NULL;
+    struct err err = { 0 };
+    for (int i = 0; i < 2; i++) sources[i] = (struct policy_source){ m_files[i], buf_str(&t->files[i]) };
+    if (policy_load(sources, 2, NULL, arena, &faults, &policy, &err)) fail_msg("%s", err.message);
+    return policy;
 }
 
 static inline struct policy *load_model(struct arena *arena, const struct mpolicy *p) {
-    DEFER(buf_free) struct buf text = BUF_INIT(1 << 16);
+    DEFER(mtext_free) struct mtext text = mtext_new();
     write_head(&text);
     for (int i = 0; i < p->n; i++) write_rule(&text, &p->rules[i]);
-    buf_add_char(&text, '\0');
-    return load_text(arena, text.p);
+    return load_mtext(arena, &text);
 }
 
 static inline struct actor actor_of_model(const struct mactor *a) {
@@ -421,8 +461,7 @@ static inline const struct policy_subject *identify_model(const struct policy *p
 }
 
 static inline struct atom atom_of_model(const struct matom *a, struct arena *arena) {
-    bool cluster = a->verb == VERB_RUN_JOB || a->verb == VERB_SEE_JOBS || a->verb == VERB_CANCEL_JOBS;
-    struct atom out = { .verb = a->verb, .path = str_z(m_paths[cluster][a->path]), .any_column = a->any };
+    struct atom out = { .verb = a->verb, .path = str_z(m_paths[a->system][a->path]), .any_column = a->any };
     struct str *columns = ARENA_ARRAY(arena, struct str, 4);
     for (int i = 0; i < a->n_columns; i++) columns[i] = str_z(m_columns[a->columns[i]]);
     out.columns = columns;

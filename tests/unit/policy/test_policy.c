@@ -957,8 +957,96 @@ static void explain_proposes_what_is_missing(void **state) {
         struct policy_explanation e;
         struct err err;
         assert_int_equal(policy_explain(policy, &r, day(2026, 6, 1), a, &e, &err), OK);
-        assert_str(e.rule, cases[i].rule);
+        assert_str(only_rule(&e), cases[i].rule);
         if (str_find(e.text, str_z(cases[i].says)) < 0) fail_msg("%.*s", STR_ARG(e.text));
+    }
+}
+
+static void explain_names_the_rules_that_nearly_fit(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *rules, *bears, *atoms, *job, *near; /* near: "rule|lacks\n" */
+        bool person, from;
+    } cases[] = {
+#define T "|" DB "|T||"
+        { "nothing is near", "r: allow app to insert T in " DB END "s: allow app to read U in " DB END, "app", "read" T "a",
+          "", "", false, false },
+        { "it has ended", "old: allow app to read T in " DB " owner o until 2026-05-30\n", "app", "read" T "a", "",
+          "old|ended at 2026-05-31T00:00:00Z\n", false, false },
+        { "another job", "r: allow app to read T in " DB " during job n/a" END, "app", "read" T "a", "n/b",
+          "r|is for the time of job n/a, and the request came from job n/b\n", false, false },
+        { "no job", "r: allow app to read T in " DB " during job n/a, n/b" END, "app", "read" T "a", "",
+          "r|is for the time of job n/a, n/b, and the request came from no job\n", false, false },
+        { "another network", "r: allow app to read T in " DB " from \"10.0.0.0/8\"" END, "app", "read" T "a", "",
+          "r|is for network 10.0.0.0/8, and the request came from 192.168.1.2\n", false, true },
+        { "no network", "r: allow app to read T in " DB " from \"10.0.0.0/8\"" END, "app", "read" T "a", "",
+          "r|is for network 10.0.0.0/8, and the request came from an address that is not known\n", false, false },
+        { "its network", "r: allow app to read T in " DB " from \"192.168.0.0/16\" owner o until 2026-05-30\n", "app",
+          "read" T "a", "", "r|ended at 2026-05-31T00:00:00Z\n", false, true },
+        { "another account as which", "r: allow alice to run job n/a on dataproc demo/batch as app" END, "alice",
+          "run job|dataproc demo/batch|n/a|ops@x", "", "r|is for account app\n", true, false },
+        { "a pipeline as another", "r: allow alice to run jobs on synapse demo/* as app" END, "alice",
+          "run job|synapse demo/daily||ops@x", "", "r|is for account app\n", true, false },
+        { "changed code", "r: allow alice to run job n/a on dataproc demo/batch as app" END, "alice",
+          "run job|dataproc demo/batch||app@x", "",
+          "r|is for job n/a, and the code is that of no job statement: has it changed since?\n", true, false },
+        { "another's code", "r: allow alice to run job n/a on dataproc demo/batch as app" END, "alice",
+          "run job|dataproc demo/batch|n/b|app@x", "", "r|is for job n/a, and the code is that of n/b\n", true, false },
+        { "another audience", "r: allow app to call \"https://h/*\" with audience \"a\"" END, "app", "call||https://h/x|b",
+          "", "r|is for audience a\n", false, false },
+        { "no token", "r: allow app to call \"https://h/x\" with audience \"\"" END, "app", "call||https://h/x|b", "",
+          "r|is for calls without a token\n", false, false },
+        { "other columns", "r: allow app to read T(b) in " DB END, "app", "read" T "b,a", "",
+          "r|does not cover the column\n", false, false },
+        { "not the whole table", "r: allow app to read T(b) in " DB END, "app", "read" T, "",
+          "r|does not cover the column\n", false, false },
+        { "a claim", "r: allow team to read T in " DB END, "alice", "read" T "a", "",
+          "r|is for team, and the issuer did not send the claim that tells\n", true, false },
+        { "another account", "r: allow ops to read T in " DB END, "app", "read" T "a", "",
+          "r|is for another account, ops\n", false, false },
+        { "another person is not near", "r: allow bob to read T in " DB END, "alice", "read" T "a", "", "", true, false },
+        { "two things", "r: allow app to read T in " DB " during job n/a owner o until 2026-05-30\n", "app", "read" T "a",
+          "", "r|ended at 2026-05-31T00:00:00Z; it is for the time of job n/a, and the request came from no job\n", false,
+          false },
+        { "three are not near", "r: allow app to read T(b) in " DB " during job n/a owner o until 2026-05-30\n", "app",
+          "read" T "a", "", "", false, false },
+        { "the nearest first, and no further ones",
+          "a: allow app to read T(b) in " DB END "b: allow app to read T in " DB
+          " owner o until 2026-05-30\nc: allow app to read T in " DB
+          " during job n/a owner o until 2026-05-30\nd: allow app to "
+          "read every table in " DB " during job n/a" END "e: allow app to read T(c) in " DB END,
+          "app", "read" T "a", "",
+          "b|ended at 2026-05-31T00:00:00Z\nd|is for the time of job n/a, and the request came from no job\na|does not "
+          "cover "
+          "the column\n",
+          false, false },
+        { "denied: nothing to name",
+          "r: allow app to read T in " DB " owner o until 2026-05-30\ndeny app to read T in " DB " owner o\n", "app",
+          "read" T "a", "", "", false, false },
+#undef T
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        DEFER(arena_freep) struct arena *a = arena_new(1 << 22);
+        DEFER(buf_free) struct buf got = BUF_INIT(1 << 16);
+        DEFER(policy_unrefp) struct policy *policy = load_text(a, arena_printf(a, "%s%s", HEAD, cases[i].rules).p);
+        struct atoms atoms = atoms_of(a, cases[i].atoms);
+        struct str bears = str_z(cases[i].bears), team = STR("team");
+        struct policy_recorded r = { .bearing = { .sure = { &bears, 1 }, .unsure = { &team, cases[i].person } },
+                                     .job = str_z(cases[i].job),
+                                     .atoms = &atoms };
+        if (cases[i].from) assert_int_equal(inet_pton(AF_INET6, "::ffff:192.168.1.2", &r.from), 1);
+        struct policy_explanation e;
+        struct err err;
+        assert_int_equal(policy_explain(policy, &r, day(2026, 6, 1), a, &e, &err), OK);
+        for (size_t k = 0; k < e.n_near; k++) {
+            const struct policy_near *n = &e.near[k];
+            buf_printf(&got, "%.*s|%.*s\n", STR_ARG(n->rule), STR_ARG(n->lacks));
+            struct str said = arena_printf(a, "near:   rule %.*s (t.policy:%u) %.*s\n", STR_ARG(n->rule), n->line,
+                                           STR_ARG(n->lacks));
+            assert_true(str_find(e.text, said) > 0);
+        }
+        if (!str_eq_z(buf_str(&got), cases[i].near))
+            fail_msg("%s:\n%.*s%.*s", cases[i].name, STR_ARG(buf_str(&got)), STR_ARG(e.text));
     }
 }
 
@@ -973,11 +1061,11 @@ static void explain_names_who_has_no_name(void **state) {
     struct policy_explanation e;
     struct err err;
     assert_int_equal(policy_explain(policy, &r, day(2026, 6, 1), a, &e, &err), OK);
-    assert_str(e.rule, "identity caller is oidc corp where sub = \"e\\\"ve\"\nallow caller to read T(a) in " DB
-                       "\n    owner o until 2026-08-30\n");
+    assert_str(only_rule(&e), "identity caller is oidc corp where sub = \"e\\\"ve\"\nallow caller to read T(a) in " DB
+                              "\n    owner o until 2026-08-30\n");
     r.verdict.reason = TOKEN_EXPIRED;
     assert_int_equal(policy_explain(policy, &r, day(2026, 6, 1), a, &e, &err), OK);
-    assert_str(e.rule, "");
+    assert_str(only_rule(&e), "");
 }
 
 static void a_request_cannot_write_rules(void **state) {
@@ -998,7 +1086,7 @@ static void a_request_cannot_write_rules(void **state) {
         struct policy_explanation e;
         struct err err;
         assert_int_equal(policy_explain(policy, &r, day(2026, 6, 1), a, &e, &err), OK);
-        assert_str(e.rule, "");
+        assert_str(only_rule(&e), "");
         assert_true(str_find(e.text, STR("the request holds names that no statement can hold")) > 0);
         assert_true(str_find(e.text, STR("\nallow")) < 0);
         assert_true(str_find_char(e.text, '\x1b') < 0);
@@ -1010,7 +1098,7 @@ static void a_request_cannot_write_rules(void **state) {
     struct policy_explanation e;
     struct err err;
     assert_int_equal(policy_explain(policy, &r, day(2026, 6, 1), a, &e, &err), OK);
-    assert_str(e.rule, "");
+    assert_str(only_rule(&e), "");
     assert_true(str_find(e.text, STR("\nallow")) < 0);
 }
 
@@ -1024,7 +1112,7 @@ static void the_narrowest_identity_is_proposed(void **state) {
     struct policy_explanation e;
     struct err err;
     assert_int_equal(policy_explain(policy, &r, day(2026, 6, 1), a, &e, &err), OK);
-    assert_true(str_starts(e.rule, STR("allow bob to read T(a) in")));
+    assert_true(str_starts(only_rule(&e), STR("allow bob to read T(a) in")));
 }
 
 /* ---- memory, files ---- */
@@ -1110,6 +1198,7 @@ int main(void) {
         cmocka_unit_test(more_than_64_columns),
         cmocka_unit_test(lookups),
         cmocka_unit_test(explain_proposes_what_is_missing),
+        cmocka_unit_test(explain_names_the_rules_that_nearly_fit),
         cmocka_unit_test(explain_names_who_has_no_name),
         cmocka_unit_test(a_request_cannot_write_rules),
         cmocka_unit_test(the_narrowest_identity_is_proposed),
