@@ -24,13 +24,13 @@ class Task:
 def main(file, word, token_file):
     headers = {"Authorization": f"Bearer {pathlib.Path(token_file).read_text()}"}
     task = Task()
-    operator = LivyOperator(task_id="batch", file=f"{file}/says.py", args=[word], name=word, livy_conn_id="livy", polling_interval=1,
+    operator = LivyOperator(task_id="batch", file=f"{file}/says.py", args=[word], name=word, livy_conn_id="livy", polling_interval=1, durable=False,
                             extra_headers=headers, conf={"spark.sql.shuffle.partitions": 2}, num_executors=1)
     batch = operator.execute({"ti": task})
     hook = LivyHook(livy_conn_id="livy", extra_headers=headers)
     failed = ""
     try:
-        LivyOperator(task_id="fails", file=f"{file}/fails.py", livy_conn_id="livy", polling_interval=1, extra_headers=headers).execute({"ti": task})
+        LivyOperator(task_id="fails", file=f"{file}/fails.py", livy_conn_id="livy", polling_interval=1, durable=False, extra_headers=headers).execute({"ti": task})
     except Exception as error:  # AirflowException, wherever this version has it
         failed = str(error)
     killed = hook.post_batch(file=f"{file}/sleeps.py")
