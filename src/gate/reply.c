@@ -183,6 +183,12 @@ static void put_detail_json(struct buf *b, const char *type, struct str bytes, u
 static void put_error_json(struct buf *b, struct request *r) {
     DEFER(buf_free) struct buf info = BUF_INIT(4096);
     unsigned n = 0;
+    if (r->call.method && r->call.method->put_error) {
+        const struct method_error error = { r->code, code_http_status(r->code), str_z(r->err.message),
+                                            reason_name(request_public_reason(r)), r->call.id };
+        r->call.method->put_error(b, &error);
+        return;
+    }
     buf_printf(b, "{\"error\":{\"code\":%u,\"message\":", code_http_status(r->code));
     json_text_string(b, str_z(r->err.message));
     buf_printf(b, ",\"status\":\"%s\"", code_name(r->code));
@@ -220,12 +226,20 @@ static bool put_json_tail(struct request *r) {
 }
 
 static void finish_whole(struct request *r, unsigned status, struct str type) {
-    struct http_header headers[] = { { STR("content-type"), type },
-                                     { STR("metadata-flavor"), STR("Google") }, /* metadata servers only: */
-                                     { STR("server"), STR("Metadata Server for VM") } };
-    size_t n = r->door->kind == DOOR_JOB_METADATA ? COUNT(headers) : 1;
+    struct http_header headers[3 + CALL_MAX_REPLY_HEADERS] = {
+        { STR("content-type"), type },
+        { STR("metadata-flavor"), STR("Google") }, /* metadata servers only: */
+        { STR("server"), STR("Metadata Server for VM") },
+    };
+    size_t n = r->door->kind == DOOR_JOB_METADATA ? 3 : type.n ? 1 : 0;
+    for (unsigned i = 0; i < r->n_raw_headers; i++) headers[n++] = r->raw_headers[i];
     if (!r->reply_begun) http_reply_headers(r->stream, status, headers, n);
     r->reply_begun = true;
+}
+
+/* The service told the error itself. */
+static bool in_own_words(const struct request *r) {
+    return r->protocol == PROTOCOL_RAW && r->raw_status >= 400 && !r->cut && !r->write_code;
 }
 
 bool reply_finish(struct request *r) {
@@ -237,7 +251,7 @@ bool reply_finish(struct request *r) {
         return true;
     }
     bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming;
-    if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun)) {
+    if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun) && !in_own_words(r)) {
         r->replied = true;
         if (r->reply_begun) http_stream_reset(r->stream, HTTP_RESET_INTERNAL); /* half an answer looks like a whole one */
         else reply_error_json(r);

@@ -277,6 +277,7 @@ static void find_route(struct request *r) {
     r->variables = match.variables;
     r->n_variables = match.n_variables;
     r->call.method = match.method;
+    r->service = match.service;
     r->call.service = match.service->state;
 }
 

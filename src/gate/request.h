@@ -31,6 +31,7 @@ struct at_end {
 struct request {
     struct call call; /* what the service sees */
     struct gate *gate;
+    const struct service *service;   /* the row's; NULL: no row */
     const struct door *door;         /* which listener it came in on */
     const struct http_request *http; /* NULL once gone */
     struct http_stream *stream;      /* NULL once gone */
@@ -41,9 +42,9 @@ struct request {
     enum protocol protocol;
     char id[ID_LENGTH + 1];
     struct principal principal;
-    struct proof *proof;          /* referenced */
-    struct endpoint *endpoint;    /* referenced: of the job that asks */
-    struct str detail_of_refusal; /* for the operator */
+    struct proof *proof;                       /* referenced */
+    struct endpoint *endpoint;                 /* referenced: of the job that asks */
+    const struct refused_token *refused_token; /* whose it was, where that is known; or NULL */
     bool waited;
     struct url_pair *variables; /* REST: from the path */
     size_t n_variables;
@@ -66,6 +67,8 @@ struct request {
     bool chunk_was_full;
     unsigned raw_status; /* raw methods */
     const char *raw_type;
+    struct http_header raw_headers[CALL_MAX_REPLY_HEADERS];
+    unsigned n_raw_headers;
     bool reply_begun, replied, has_written, step_is_reply, tail_is_put;
     bool cut;    /* nothing more of the answer may go out but the message that is half out */
     bool late;   /* its deadline has passed */

@@ -1,0 +1,245 @@
+/* settle.c: one transaction for all that changed; then, and only then, what it means for the world. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "data/json.h"
+#include "pipeline/pipelines_priv.h"
+
+enum { RETRY_US = 1000000, TELL_ARENA_BYTES = 1 << 20, PRUNE_AT_ONCE = 10 };
+
+/* ---- write ---- */
+
+static enum code write_new_runs(struct pipelines *p, struct err *err) {
+    enum code rc = OK;
+    for (struct run *run = p->dirty_runs; run && !rc; run = run->next_dirty) {
+        if (run->is_new) rc = rows_insert_run(p, run, err);
+        if (!rc && run->tell_started) rc = rows_add_event(p, RUN_STARTED, run->started_us, run, "", err);
+    }
+    return rc;
+}
+
+static enum code write_attempt(struct pipelines *p, struct node *node, struct attempt *a, struct err *err) {
+    struct run *run = node->scope->run;
+    enum code rc = rows_save_attempt(p, node, a, err);
+    if (!rc && a->tell_started) rc = rows_add_event(p, ACTIVITY_STARTED, a->started_us, run, a->id, err);
+    if (!rc && a->tell_ended) rc = rows_add_event(p, ACTIVITY_ENDED, a->ended_us, run, a->id, err);
+    return rc;
+}
+
+static enum code write_nodes(struct pipelines *p, struct err *err) {
+    enum code rc = OK;
+    for (struct node *node = p->dirty_nodes; node && !rc; node = node->next_dirty) {
+        for (struct past *past = node->past; past && !rc; past = past->next)
+            rc = write_attempt(p, node, &past->attempt, err);
+        if (!rc) rc = write_attempt(p, node, &node->now, err);
+    }
+    return rc;
+}
+
+static enum code write_runs(struct pipelines *p, struct err *err) {
+    enum code rc = OK;
+    for (struct run *run = p->dirty_runs; run && !rc; run = run->next_dirty) {
+        rc = rows_save_run(p, run, err);
+        if (!rc && run->tell_ended) rc = rows_add_event(p, RUN_ENDED, run->ended_us, run, "", err);
+    }
+    return rc;
+}
+
+static enum code forget_told(struct pipelines *p, struct err *err) {
+    sqlite3_stmt *stmt;
+    if (!p->told) return OK;
+    enum code rc = store_prepare(p->store, STR("DELETE FROM event WHERE seq<=?"), &stmt, err);
+    if (rc) return rc;
+    (void)sqlite3_bind_int64(stmt, 1, p->told);
+    return store_run(stmt, err);
+}
+
+static enum code write_all(struct pipelines *p, struct err *err) {
+    enum code rc = rows_begin(p, err);
+    if (rc) return rc;
+    rc = forget_told(p, err);
+    if (!rc) rc = write_new_runs(p, err);
+    if (!rc) rc = write_nodes(p, err);
+    if (!rc) rc = write_runs(p, err);
+    return rows_end(p, rc, err);
+}
+
+/* ---- what is written is no longer dirty ---- */
+
+static void was_saved(struct attempt *a) {
+    attempt_free_texts(a);
+    a->saved = true;
+    a->tell_started = a->tell_ended = false;
+}
+
+static void clean_nodes(struct pipelines *p) {
+    for (struct node *node = p->dirty_nodes, *next; node; node = next) {
+        next = node->next_dirty;
+        for (struct past *past = node->past, *older; past; past = older) {
+            older = past->next;
+            was_saved(&past->attempt);
+            free(past);
+        }
+        node->past = NULL;
+        was_saved(&node->now);
+        node->dirty = false;
+    }
+    p->dirty_nodes = NULL;
+    p->last_dirty_node = &p->dirty_nodes;
+}
+
+static void clean_runs(struct pipelines *p) {
+    for (struct run *run = p->dirty_runs; run; run = run->next_dirty) {
+        if (run->tell_ended) p->n_ended++;
+        run->dirty = run->is_new = run->variables_changed = run->tell_started = run->tell_ended = false;
+    }
+    p->dirty_runs = NULL;
+    p->last_dirty_run = &p->dirty_runs;
+}
+
+static void empty_trash(struct pipelines *p) {
+    for (struct scope *scope = p->trash_scopes, *next; scope; scope = next) {
+        next = scope->next;
+        scope_free(scope);
+    }
+    p->trash_scopes = NULL;
+    for (struct run *run = p->trash_runs, *next; run; run = next) {
+        next = run->next;
+        run_free(run);
+    }
+    p->trash_runs = NULL;
+}
+
+enum code settle(struct pipelines *p, struct err *err) {
+    if (p->dirty_runs || p->dirty_nodes) {
+        enum code rc = write_all(p, err);
+        p->stuck = rc != OK;
+        if (rc) {
+            p->retry_us = p->effects.now_us(p->effects.ctx) + RETRY_US;
+            return rc;
+        }
+        p->told = 0;
+        clean_nodes(p);
+        clean_runs(p);
+    }
+    settle_tell(p);
+    exchange_send_all(p);
+    empty_trash(p);
+    return OK;
+}
+
+/* ---- happenings ---- */
+
+static struct str error_code(struct str error, struct arena *arena) {
+    json_t *json = NULL;
+    struct err err;
+    struct str code = { 0 };
+    if (!error.n || json_read(error, PIPELINES_MAX_OUTPUT_BYTES, 0, &json, &err)) return code;
+    if (json_member_str(json, "errorCode", &code)) code = str_dup(arena, code);
+    json_decref(json);
+    return code;
+}
+
+static struct str error_message(struct str error, struct arena *arena) {
+    json_t *json = NULL;
+    struct err err;
+    struct str message = { 0 };
+    if (!error.n || json_read(error, PIPELINES_MAX_OUTPUT_BYTES, 0, &json, &err)) return message;
+    if (json_member_str(json, "message", &message)) message = str_dup(arena, message);
+    json_decref(json);
+    return message;
+}
+
+static void tell_one(struct pipelines *p, sqlite3_stmt *stmt, struct arena *arena, const struct starter *starter) {
+    enum pipeline_happening what = (enum pipeline_happening)sqlite3_column_int(stmt, 2);
+    bool began = what == RUN_STARTED || what == ACTIVITY_STARTED, of_run = what == RUN_STARTED || what == RUN_ENDED;
+    struct str error = began || of_run ? (struct str){ 0 } : rows_text(stmt, 13, arena);
+    const struct pipeline_event event = {
+        .seq = sqlite3_column_int64(stmt, 0),
+        .at_us = sqlite3_column_int64(stmt, 1),
+        .what = what,
+        .at = { .pipeline = rows_text(stmt, 4, arena),
+                .run = rows_text(stmt, 3, arena),
+                .activity_run = of_run ? (struct str){ 0 } : rows_text(stmt, 9, arena),
+                .activity = of_run ? (struct str){ 0 } : rows_text(stmt, 10, arena),
+                .type = of_run ? (struct str){ 0 } : rows_text(stmt, 11, arena),
+                .root_run = rows_text(stmt, 5, arena),
+                .request = rows_text(stmt, 6, arena),
+                .starter = &starter->principal },
+        .status = str_z(
+            run_state_name(began ? RUN_IN_PROGRESS : (enum run_state)sqlite3_column_int(stmt, of_run ? 8 : 12))),
+        .error_code = error_code(error, arena),
+        .message = began    ? (struct str){ 0 }
+                   : of_run ? rows_text(stmt, 14, arena)
+                            : error_message(error, arena),
+    };
+    p->effects.event(p->effects.ctx, &event);
+}
+
+void settle_tell(struct pipelines *p) {
+    if (!p->effects.event || !p->untold) return;
+    DEFER(store_donep) sqlite3_stmt *stmt = NULL;
+    struct err err = { 0 };
+    if (store_prepare(
+            p->store,
+            STR("SELECT e.seq, e.at, e.what, r.id, r.pipeline, r.root, r.request, r.starter, r.state, a.id, a.name,"
+                " a.type, a.state, a.error, r.message FROM event e JOIN run r ON r.id=e.run"
+                " LEFT JOIN activity a ON a.id=e.activity WHERE e.seq>? ORDER BY e.seq"),
+            &stmt, &err))
+        return;
+    (void)sqlite3_bind_int64(stmt, 1, p->told);
+    int step;
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        DEFER(arena_freep) struct arena *arena = arena_new(TELL_ARENA_BYTES);
+        struct starter *starter = NULL;
+        if (!arena || starter_read(rows_text(stmt, 7, arena), &starter, &err))
+            return; /* short of memory: at the next settle */
+        tell_one(p, stmt, arena, starter);
+        starter_free(starter);
+        p->told = sqlite3_column_int64(stmt, 0);
+    }
+    p->untold = step != SQLITE_DONE;
+}
+
+/* ---- prune ---- */
+
+static enum code oldest_ended(struct pipelines *p, int64_t *ret_seq, char ret_id[PIPELINE_UUID + 1], struct err *err) {
+    DEFER(store_donep) sqlite3_stmt *stmt = NULL;
+    enum code rc = store_prepare(p->store, STR("SELECT seq, id FROM run WHERE ended>0 ORDER BY ended, seq LIMIT 1"), &stmt,
+                                 err);
+    if (!rc) rc = rows_step(p, stmt, "run", STR(""), err);
+    if (rc) return rc;
+    const char *id = (const char *)sqlite3_column_text(stmt, 1);
+    *ret_seq = sqlite3_column_int64(stmt, 0);
+    (void)snprintf(ret_id, PIPELINE_UUID + 1, "%s", id ? id : "");
+    return OK;
+}
+
+static enum code delete_by_seq(struct pipelines *p, struct str sql, int64_t seq, struct err *err) {
+    sqlite3_stmt *stmt;
+    enum code rc = store_prepare(p->store, sql, &stmt, err);
+    if (rc) return rc;
+    (void)sqlite3_bind_int64(stmt, 1, seq);
+    return store_run(stmt, err);
+}
+
+static enum code prune_one(struct pipelines *p, struct err *err) {
+    int64_t seq = 0;
+    char id[PIPELINE_UUID + 1];
+    enum code rc = oldest_ended(p, &seq, id, err);
+    if (!rc) rc = rows_begin(p, err);
+    if (rc) return rc;
+    rc = delete_by_seq(p, STR("DELETE FROM activity WHERE run=?"), seq, err);
+    if (!rc) rc = delete_by_seq(p, STR("DELETE FROM run WHERE seq=?"), seq, err);
+    rc = rows_end(p, rc, err);
+    if (rc) return rc;
+    p->n_ended--;
+    run_unknow(p, id);
+    return OK;
+}
+
+/* Best effort: what is not pruned now is so in a later turn. */
+void settle_prune(struct pipelines *p) {
+    struct err err;
+    for (int i = 0; i < PRUNE_AT_ONCE && !p->stuck && !p->untold && p->n_ended > p->max_ended; i++)
+        if (prune_one(p, &err)) return;
+}
