@@ -84,12 +84,9 @@ class Site:
     def credentials(self, name, subject, groups="", account=None, life=3600):
         """Writes an external_account file: where to fetch a token of the other cloud, where to exchange it, and as which service
         account to act. It holds no secret. Returns its path."""
-        query = {"shape": "entra", "tenant": TENANT, "sub": subject, "aud": AUDIENCE, "life": life}
-        if groups:
-            query["groups"] = groups
         file = {"type": "external_account", "audience": PROVIDER.format("cloud"),
                 "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": f"{self.url}/v1/token",
-                "credential_source": {"url": f"{self.issuer_url}/token?{urllib.parse.urlencode(query)}",
+                "credential_source": {"url": self.token_url(subject, AUDIENCE, groups, life),
                                       "format": {"type": "json", "subject_token_field_name": "access_token"}}}
         if account:
             file["service_account_impersonation_url"] = \
@@ -97,6 +94,13 @@ class Site:
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps(file, indent=2) + "\n")
         return path
+
+    def token_url(self, subject, audience, groups="", life=3600):
+        """Where the development issuer gives out a token of the other cloud."""
+        query = {"shape": "entra", "tenant": TENANT, "sub": subject, "aud": audience, "life": life}
+        if groups:
+            query["groups"] = groups
+        return f"{self.issuer_url}/token?{urllib.parse.urlencode(query)}"
 
     def trust(self):
         """For clients in this process: our authority only. Call it before google's libraries make a connection."""

@@ -7,6 +7,7 @@ import json
 
 ALL = 1 << 40
 COMMIT = "google.spanner.v1.Spanner.Commit"
+WEB = "pipeline.WebActivity"
 
 
 def sha256(path):
@@ -98,11 +99,41 @@ class Records:
                     "reason": verdict["reason"], "id": entry["insertId"]}
         return None
 
-    def chain(self, job):
+    def job_chain(self, job):
         """Who acted for whom when the job wrote: the first who asked, first."""
         for entry in self.of_job(job):
             if self.method(entry) == COMMIT:
                 info = entry["protoPayload"]["authenticationInfo"]
                 links = [{"who": self.actor(link)} for link in info.get("serviceAccountDelegationInfo", [])]
-                return [*links, {"who": self.actor(info), "job": entry["job"], "run": entry["jobRun"]}]
+                return [*links, {"who": self.actor(info), "job": entry["job"], "run": entry["jobRun"], "id": entry["insertId"]}]
         return []
+
+    def submission(self, run):
+        """The request that started this run of a job."""
+        return next((entry for entry in self.outcomes() if f"run {run}" in entry["protoPayload"].get("status", {}).get("message", "")
+                     and "/jobs/" in entry["protoPayload"].get("resourceName", "")), None)
+
+    def call_with(self, token):
+        """The Web activity that sent the token with this fingerprint."""
+        return next((entry for entry in self.outcomes() if self.method(entry) == WEB and entry.get("tokenId") == token), None)
+
+    def chain(self, job):
+        """The whole chain: person → pipeline's run → managed identity → account and job. Each step is found by an id that both sides
+        wrote: the run that a person created, the token that the activity sent and the bridge verified, the run that the job has. Where a
+        link is missing, the chain begins after it."""
+        chain = self.job_chain(job)
+        submitted = self.submission(chain[-1]["run"]) if chain else None
+        if not submitted:
+            return chain
+        chain[-2].update(token=submitted.get("tokenId"), id=submitted["insertId"])
+        call = self.call_with(submitted.get("tokenId"))
+        if not call:
+            return chain
+        _, pipeline, _, run = call["protoPayload"]["resourceName"].split("/")[2:6]
+        account = {"who": self.account(call), "pipeline": pipeline, "run": run, "token": call["tokenId"], "id": call["insertId"]}
+        created = next((entry for entry in self.outcomes() if entry["protoPayload"].get("resourceName", "").endswith(f"/pipelineruns/{run}")
+                        and entry["insertId"] in call["protoPayload"]["status"]["message"]), None)
+        if not created:
+            return [account, *chain]
+        person = {"who": self.actor(created["protoPayload"]["authenticationInfo"]), "id": created["insertId"]}
+        return [person, account, *chain]

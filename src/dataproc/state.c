@@ -7,6 +7,7 @@ enum { VERSION = 1, MAX_BODY_BYTES = 16 << 20, CHECKPOINT_EVERY = 100 };
 
 struct state {
     struct store *store;
+    bool read_only;
     unsigned writes;
 };
 
@@ -57,6 +58,16 @@ enum code state_open(const char *path, struct state **ret, struct err *err) {
     return rc;
 }
 
+enum code state_open_read(const char *path, struct state **ret, struct err *err) {
+    struct state *s = calloc(1, sizeof *s);
+    if (!s) return err_oom(err);
+    s->read_only = true;
+    enum code rc = store_open(path, STORE_READ, &s->store, err);
+    if (rc) state_close(s);
+    else *ret = s;
+    return rc;
+}
+
 static void checkpoint(struct state *s) {
     s->writes = 0;
     (void)sqlite3_wal_checkpoint_v2(store_sqlite(s->store), NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
@@ -64,7 +75,7 @@ static void checkpoint(struct state *s) {
 
 void state_close(struct state *state) {
     if (!state) return;
-    if (state->store) checkpoint(state);
+    if (state->store && !state->read_only) checkpoint(state);
     store_close(state->store);
     free(state);
 }

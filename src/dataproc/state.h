@@ -30,6 +30,8 @@ struct operation_row {
 
 /* Opens or creates. FAILED_PRECONDITION for the file of a newer version. */
 MUST_USE enum code state_open(const char *path, struct state **ret, struct err *err);
+/* To look only, also while a server writes. NOT_FOUND: there is none. */
+MUST_USE enum code state_open_read(const char *path, struct state **ret, struct err *err);
 void state_close(struct state *state); /* NULL is fine */
 
 /* NOT_FOUND, ALREADY_EXISTS as they say. `request` (may be empty) is remembered with the row, in one transaction. */
