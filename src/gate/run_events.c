@@ -28,8 +28,8 @@ static struct str detail_of(const struct pipeline_event *event, struct arena *ar
     struct str status = str_upto(event->status, WORD_BYTES), error = str_upto(event->error_code, WORD_BYTES);
     struct str what = at->activity.n ? arena_printf(arena, "activity %.*s", STR_ARG(str_upto(at->activity, NAME_BYTES)))
                                      : STR("pipeline");
-    return arena_printf(arena, "%.*s%s%.*s; %.*s of run %.*s, started by request %.*s", STR_ARG(status),
-                        error.n ? " " : "", STR_ARG(error), STR_ARG(what), STR_ARG(at->root_run), STR_ARG(at->request));
+    return arena_printf(arena, "%.*s%s%.*s; %.*s of run %.*s, started by request %.*s", STR_ARG(status), error.n ? " " : "",
+                        STR_ARG(error), STR_ARG(what), STR_ARG(at->root_run), STR_ARG(at->request));
 }
 
 /* False: the chain is full, which createRun refused already. */

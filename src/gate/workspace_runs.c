@@ -77,14 +77,11 @@ static enum code open_pipelines(struct workspace_runs *w, const struct config *c
     (void)snprintf(path, sizeof path, "%s/%.*s.sqlite", folder, STR_ARG(str_upto(c->name, 100)));
     enum code rc = file_make_dirs(folder, 0700, err);
     if (rc) return rc;
-    struct pipelines_config options = { .path = path,
-                                        .workspace = c->synapse.workspace,
-                                        .effects = { .ctx = w,
-                                                     .call = call,
-                                                     .cancel = cancel,
-                                                     .event = event,
-                                                     .now_us = now_us,
-                                                     .random = fill_random } };
+    struct pipelines_config options = {
+        .path = path,
+        .workspace = c->synapse.workspace,
+        .effects = { .ctx = w, .call = call, .cancel = cancel, .event = event, .now_us = now_us, .random = fill_random }
+    };
     struct pipelines *pipelines;
     rc = pipelines_open(&options, &pipelines, err);
     if (!rc) atomic_store(&w->pipelines, pipelines);

@@ -123,7 +123,8 @@ static bool desk_round(struct pipelines *p) {
     any = run_posted(p, OK) || any;
     if (!p->stuck) settle_now(p);
     settle_prune(p);
-    return any || (p->stirred && !p->stuck) || has_answer(p);
+    bool due = !p->stuck && (p->stirred || timers_next(p) <= p->effects.now_us(p->effects.ctx));
+    return any || due || has_answer(p);
 }
 
 static int64_t desk_next(const struct pipelines *p) {
@@ -173,7 +174,7 @@ static void *work(void *ctx) {
     return NULL;
 }
 
-enum code desk_start(struct pipelines *p, struct err *err) {
+enum code pipeline_desk_start(struct pipelines *p, struct err *err) {
     if (pthread_create(&p->thread, NULL, work, p)) return err_set(err, RESOURCE_EXHAUSTED, "no thread for pipelines");
     p->started = true;
     return OK;
@@ -202,7 +203,7 @@ static void wait_for_answers(struct pipelines *p) {
     }
 }
 
-void desk_stop(struct pipelines *p) {
+void pipeline_desk_stop(struct pipelines *p) {
     (void)pthread_mutex_lock(&p->lock);
     p->stopping = true;
     (void)pthread_cond_signal(&p->news);

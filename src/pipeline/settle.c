@@ -54,13 +54,13 @@ static enum code forget_told(struct pipelines *p, struct err *err) {
 }
 
 static enum code write_all(struct pipelines *p, struct err *err) {
-    enum code rc = rows_begin(p, err);
+    enum code rc = begin_change(p, err);
     if (rc) return rc;
     rc = forget_told(p, err);
     if (!rc) rc = write_new_runs(p, err);
     if (!rc) rc = write_nodes(p, err);
     if (!rc) rc = write_runs(p, err);
-    return rows_end(p, rc, err);
+    return end_change(p, rc, err);
 }
 
 /* ---- what is written is no longer dirty ---- */
@@ -104,7 +104,7 @@ static void empty_trash(struct pipelines *p) {
     p->trash_scopes = NULL;
     for (struct run *run = p->trash_runs, *next; run; run = next) {
         next = run->next;
-        run_free(run);
+        run_destroy(run);
     }
     p->trash_runs = NULL;
 }
@@ -129,27 +129,20 @@ enum code settle(struct pipelines *p, struct err *err) {
 
 /* ---- happenings ---- */
 
-static struct str error_code(struct str error, struct arena *arena) {
+/* A member of an activity's error. p == NULL: no memory. */
+static struct str error_member(struct str error, const char *key, struct arena *arena) {
     json_t *json = NULL;
     struct err err;
-    struct str code = { 0 };
-    if (!error.n || json_read(error, PIPELINES_MAX_OUTPUT_BYTES, 0, &json, &err)) return code;
-    if (json_member_str(json, "errorCode", &code)) code = str_dup(arena, code);
+    struct str text = STR("");
+    if (!error.n) return text;
+    if (json_read(error, PIPELINES_MAX_OUTPUT_BYTES, 0, &json, &err)) return (struct str){ 0 };
+    if (json_member_str(json, key, &text)) text = str_dup(arena, text);
     json_decref(json);
-    return code;
+    return text.p ? text : (struct str){ 0 };
 }
 
-static struct str error_message(struct str error, struct arena *arena) {
-    json_t *json = NULL;
-    struct err err;
-    struct str message = { 0 };
-    if (!error.n || json_read(error, PIPELINES_MAX_OUTPUT_BYTES, 0, &json, &err)) return message;
-    if (json_member_str(json, "message", &message)) message = str_dup(arena, message);
-    json_decref(json);
-    return message;
-}
-
-static void tell_one(struct pipelines *p, sqlite3_stmt *stmt, struct arena *arena, const struct starter *starter) {
+/* False: short of memory; nothing was told. */
+static bool tell_one(struct pipelines *p, sqlite3_stmt *stmt, struct arena *arena, const struct starter *starter) {
     enum pipeline_happening what = (enum pipeline_happening)sqlite3_column_int(stmt, 2);
     bool began = what == RUN_STARTED || what == ACTIVITY_STARTED, of_run = what == RUN_STARTED || what == RUN_ENDED;
     struct str error = began || of_run ? (struct str){ 0 } : rows_text(stmt, 13, arena);
@@ -167,12 +160,16 @@ static void tell_one(struct pipelines *p, sqlite3_stmt *stmt, struct arena *aren
                 .starter = &starter->principal },
         .status = str_z(
             run_state_name(began ? RUN_IN_PROGRESS : (enum run_state)sqlite3_column_int(stmt, of_run ? 8 : 12))),
-        .error_code = error_code(error, arena),
+        .error_code = error_member(error, "errorCode", arena),
         .message = began    ? (struct str){ 0 }
                    : of_run ? rows_text(stmt, 14, arena)
-                            : error_message(error, arena),
+                            : error_member(error, "message", arena),
     };
+    const struct pipeline_place *at = &event.at;
+    if (!at->pipeline.p || !at->run.p || !at->root_run.p || !at->request.p || (!began && !event.message.p)) return false;
+    if (!of_run && (!at->activity_run.p || !at->activity.p || !at->type.p)) return false;
     p->effects.event(p->effects.ctx, &event);
+    return true;
 }
 
 void settle_tell(struct pipelines *p) {
@@ -193,8 +190,9 @@ void settle_tell(struct pipelines *p) {
         struct starter *starter = NULL;
         if (!arena || starter_read(rows_text(stmt, 7, arena), &starter, &err))
             return; /* short of memory: at the next settle */
-        tell_one(p, stmt, arena, starter);
+        bool told = tell_one(p, stmt, arena, starter);
         starter_free(starter);
+        if (!told) return;
         p->told = sqlite3_column_int64(stmt, 0);
     }
     p->untold = step != SQLITE_DONE;
@@ -226,11 +224,11 @@ static enum code prune_one(struct pipelines *p, struct err *err) {
     int64_t seq = 0;
     char id[PIPELINE_UUID + 1];
     enum code rc = oldest_ended(p, &seq, id, err);
-    if (!rc) rc = rows_begin(p, err);
+    if (!rc) rc = begin_change(p, err);
     if (rc) return rc;
     rc = delete_by_seq(p, STR("DELETE FROM activity WHERE run=?"), seq, err);
     if (!rc) rc = delete_by_seq(p, STR("DELETE FROM run WHERE seq=?"), seq, err);
-    rc = rows_end(p, rc, err);
+    rc = end_change(p, rc, err);
     if (rc) return rc;
     p->n_ended--;
     run_unknow(p, id);

@@ -262,6 +262,34 @@ static void test_sql(void **state) {
     gate_rig_become("reader@demo");
 }
 
+/* A statement that came before counts for one schema, one set of types, and anybody: who may not still may not. */
+static void test_statements_again(void **state) {
+    (void)state;
+    add_rows(1);
+    char sql[500]; /* print's places come round */
+    snprintf(sql, sizeof sql, "%s:executeSql", session());
+#define ALL "{\"sql\":\"SELECT * FROM Singers\"}"
+    for (unsigned i = 0; i < 2; i++) expect("POST", sql, ALL, 200, "\"rows\":[[\"0\",\"n0\",\"s0\"]]");
+    gate_rig_become("other@demo");
+    expect("POST", print("%a:executeSql", session(), ""), ALL, 403, "NO_RULE_FOR_COLUMN");
+    gate_rig_become("reader@demo");
+    expect("PATCH", DB "/ddl", "{\"statements\":[\"ALTER TABLE Singers ADD COLUMN Age INT64\"]}", 200, "\"done\":true");
+    for (unsigned i = 0; i < 2; i++) expect("POST", sql, ALL, 200, "\"rows\":[[\"0\",\"n0\",\"s0\",null]]");
+    expect("PATCH", DB "/ddl", "{\"statements\":[\"DROP TABLE Singers\"]}", 200, "\"done\":true");
+    for (unsigned i = 0; i < 2; i++) expect("POST", sql, ALL, 400, "Table not found");
+    static const char *const types[] = { "INT64", "STRING", "FLOAT64" };
+    for (unsigned i = 0; i < 9; i++)
+        expect("POST", sql,
+               print("{\"sql\":\"SELECT @a AS x\",\"params\":{\"a\":%b},\"paramTypes\":{\"a\":{\"code\":\"%a\"}}}",
+                     types[i % 3], i % 3 == 2 ? "1.5" : "\"7\""),
+               200, print("\"code\":\"%a\"", types[i % 3], ""));
+    for (unsigned i = 0; i < 600; i++) { /* more than are kept, each twice */
+        char number[16];
+        snprintf(number, sizeof number, "%u", i / 2 % 290);
+        expect("POST", sql, print("{\"sql\":\"SELECT %a AS n\"}", number, ""), 200, print("[[\"%a\"]]", number, ""));
+    }
+}
+
 /* A resumed query over INFORMATION_SCHEMA goes on; not when the schema changed: its order would be another. */
 static void test_resume_info(void **state) {
     (void)state;
@@ -399,9 +427,9 @@ static void test_partitions(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_databases),     TEST(test_create_fails), TEST(test_sessions),    TEST(test_read),
-        TEST(test_resume_read),   TEST(test_sql),          TEST(test_resume_info), TEST(test_transactions),
-        TEST(test_commit_errors), TEST(test_partitions),
+        TEST(test_databases),    TEST(test_create_fails),  TEST(test_sessions),    TEST(test_read),
+        TEST(test_resume_read),  TEST(test_sql),           TEST(test_resume_info), TEST(test_statements_again),
+        TEST(test_transactions), TEST(test_commit_errors), TEST(test_partitions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
