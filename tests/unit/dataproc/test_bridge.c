@@ -278,6 +278,7 @@ static void tokens_are_hidden(void **state) {
         { "plain words\n", "plain words\n" },
         { "token: eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhYmMifQ.c2lnbmF0dXJlc2lnbmF0dXJl\n", "token: [a token]\n" },
         { "{\"t\":\"ya29.0123456789012345678901234567890123456789\"}", "{\"t\":\"[a token]\"}" },
+        { "Bearer_eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhYmMifQ.c2lnbmF0dXJlc2ln", "Bearer_[a token]" },
         { "eyJshort", "eyJshort" },
         { "", "" },
     };
