@@ -6,10 +6,12 @@ sanitizer, real clients against the sanitized server, and last the whole demo wi
 and tests whose names hold it. Output streams; the last line is `N passed, N failed` (and `, N skipped`: their reasons stand above
 it), and the exit status is 0 only when something passed and nothing failed."""
 import argparse
+import ctypes
 import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,8 @@ SAN, TSAN, RELEASE = (ROOT / "build" / name for name in ("san", "tsan", "release
 # Tests in which threads share something: the loop's posts, the engine's writer and readers, the audit log's owner, the runner.
 THREADS = ("net", "http", "engine", "audit", "runner", "dataproc", "spanner", "gate", "identity", "store", "threads")
 CLIENT_MINUTES, DEMO_MINUTES = 20, 20
+PATIENCE_SECONDS = 15
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Tally:
@@ -50,19 +54,82 @@ def say(text):
     print(f"\n==> {text}", flush=True)
 
 
+class Stopped(BaseException):
+    """Ctrl-C, or a signal to this program alone."""
+
+
+def stop(signum, _frame):
+    raise Stopped(signum)
+
+
+def adopt():
+    """What loses its parent below us becomes our child, whatever session it is in: so that we can find and end it."""
+    PR_SET_CHILD_SUBREAPER = 36
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants():
+    children = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = path.read_text()
+        except OSError:
+            continue  # it has ended
+        children.setdefault(int(text.rpartition(")")[2].split()[1]), []).append(int(path.parent.name))
+    found, left = [], [os.getpid()]
+    while left:
+        left += (below := children.get(left.pop(), []))
+        found += below
+    return found
+
+
+def reap_others(process):
+    """A parent by adoption reaps, as init would have."""
+    while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid != process.pid:
+        os.waitpid(ended.si_pid, 0)
+
+
+def end(process):
+    """pytest takes its servers down on SIGINT. Who does not go by itself is killed, with all that any of them started."""
+    for signum in STOPPING:
+        signal.signal(signum, signal.SIG_IGN)
+    try:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(PATIENCE_SECONDS)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        pass
+    while found := descendants():
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        process.poll()
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+        time.sleep(0.02)
+    for signum in STOPPING:
+        signal.signal(signum, stop)
+
+
 def stream(command, timeout_minutes, **more):
     """Runs it with its output going where ours goes. None: it took too long (and is gone, with all that it started)."""
     process = subprocess.Popen([str(part) for part in command], cwd=ROOT, start_new_session=True, **more)
+    until = time.monotonic() + timeout_minutes * 60
     try:
-        return process.wait(timeout_minutes * 60)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        process.wait()
-        return None
+        while process.poll() is None and time.monotonic() < until:
+            reap_others(process)
+            time.sleep(0.1)
     except BaseException:
-        os.killpg(process.pid, 15)
-        process.wait()
+        end(process)
         raise
+    if process.poll() is None:
+        end(process)
+        return None
+    return process.returncode
 
 
 # --- C tests -----------------------------------------------------------------------------------------------------------------
@@ -188,6 +255,9 @@ def main():
     parser.add_argument("--cache", required=True, type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("pattern", nargs="?", default="")
     options = parser.parse_args()
+    adopt()
+    for signum in STOPPING:
+        signal.signal(signum, stop)
     tally = Tally()
     c_tests(tally, options.pattern)
     client_tests(tally, options.cache, options.pattern)
@@ -196,4 +266,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Stopped as stopped:
+        print("\nstopped: what it had started is gone", file=sys.stderr)
+        sys.exit(128 + stopped.args[0])

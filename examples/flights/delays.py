@@ -84,7 +84,10 @@ def main():
     parser.add_argument("--project", required=True)
     parser.add_argument("--instance", required=True)
     parser.add_argument("--database", required=True)
+    parser.add_argument("--note", default="", help="said again, so that whoever started the job finds it in its output")
     args = parser.parse_args()
+    if args.note:
+        say("note", text=args.note)
     spark = SparkSession.builder.appName("delays").config("spark.sql.session.timeZone", "UTC").getOrCreate()
     say("source", spark=spark.version, format=spanner_source.register(spark))
     tables = Tables(spark, args)

@@ -134,7 +134,7 @@ static void atom(struct buf *out, const struct atom *a) {
     buf_add_z(out, "{\"verb\":");
     text(out, str_z(verb_name(a->verb)), SHORT);
     member(out, "path", a->path, SHORT);
-    member(out, "object", a->object, SHORT);
+    member(out, "object", a->object, a->verb == VERB_CALL ? LONG : SHORT);
     member(out, "account", a->account, SHORT);
     columns(out, a);
     buf_add_char(out, '}');

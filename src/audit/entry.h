@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "model/event.h"
+#include "model/refused.h"
 
 /* Adds one JSON object to `out` (whose maximum must leave room for AUDIT_ENTRY_MAX). RESOURCE_EXHAUSTED: no memory. */
 MUST_USE enum code audit_entry_encode(const struct event *event, struct buf *out, struct err *err);
@@ -43,6 +44,10 @@ struct audit_entry {
     uint64_t rows, bytes_in, bytes_out, latency_us, mutations;
     struct str commit_timestamp;
     uint64_t refusals; /* how many this entry stands for: a summary by source and second; else 0 */
+    struct audit_refused {
+        struct str token_id, reason, issuer, subject;
+    } tokens[REFUSED_TOKENS_MAX]; /* of such a summary: whose they were, where an issuer had signed them */
+    size_t n_tokens;
     struct str outbox; /* the source that sequenced it; empty = none */
     uint64_t outbox_sequence;
 };

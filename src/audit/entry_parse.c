@@ -101,6 +101,15 @@ static void take_verdict(struct reader *r, const json_t *verdict, struct audit_e
     e->refused_atom = (unsigned)take_number(verdict, "atom");
 }
 
+static void take_tokens(struct reader *r, const json_t *list, struct audit_entry *e) {
+    for (size_t i = 0; i < json_array_size(list) && i < REFUSED_TOKENS_MAX; i++) {
+        const json_t *token = json_array_get(list, i);
+        e->tokens[e->n_tokens++] = (struct audit_refused){ take_text(r, token, "tokenId"), take_text(r, token, "reason"),
+                                                           take_text(r, token, "issuer"),
+                                                           take_text(r, token, "principalSubject") };
+    }
+}
+
 static void take_rest(struct reader *r, const json_t *root, struct audit_entry *e) {
     const json_t *outcome = json_object_get(root, "outcome"), *outbox = json_object_get(root, "outbox");
     e->job = take_text(r, root, "job");
@@ -114,6 +123,7 @@ static void take_rest(struct reader *r, const json_t *root, struct audit_entry *
     e->mutations = take_number(outcome, "mutations");
     e->commit_timestamp = take_text(r, outcome, "commitTimestamp");
     e->refusals = take_number(root, "refusals");
+    take_tokens(r, json_object_get(root, "tokens"), e);
     e->outbox = take_text(r, outbox, "source");
     e->outbox_sequence = take_number(outbox, "sequence");
 }

@@ -10,10 +10,17 @@
 
 enum { SOURCES = 256, OTHERS = SOURCES, SOURCE_BYTES = 64 };
 
+struct seen_token {
+    struct refused_token token;
+    enum reason reason;
+};
+
 struct counter {
     char source[SOURCE_BYTES];
     uint64_t count;
     uint32_t reasons[REASON_COUNT];
+    struct seen_token tokens[REFUSED_TOKENS_MAX];
+    unsigned n_tokens;
 };
 
 struct audit_refusals {
@@ -49,7 +56,23 @@ static void add_reasons(const struct counter *c, struct buf *out) {
         buf_printf(out, "%s\"%s\":%" PRIu32, some ? "," : "", reason_name((enum reason)i), c->reasons[i]);
         some = true;
     }
-    buf_add_z(out, "}}");
+    buf_add_char(out, '}');
+}
+
+/* Whose tokens they were, where that is known: what `linkspan doctor` looks for. */
+static void add_tokens(const struct counter *c, struct buf *out) {
+    if (c->n_tokens) buf_add_z(out, ",\"tokens\":[");
+    for (unsigned i = 0; i < c->n_tokens; i++) {
+        const struct seen_token *seen = &c->tokens[i];
+        buf_printf(out, "%s{\"tokenId\":\"%s\",\"reason\":\"%s\",\"issuer\":", i ? "," : "", seen->token.id,
+                   reason_name(seen->reason));
+        json_text_string(out, str_z(seen->token.issuer));
+        buf_add_z(out, ",\"principalSubject\":");
+        json_text_string(out, str_z(seen->token.subject));
+        buf_add_char(out, '}');
+    }
+    if (c->n_tokens) buf_add_char(out, ']');
+    buf_add_char(out, '}');
 }
 
 /* One entry for one address and second. False: not queued. */
@@ -68,6 +91,7 @@ static bool write_counter(struct audit_refusals *r, const struct counter *c) {
     if (!buf_ok(&id) || audit_entry_encode(&event, &json, NULL)) return false;
     json.n--; /* the closing brace */
     add_reasons(c, &json);
+    add_tokens(c, &json);
     return buf_ok(&json) && audit_append(r->log, buf_str(&json), AUDIT_PROMPT, NULL, NULL, NULL) == OK;
 }
 
@@ -80,6 +104,7 @@ static void write_all(struct audit_refusals *r) {
     struct counter *others = &r->counters[OTHERS];
     if (!others->count || !write_counter(r, others)) return;
     others->count = 0;
+    others->n_tokens = 0;
     memset(others->reasons, 0, sizeof others->reasons);
 }
 
@@ -101,12 +126,21 @@ static struct counter *counter_of(struct audit_refusals *r, struct str source) {
     return c;
 }
 
-void audit_refusal_coalesce(struct audit_refusals *r, struct str source, enum reason reason) {
+static void keep_token(struct counter *c, enum reason reason, const struct refused_token *token) {
+    if (!token || !token->id[0] || c->n_tokens == REFUSED_TOKENS_MAX) return;
+    for (unsigned i = 0; i < c->n_tokens; i++)
+        if (strcmp(c->tokens[i].token.id, token->id) == 0) return;
+    c->tokens[c->n_tokens++] = (struct seen_token){ *token, reason };
+}
+
+void audit_refusal_coalesce(struct audit_refusals *r, struct str source, enum reason reason,
+                            const struct refused_token *token) {
     (void)pthread_mutex_lock(&r->mutex);
     turn(r);
     struct counter *c = counter_of(r, source);
     c->count++;
     if ((unsigned)reason < REASON_COUNT) c->reasons[reason]++;
+    keep_token(c, reason, token);
     (void)pthread_mutex_unlock(&r->mutex);
 }
 

@@ -74,7 +74,7 @@ static void check_file(struct findings *f, const char *what, const char *path, b
 static void check_config(struct findings *f, const struct args *args, struct arena *arena, struct config *config,
                          struct policy **ret_policy) {
     const char *file = args_text(args, "config");
-    struct faults *faults = ARENA_NEW(arena, struct faults);
+    struct schema_faults *faults = ARENA_NEW(arena, struct schema_faults);
     struct err err;
     if (!faults) {
         add(f, str_z(file), 0, 0, false, STR("out of memory"));
@@ -116,6 +116,13 @@ static void print_resolved(const struct config *c, const struct policy *policy, 
         if (n->dataproc.present)
             buf_printf(out, ", dataproc projects/%.*s/regions/%.*s on %.*s", STR_ARG(n->dataproc.project),
                        STR_ARG(n->dataproc.region), STR_ARG(n->dataproc.master));
+        if (n->synapse.present)
+            buf_printf(out, ", synapse workspace %.*s as %.*s, issuer %.*s", STR_ARG(n->synapse.workspace),
+                       STR_ARG(n->synapse.account), STR_ARG(n->synapse.issuer));
+        for (size_t k = 0; k < n->synapse.n_pools; k++)
+            buf_printf(out, ", pool %.*s on cluster %.*s", STR_ARG(n->synapse.pools[k].name),
+                       STR_ARG(n->synapse.pools[k].cluster));
+        if (n->livy.present) buf_printf(out, ", livy on cluster %.*s", STR_ARG(n->livy.cluster));
         buf_add_char(out, '\n');
     }
 }

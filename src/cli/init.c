@@ -47,7 +47,7 @@ static enum code refuse_existing(const struct maker *m) {
             return err_set(m->err, ALREADY_EXISTS, "%s is there already, and init overwrites nothing: name a new folder",
                            path);
     }
-    static const enum data_path keys[] = { DATA_AUDIT_KEY, DATA_TOKEN_KEY };
+    static const enum data_path keys[] = { DATA_AUDIT_KEY, DATA_TOKEN_KEY, DATA_WORKSPACE_KEY };
     for (size_t i = 0; i < COUNT(keys); i++) {
         enum code rc = data_path(m->data, keys[i], path, m->err);
         if (rc) return rc;
@@ -118,7 +118,7 @@ static enum code make_key(const struct maker *m, enum key_kind kind, enum data_p
 }
 
 static enum code make_data(const struct maker *m) {
-    DEFER(key_unrefp) struct key *audit = NULL, *token = NULL;
+    DEFER(key_unrefp) struct key *audit = NULL, *token = NULL, *workspace = NULL;
     DEFER(buf_free) struct buf public = BUF_INIT(TEXT_BYTES);
     char path[DATA_PATH_MAX];
     enum code rc = data_make(m->data, m->err);
@@ -126,7 +126,8 @@ static enum code make_data(const struct maker *m) {
     if (!rc) rc = key_public_pem(audit, &public, m->err);
     if (!rc) rc = data_path(m->data, DATA_AUDIT_PUBLIC, path, m->err);
     if (!rc) rc = file_write_durable(path, buf_str(&public), 0600, m->err);
-    return rc ? rc : make_key(m, KEY_P256, DATA_TOKEN_KEY, &token);
+    if (!rc) rc = make_key(m, KEY_P256, DATA_TOKEN_KEY, &token);
+    return rc ? rc : make_key(m, KEY_RSA, DATA_WORKSPACE_KEY, &workspace);
 }
 
 static enum code make_text(const struct maker *m, enum what what, void (*write)(const struct init_site *, struct buf *)) {

@@ -23,6 +23,7 @@ const struct command *const commands[] = {
     &command_policy_check,
     &command_policy_fmt,
     &command_policy_explain,
+    &command_policy_who,
     &command_audit_verify,
     &command_audit_show,
     &command_audit_checkpoint,

@@ -70,6 +70,35 @@ static void put_who(struct buf *out, const struct audit_actor *a) {
     json_text_string(out, a->email.n ? a->email : a->subject);
 }
 
+static void print_near(const struct policy_explanation *x, struct buf *out) {
+    buf_add_z(out, ",\"near\":[");
+    for (size_t i = 0; i < x->n_near; i++) {
+        buf_add_z(out, i ? ",{\"rule\":" : "{\"rule\":");
+        json_text_string(out, x->near[i].rule);
+        member(out, "file", x->near[i].file);
+        buf_printf(out, ",\"line\":%u", x->near[i].line);
+        member(out, "lacks", x->near[i].lacks);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
+/* `rule` and `file` hold what one file alone needs; where two need something, only the list does. */
+static void print_additions(const struct policy_explanation *x, struct buf *out) {
+    bool one = x->n_additions == 1;
+    member(out, "rule", one ? x->additions[0].rule : STR(""));
+    member(out, "file", one ? x->additions[0].file : STR(""));
+    buf_add_z(out, ",\"additions\":[");
+    for (size_t i = 0; i < x->n_additions; i++) {
+        buf_add_z(out, i ? ",{\"file\":" : "{\"file\":");
+        json_text_string(out, x->additions[i].file);
+        member(out, "owner", x->additions[i].owner);
+        member(out, "rule", x->additions[i].rule);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
 static void print_json(const struct audit_entry *e, const struct policy_explanation *x, struct buf *out) {
     buf_add_char(out, '{');
     member(out, "id", e->id);
@@ -89,6 +118,7 @@ static void print_json(const struct audit_entry *e, const struct policy_explanat
         json_text_string(out, a->verb);
         member(out, "path", a->path);
         member(out, "object", a->object);
+        member(out, "account", a->account);
         buf_add_z(out, ",\"columns\":[");
         for (size_t c = 0; c < a->n_columns; c++) {
             if (c) buf_add_char(out, ',');
@@ -101,8 +131,8 @@ static void print_json(const struct audit_entry *e, const struct policy_explanat
     buf_printf(out, ",\"allowed\":%s", e->allowed ? "true" : "false");
     member(out, "reason", e->reason);
     member(out, "text", x->text);
-    member(out, "rule", x->rule);
-    member(out, "file", x->file);
+    print_near(x, out);
+    print_additions(x, out);
     buf_add_z(out, "}\n");
 }
 
@@ -173,7 +203,8 @@ const struct command command_policy_fmt = {
 };
 static const struct option explain_options[] = {
     OPTION_CONFIG,
-    { .name = "json", .doc = "As JSON: {id, time, who, chain, asked, method, allowed, reason, text, rule, file}." },
+    { .name = "json",
+      .doc = "As JSON: {id, time, who, chain, asked, method, allowed, reason, text, near, rule, file, additions}." },
     { 0 },
 };
 const struct command command_policy_explain = {
@@ -185,7 +216,9 @@ const struct command command_policy_explain = {
     .options = explain_options,
     .about = "For the operator, on the server's machine: reads its audit log and its policy. The id is in the error that "
              "the caller\n"
-             "got. The rule is a proposal: it grants exactly what was asked for, and a person decides.\n\n"
+             "got. The rule is a proposal: it grants exactly what was asked for, and a person decides. Where two domains "
+             "need one,\n"
+             "each has its file; rules that nearly fit are named with what they lack.\n\n"
              "  linkspan policy explain 01JDZ… --config site/linkspan.yaml",
     .run = run_explain,
 };

@@ -6,7 +6,7 @@ enum { REPORT_BYTES = 1 << 20 };
 
 enum code setup_config(const struct args *args, struct arena *arena, struct config *ret, struct err *err) {
     const char *file = args_text(args, "config");
-    struct faults *faults = ARENA_NEW(arena, struct faults);
+    struct schema_faults *faults = ARENA_NEW(arena, struct schema_faults);
     if (!faults) return err_oom(err);
     enum code rc = config_load(file, arena, ret, faults, err);
     if (!rc) return OK;

@@ -4,11 +4,11 @@
 
 struct run {
     struct arena *arena;
-    struct faults *faults;
+    struct schema_faults *faults;
 };
 
 static void PRINTF_LIKE(4, 0)
-    vfault(struct faults *faults, struct arena *arena, const struct node *at, const char *fmt, va_list args) {
+    vfault(struct schema_faults *faults, struct arena *arena, const struct node *at, const char *fmt, va_list args) {
     if (faults->n == SCHEMA_FAULTS_MAX) {
         faults->truncated = true;
         return;
@@ -18,10 +18,10 @@ static void PRINTF_LIKE(4, 0)
         faults->truncated = true;
         return;
     }
-    faults->items[faults->n++] = (struct fault){ at ? at->line : 0, at ? at->column : 0, message };
+    faults->items[faults->n++] = (struct schema_fault){ at ? at->line : 0, at ? at->column : 0, message };
 }
 
-void fault_add(struct faults *faults, struct arena *arena, const struct node *at, const char *fmt, ...) {
+void schema_fault_add(struct schema_faults *faults, struct arena *arena, const struct node *at, const char *fmt, ...) {
     va_list args;
     va_start(args, fmt);
     vfault(faults, arena, at, fmt, args);
@@ -33,8 +33,8 @@ static void PRINTF_LIKE(4, 5) bad(struct run *run, const struct node *at, struct
     va_start(args, fmt);
     struct str what = arena_vprintf(run->arena, fmt, args);
     va_end(args);
-    if (path.n) fault_add(run->faults, run->arena, at, "%.*s: %.*s", STR_ARG(path), STR_ARG(what));
-    else fault_add(run->faults, run->arena, at, "%.*s", STR_ARG(what));
+    if (path.n) schema_fault_add(run->faults, run->arena, at, "%.*s: %.*s", STR_ARG(path), STR_ARG(what));
+    else schema_fault_add(run->faults, run->arena, at, "%.*s", STR_ARG(what));
 }
 
 static struct str below(struct run *run, struct str path, struct str key) {
@@ -202,7 +202,7 @@ static void check_map(struct run *run, const struct field *fields, const struct 
         if (f->required && !node_get(node, str_z(f->key))) bad(run, node, path, "the key %s is missing", f->key);
 }
 
-bool schema_check(const struct field *fields, const struct node *root, struct arena *arena, struct faults *ret) {
+bool schema_check(const struct field *fields, const struct node *root, struct arena *arena, struct schema_faults *ret) {
     struct run run = { arena, ret };
     ret->n = 0;
     ret->truncated = false;
@@ -210,9 +210,9 @@ bool schema_check(const struct field *fields, const struct node *root, struct ar
     return ret->n == 0 && !ret->truncated;
 }
 
-void schema_print_faults(const struct faults *faults, struct str file, struct buf *out) {
+void schema_print_faults(const struct schema_faults *faults, struct str file, struct buf *out) {
     for (size_t i = 0; i < faults->n; i++) {
-        const struct fault *f = &faults->items[i];
+        const struct schema_fault *f = &faults->items[i];
         buf_add_str(out, file);
         if (f->line) buf_printf(out, ":%u:%u", f->line, f->column);
         buf_printf(out, ": %.*s\n", STR_ARG(f->message));

@@ -32,23 +32,25 @@ struct field {
     const char *(*check)(struct str text); /* what is wrong with this text, or NULL; may be NULL */
 };
 
-struct fault {
+struct schema_fault {
     unsigned line, column;
     struct str message; /* "listen.public: must be text, is a list" */
 };
 
 enum { SCHEMA_FAULTS_MAX = 100 };
-struct faults {
-    struct fault items[SCHEMA_FAULTS_MAX];
+struct schema_faults {
+    struct schema_fault items[SCHEMA_FAULTS_MAX];
     size_t n;
     bool truncated; /* there were more, or memory was short */
 };
 
 /* True when there is no fault. Messages live in the arena. */
-MUST_USE bool schema_check(const struct field *fields, const struct node *root, struct arena *arena, struct faults *ret);
+MUST_USE bool schema_check(const struct field *fields, const struct node *root, struct arena *arena,
+                           struct schema_faults *ret);
 /* "file:line:column: message\n" for each. */
-void schema_print_faults(const struct faults *faults, struct str file, struct buf *out);
-void fault_add(struct faults *faults, struct arena *arena, const struct node *at, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void schema_print_faults(const struct schema_faults *faults, struct str file, struct buf *out);
+void schema_fault_add(struct schema_faults *faults, struct arena *arena, const struct node *at, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 
 /* Reading after a check: the value, or the table's default. `map` may be NULL. */
 struct str field_text(const struct field *fields, const struct node *map, const char *key);

@@ -36,7 +36,7 @@ struct atom access_job_atom(struct dataproc *dataproc, const struct call *call, 
 }
 
 bool access_may_see_job(struct dataproc *dataproc, const struct call *call, const struct job_row *row) {
-    struct job_known known = { row->cluster, row->submitter, row->job, row->account };
+    struct job_known known = { row->seq, row->id, row->cluster, row->submitter, row->job, row->account };
     return access_allows(call, access_job_atom(dataproc, call, VERB_SEE_JOBS, &known));
 }
 

@@ -20,6 +20,7 @@ static bool copy_config(struct dataproc *d, const struct dataproc_config *config
     d->connection = str_dup(a, config->connection);
     d->project = str_dup(a, config->project);
     d->region = str_dup(a, config->region);
+    d->url = str_dup(a, config->url);
     d->launch = (struct launch_config){ .python = str_dupz(a, config->python),
                                         .master = str_dupz(a, config->master),
                                         .project = str_dupz(a, config->project),
@@ -37,6 +38,7 @@ static enum code open_state(struct dataproc *d, const struct dataproc_config *co
     if (rc) return rc;
     (void)snprintf(path, sizeof path, "%s/dataproc.sqlite", config->folder);
     rc = state_open(path, &d->state, err);
+    if (!rc) rc = bridge_open_key(d, config->folder, err);
     return rc ? rc : run_hooks_recover(d, err);
 }
 
@@ -85,7 +87,8 @@ void dataproc_free(struct dataproc *d) {
     (void)pthread_mutex_unlock(&d->lock);
     runner_stop(d->runner);
     state_close(d->state);
-    map_free(d->index, free);
+    index_free(d);
+    sealer_free(d->sealer);
     (void)pthread_mutex_destroy(&d->lock);
     (void)pthread_mutex_destroy(&d->index_lock);
     arena_free(d->arena);

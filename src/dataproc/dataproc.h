@@ -13,6 +13,7 @@ struct dataproc;
 /* Borrowed text must live until dataproc_new returns; it is copied. */
 struct dataproc_config {
     struct str connection, project, region, master; /* "demo"; the policy's path is "dataproc demo/<cluster>" */
+    struct str url;                                 /* how clients reach us: the bridge's Location begins with it */
     const struct str *code;                         /* folders whose files may be run */
     size_t n_code;
     const struct str *properties; /* Spark property prefixes allowed beside the built-in ones */
@@ -20,7 +21,7 @@ struct dataproc_config {
     struct str python;
     int64_t memory_bytes; /* of a driver */
     size_t max_jobs;
-    const char *folder;     /* the connection's in the data directory: dataproc.sqlite, runs/ */
+    const char *folder;     /* the connection's in the data directory: dataproc.sqlite, bridge.key, runs/ */
     const char *helper;     /* world_spec.helper */
     enum world_mode worlds; /* the strongest to try */
 };
@@ -41,3 +42,46 @@ bool dataproc_owns_operation(const struct dataproc *dataproc, struct str name); 
 MUST_USE enum code dataproc_operation_classify(struct dataproc *dataproc, enum dataproc_operation_method which,
                                                struct call *call, struct err *err);
 void dataproc_operation_handle(struct dataproc *dataproc, enum dataproc_operation_method which, struct call *call);
+
+/* ---- the same jobs for another API (livy/): one history, one runner ----
+ *
+ * classify on the loop; then dataproc_post brings `work` to the desk, where the rest may be called, and only there. */
+
+typedef enum code dataproc_work(struct dataproc *dataproc, struct call *call, struct err *err);
+/* `work` answers the call, or returns an error, which then ends it. */
+void dataproc_post(struct dataproc *dataproc, struct call *call, dataproc_work *work);
+
+/* A job as the other API shows it; in the arena of whoever asked. */
+struct dataproc_view {
+    int64_t number; /* grows with each job of the connection, is never given twice, also over restarts */
+    struct str id, submitter, account, application; /* submitter: the subject; application: Spark's id, empty: none yet */
+    const struct dataproc_Job *body;
+};
+
+struct dataproc_submission; /* from classify to desk; in the call's arena */
+struct dataproc_SubmitJobRequest;
+struct dataproc_Job;
+
+struct str dataproc_project(const struct dataproc *dataproc);
+struct str dataproc_region(const struct dataproc *dataproc);
+/* What SubmitJob asks for: checks, hashes, chooses the account, adds the atom. `request` must live as long as the call. */
+MUST_USE enum code dataproc_classify_submit(struct dataproc *dataproc, struct call *call,
+                                            const struct dataproc_SubmitJobRequest *request,
+                                            struct dataproc_submission **ret, struct err *err);
+/* What seeing (VERB_SEE_JOBS) or cancelling (VERB_CANCEL_JOBS) the job with this number asks for. NOT_FOUND also for a job
+ * of another cluster. */
+MUST_USE enum code dataproc_classify_number(struct dataproc *dataproc, struct call *call, enum verb verb,
+                                            struct str cluster, int64_t number, struct str *ret_id, struct err *err);
+
+MUST_USE enum code dataproc_submit(struct dataproc *dataproc, struct call *call, struct dataproc_submission *submission,
+                                   struct dataproc_view *ret, struct err *err);
+MUST_USE enum code dataproc_view_job(struct dataproc *dataproc, struct str id, struct arena *arena,
+                                     struct dataproc_view *ret, struct err *err);
+MUST_USE enum code dataproc_cancel(struct dataproc *dataproc, struct call *call, struct str id, struct err *err);
+/* The numbers of the cluster's jobs that the caller may see, ascending: the `from`th and following, at most `size` of them
+ * into `ret_ids`; `ret_total` counts all. */
+MUST_USE enum code dataproc_list(struct dataproc *dataproc, struct call *call, struct str cluster, size_t from, size_t size,
+                                 struct str *ret_ids, size_t *ret_n, size_t *ret_total, struct err *err);
+/* Driver output as runner_output gives it; nothing yet is OK and empty. */
+MUST_USE enum code dataproc_output(struct dataproc *dataproc, const struct dataproc_view *view, uint64_t offset, size_t max,
+                                   struct buf *ret, uint64_t *ret_total, struct err *err);

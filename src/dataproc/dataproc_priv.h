@@ -5,6 +5,7 @@
 #pragma once
 #include <pthread.h>
 #include "base/map.h"
+#include "crypto/seal.h"
 #include "dataproc/dataproc.h"
 #include "dataproc/state.h"
 #include "policy/policy.h"
@@ -19,7 +20,7 @@ enum {
     HOOK_ARENA_BYTES = 64 << 20,
 };
 
-typedef enum code desk_fn(struct dataproc *dataproc, struct call *call, struct err *err);
+typedef dataproc_work desk_fn;
 
 struct desk_item {
     struct desk_item *next;
@@ -38,7 +39,8 @@ struct desk {
 
 /* What classify must know of a job without asking the state. Strings in the heap, behind the struct. */
 struct job_known {
-    struct str cluster, submitter, job, account;
+    int64_t number; /* the row's seq */
+    struct str id, cluster, submitter, job, account;
 };
 
 struct dataproc {
@@ -54,7 +56,12 @@ struct dataproc {
     bool closing;
 
     pthread_mutex_t index_lock;
-    struct map *index; /* job id → struct job_known */
+    struct map *index;           /* job id → struct job_known */
+    struct job_known **numbered; /* the same by number, ascending; written by the desk only */
+    size_t n_numbered, cap_numbered;
+
+    struct sealer *sealer; /* the bridge's: constant */
+    struct str url;
 };
 
 extern const struct method dataproc_methods[];
@@ -72,6 +79,9 @@ MUST_USE enum code desk_reply(struct call *call, const void *message, struct err
 MUST_USE bool index_put(struct dataproc *dataproc, const struct job_row *row);
 void index_remove(struct dataproc *dataproc, struct str id);
 bool index_get(struct dataproc *dataproc, struct str id, struct arena *arena, struct job_known *ret);
+bool index_find(struct dataproc *dataproc, int64_t number, struct arena *arena, struct job_known *ret);
+void index_sort(struct dataproc *dataproc); /* after the recovery, which puts the newest first */
+void index_free(struct dataproc *dataproc);
 
 /* access.c: whom the policy lets see what. */
 struct str access_path(struct dataproc *dataproc, struct str cluster, struct arena *arena); /* "dataproc demo/batch" */
@@ -99,7 +109,28 @@ struct str names_operation(const struct dataproc *dataproc, struct str id, struc
 MUST_USE enum code history_move(struct dataproc_Job *job, int32_t state, struct str details, struct arena *arena,
                                 struct err *err);
 void history_show_progress(struct dataproc *dataproc, const struct job_row *row, struct arena *arena);
+struct str history_application_id(const struct dataproc_Job *job); /* Spark's; empty: none known */
 void history_add_application(struct dataproc_Job *job, const struct progress *progress, int32_t state, struct arena *arena);
+
+/* submit.c: on the desk: the row, then the runner; or the first job of the same requestId. */
+MUST_USE enum code submission_serve(struct dataproc *dataproc, struct call *call, struct dataproc_submission *submission,
+                                    struct job_row *ret, struct err *err);
+/* jobs.c: on the desk */
+MUST_USE enum code job_cancel(struct dataproc *dataproc, struct call *call, struct job_row *row, struct err *err);
+
+/* bridge.c, bridge_location.c: what a Location of the bridge holds, sealed. */
+struct bridge_location {
+    struct str id, uuid;
+    int64_t expires_us;
+};
+enum { BRIDGE_KEY_BYTES = 32, BRIDGE_LOCATION_LENGTH = 231 };
+MUST_USE enum code bridge_open_key(struct dataproc *dataproc, const char *folder, struct err *err);
+MUST_USE enum code bridge_location_put(const struct dataproc *dataproc, const struct bridge_location *location,
+                                       struct buf *out, struct err *err);
+/* False for whatever is not a whole, unexpired location of this connection: all alike. */
+bool bridge_location_read(const struct dataproc *dataproc, struct str sealed, int64_t now_us, struct arena *arena,
+                          struct bridge_location *ret);
+void bridge_hide_tokens(struct str text, struct buf *out); /* what reads like a token becomes "[a token]" */
 
 /* run_hooks.c: a run's endpoints, and what the runner tells */
 struct job_run; /* the runner's `user`: who asked, for which job */
@@ -120,6 +151,8 @@ DECLARE_METHOD(update_job)
 DECLARE_METHOD(cancel_job)
 DECLARE_METHOD(delete_job)
 DECLARE_METHOD(driver_output)
+DECLARE_METHOD(bridge_submit)
+DECLARE_METHOD(bridge_poll)
 DECLARE_METHOD(create_cluster)
 DECLARE_METHOD(get_cluster)
 DECLARE_METHOD(list_clusters)

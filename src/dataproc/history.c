@@ -43,6 +43,15 @@ void history_add_application(struct dataproc_Job *job, const struct progress *pr
     job->yarn_applications.n = 1;
 }
 
+/* What history_add_application wrote: "NAME (ID, 3 of 4 tasks)". */
+struct str history_application_id(const struct dataproc_Job *job) {
+    struct str name = job->yarn_applications.n ? job->yarn_applications.p[0].name : (struct str){ NULL, 0 };
+    size_t at = name.n;
+    while (at && name.p[at - 1] != '(') at--;
+    struct str rest = str_from(name, at);
+    return at ? str_cut(&rest, ',') : (struct str){ NULL, 0 };
+}
+
 void history_show_progress(struct dataproc *dataproc, const struct job_row *row, struct arena *arena) {
     struct progress progress;
     struct err err;

@@ -73,18 +73,20 @@ void handle_update_job(struct call *call) {
     desk_post(call->service, call, update_job);
 }
 
+enum code job_cancel(struct dataproc *dataproc, struct call *call, struct job_row *row, struct err *err) {
+    if (row->body->done) return OK;
+    enum code rc = history_move(row->body, dataproc_JobStatus_State_CANCEL_STARTED, STR(""), call->arena, err);
+    if (!rc) rc = state_job_save(dataproc->state, row, err);
+    if (!rc) runner_cancel(dataproc->runner, row->uuid);
+    return rc;
+}
+
 static enum code cancel_job(struct dataproc *dataproc, struct call *call, struct err *err) {
     const struct dataproc_CancelJobRequest *r = call->request;
     struct job_row row;
     enum code rc = state_job_get(dataproc->state, r->job_id, call->arena, &row, err);
-    if (rc) return rc;
-    if (!row.body->done) {
-        rc = history_move(row.body, dataproc_JobStatus_State_CANCEL_STARTED, STR(""), call->arena, err);
-        if (!rc) rc = state_job_save(dataproc->state, &row, err);
-        if (rc) return rc;
-        runner_cancel(dataproc->runner, row.uuid);
-    }
-    return desk_reply(call, row.body, err);
+    if (!rc) rc = job_cancel(dataproc, call, &row, err);
+    return rc ? rc : desk_reply(call, row.body, err);
 }
 
 void handle_cancel_job(struct call *call) {

@@ -183,5 +183,6 @@ enum code run_hooks_recover(struct dataproc *dataproc, struct err *err) {
         more = r->full;
     }
     free(r);
+    index_sort(dataproc);
     return rc;
 }

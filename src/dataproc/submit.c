@@ -6,7 +6,8 @@
 
 #define ACCOUNT_LABEL "linkspan-account"
 
-struct submission {
+struct dataproc_submission {
+    const struct dataproc_SubmitJobRequest *request;
     struct launch_job launch;
     struct job_row row; /* without its body */
     char sha256[LAUNCH_SHA256_HEX + 1];
@@ -59,7 +60,7 @@ static enum code read_names(struct dataproc *dataproc, const struct dataproc_Sub
     return row->submitter.p ? names_check_id("jobId", row->id, DATAPROC_ID_MAX, err) : err_oom(err);
 }
 
-static enum code find_code(struct dataproc *dataproc, struct call *call, struct submission *s,
+static enum code find_code(struct dataproc *dataproc, struct call *call, struct dataproc_submission *s,
                            const struct dataproc_Job *job, struct err *err) {
     enum code rc = submit_translate(job, s->row.id, call->arena, &s->launch, err);
     if (!rc) rc = launch_check(&dataproc->launch, &s->launch, err);
@@ -68,24 +69,34 @@ static enum code find_code(struct dataproc *dataproc, struct call *call, struct 
     return rc;
 }
 
-static enum code classify(struct call *call, bool as_operation, struct err *err) {
-    struct dataproc *dataproc = call->service;
-    const struct dataproc_SubmitJobRequest *request = call->request;
-    struct submission *s = ARENA_NEW(call->arena, struct submission);
+enum code dataproc_classify_submit(struct dataproc *dataproc, struct call *call,
+                                   const struct dataproc_SubmitJobRequest *request, struct dataproc_submission **ret,
+                                   struct err *err) {
+    struct dataproc_submission *s = ARENA_NEW(call->arena, struct dataproc_submission);
     if (!s) return err_oom(err);
-    s->as_operation = as_operation;
+    s->request = request;
     enum code rc = read_names(dataproc, request, call, &s->row, err);
     if (!rc) rc = find_code(dataproc, call, s, request->job, err);
     if (rc) return rc;
     struct str path = access_path(dataproc, s->row.cluster, call->arena);
     rc = choose_account(call, path, s->row.job, submit_label(request->job, ACCOUNT_LABEL), &s->row.account, err);
     if (rc) return rc;
-    call->prepared = s;
+    *ret = s;
     call->resource = arena_printf(call->arena, "projects/%.*s/regions/%.*s/jobs/%.*s", STR_ARG(dataproc->project),
                                   STR_ARG(dataproc->region), STR_ARG(s->row.id));
-    call->outcome.detail = arena_printf(call->arena, "sha256 %s", s->sha256);
+    /* the run: what the job itself does is recorded under it */
+    call->outcome.detail = arena_printf(call->arena, "sha256 %s, run %.*s", s->sha256, STR_ARG(s->row.uuid));
     return access_add(
         call, (struct atom){ .verb = VERB_RUN_JOB, .path = path, .object = s->row.job, .account = s->row.account }, err);
+}
+
+static enum code classify(struct call *call, bool as_operation, struct err *err) {
+    struct dataproc_submission *s;
+    enum code rc = dataproc_classify_submit(call->service, call, call->request, &s, err);
+    if (rc) return rc;
+    s->as_operation = as_operation;
+    call->prepared = s;
+    return OK;
 }
 
 enum code classify_submit(struct call *call, struct err *err) {
@@ -99,8 +110,9 @@ enum code classify_submit_as_operation(struct call *call, struct err *err) {
 /* ---- serve ---- */
 
 static enum code make_body(struct dataproc *dataproc, struct call *call, const struct cluster_row *cluster,
-                           struct job_row *row, struct err *err) {
-    const struct dataproc_SubmitJobRequest *request = call->request;
+                           struct dataproc_submission *s, struct err *err) {
+    const struct dataproc_SubmitJobRequest *request = s->request;
+    struct job_row *row = &s->row;
     struct dataproc_Job *job = PB_NEW(call->arena, dataproc_Job);
     struct dataproc_JobReference *reference = PB_NEW(call->arena, dataproc_JobReference);
     struct dataproc_JobPlacement *placement = PB_NEW(call->arena, dataproc_JobPlacement);
@@ -122,12 +134,11 @@ static enum code make_body(struct dataproc *dataproc, struct call *call, const s
 }
 
 /* The row first, so that the runner's news finds it; without a runner no row. */
-static enum code begin(struct dataproc *dataproc, struct call *call, struct submission *s, struct err *err) {
-    const struct dataproc_SubmitJobRequest *request = call->request;
+static enum code begin(struct dataproc *dataproc, struct call *call, struct dataproc_submission *s, struct err *err) {
     struct err undo;
     struct job_run *run = job_run_new(dataproc, call, &s->row);
     if (!run) return err_oom(err);
-    enum code rc = state_job_insert(dataproc->state, &s->row, request->request_id, err);
+    enum code rc = state_job_insert(dataproc->state, &s->row, s->request->request_id, err);
     if (rc) return job_run_free(run), rc;
     struct runner_job job = { .run = s->row.uuid, .account = s->row.account, .launch = s->launch, .user = run };
     memcpy(job.main_sha256, s->sha256, sizeof job.main_sha256);
@@ -139,31 +150,37 @@ static enum code begin(struct dataproc *dataproc, struct call *call, struct subm
     return rc;
 }
 
-static enum code answer(struct dataproc *dataproc, struct call *call, const struct submission *s, const struct job_row *row,
-                        struct err *err) {
-    struct lro_Operation *operation;
-    if (!s->as_operation) return desk_reply(call, row->body, err);
-    enum code rc = operation_for_job(dataproc, call, row, &operation, err);
-    return rc ? rc : desk_reply(call, operation, err);
+static enum code first_job(struct dataproc *dataproc, struct call *call, struct str id, struct job_row *ret,
+                           struct err *err) {
+    enum code rc = state_job_get(dataproc->state, id, call->arena, ret, err);
+    if (rc) return rc;
+    call->outcome.detail = arena_printf(call->arena, "the first job of this requestId, run %.*s", STR_ARG(ret->uuid));
+    return OK;
+}
+
+enum code submission_serve(struct dataproc *dataproc, struct call *call, struct dataproc_submission *s, struct job_row *ret,
+                           struct err *err) {
+    struct cluster_row cluster;
+    struct str first_id;
+    bool again;
+    enum code rc = state_request_get(dataproc->state, s->row.submitter, STR("job"), s->request->request_id, call->arena,
+                                     &again, &first_id, err);
+    if (!rc && again) return first_job(dataproc, call, first_id, ret, err);
+    if (!rc) rc = state_cluster_get(dataproc->state, s->row.cluster, call->arena, &cluster, err);
+    if (!rc) rc = make_body(dataproc, call, &cluster, s, err);
+    if (!rc) rc = begin(dataproc, call, s, err);
+    if (!rc) *ret = s->row;
+    return rc;
 }
 
 static enum code serve(struct dataproc *dataproc, struct call *call, struct err *err) {
-    const struct dataproc_SubmitJobRequest *request = call->request;
-    struct submission *s = call->prepared;
-    struct cluster_row cluster;
-    struct job_row first;
-    struct str first_id;
-    bool again;
-    enum code rc = state_request_get(dataproc->state, s->row.submitter, STR("job"), request->request_id, call->arena,
-                                     &again, &first_id, err);
-    if (!rc && again) {
-        rc = state_job_get(dataproc->state, first_id, call->arena, &first, err);
-        return rc ? rc : answer(dataproc, call, s, &first, err);
-    }
-    if (!rc) rc = state_cluster_get(dataproc->state, s->row.cluster, call->arena, &cluster, err);
-    if (!rc) rc = make_body(dataproc, call, &cluster, &s->row, err);
-    if (!rc) rc = begin(dataproc, call, s, err);
-    return rc ? rc : answer(dataproc, call, s, &s->row, err);
+    struct dataproc_submission *s = call->prepared;
+    struct job_row row;
+    struct lro_Operation *operation;
+    enum code rc = submission_serve(dataproc, call, s, &row, err);
+    if (!rc && !s->as_operation) return desk_reply(call, row.body, err);
+    if (!rc) rc = operation_for_job(dataproc, call, &row, &operation, err);
+    return rc ? rc : desk_reply(call, operation, err);
 }
 
 void handle_submit(struct call *call) {

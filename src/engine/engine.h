@@ -170,9 +170,18 @@ struct engine_snapshot;
 int64_t engine_snapshot_timestamp(const struct engine_snapshot *snapshot);
 /* What to write in FROM for a table: `t5`, or a parenthesised SELECT of live rows and history as of the snapshot. Its
  * columns are key, ts and c<id> for each column. FAILED_PRECONDITION when the table's schema changed after the timestamp.
- * In a read-write transaction the whole table counts as read. */
-MUST_USE enum code engine_snapshot_table(struct engine_snapshot *snapshot, const struct sql_table *table, struct buf *out,
-                                         struct err *err);
+ * `read`: finished; what counts as read in a read-write transaction, which Commit validates; NULL for the whole table. Rows
+ * outside must not change what the query answers. */
+MUST_USE enum code engine_snapshot_table(struct engine_snapshot *snapshot, const struct sql_table *table,
+                                         const struct key_set *read, struct buf *out, bool *ret_history, struct err *err);
+/* A query that runs again at the timestamp of an earlier run, to go on behind the rows that it gave, needs the same rows in
+ * the same order. This writes for a table what engine_snapshot_table wrote then (`history`: its ret_history), over rows
+ * that lie where they lay then (`seen_us`: engine_snapshot_seen of then): when the table has changed since, over a copy
+ * that lasts as long as the snapshot. FAILED_PRECONDITION as above; RESOURCE_EXHAUSTED for a copy over 4 GiB. */
+MUST_USE enum code engine_snapshot_replay(struct engine_snapshot *snapshot, const struct sql_table *table,
+                                          const struct key_set *read, bool history, int64_t seen_us, struct buf *out,
+                                          struct err *err);
+int64_t engine_snapshot_seen(const struct engine_snapshot *snapshot);
 
 struct engine_query {
     struct engine_job job;

@@ -84,7 +84,7 @@ static enum code open_at(struct reader *r, struct engine_snapshot *s, struct err
 }
 
 enum code snapshot_open(struct reader *r, struct engine_when *when, struct engine_snapshot *ret, struct err *err) {
-    *ret = (struct engine_snapshot){ .db = r->db, .when = when, .live = !when->at && !when->has_txn };
+    *ret = (struct engine_snapshot){ .db = r->db, .reader = r, .when = when, .live = !when->at && !when->has_txn };
     int64_t last_us = 0;
     /* A strong read takes SQLite's state as it is. All that committed up to `before` is in it, nothing behind its last
      * commit is: so it is the state at the later of the two, for ever. */
@@ -94,6 +94,7 @@ enum code snapshot_open(struct reader *r, struct engine_when *when, struct engin
     if (!rc) ret->open = true;
     if (!rc) rc = clock_get(r->store, 0, &last_us, err); /* takes the snapshot */
     if (rc) return rc;
+    ret->seen_us = last_us;
     if (ret->live) ret->at_us = before > last_us ? before : last_us;
     else rc = db_check_age(r->db, ret->at_us, err);
     if (rc && ret->txn) rc = err_set(err, ABORTED, "Transaction was aborted: it is too old.");
@@ -130,26 +131,37 @@ int64_t engine_snapshot_timestamp(const struct engine_snapshot *snapshot) {
     return snapshot->at_us;
 }
 
-static void put_columns(const struct sql_table *t, struct buf *out) {
+int64_t engine_snapshot_seen(const struct engine_snapshot *snapshot) {
+    return snapshot->seen_us;
+}
+
+void snapshot_put_columns(const struct sql_table *t, struct buf *out) {
     buf_add_z(out, "key, ts");
     for (uint16_t i = 0; i < t->n_columns; i++) buf_printf(out, ", c%" PRIu32, t->columns[i].id);
 }
 
-enum code engine_snapshot_table(struct engine_snapshot *s, const struct sql_table *table, struct buf *out,
-                                struct err *err) {
-    bool history = false;
-    enum code rc = snapshot_history(s, table, &history, err);
-    if (rc) return rc;
-    if (s->txn) txn_read_add(s->db, s->when, table->id, NULL, 0, true);
+void snapshot_put_source(const struct engine_snapshot *s, const struct sql_table *table, bool history, struct buf *out) {
     if (!history) {
         buf_printf(out, "t%" PRIu32, table->id);
-        return OK;
+        return;
     }
     buf_add_z(out, "(SELECT ");
-    put_columns(table, out);
+    snapshot_put_columns(table, out);
     buf_printf(out, " FROM t%" PRIu32 " WHERE ts <= %" PRId64 " UNION ALL SELECT ", table->id, s->at_us);
-    put_columns(table, out);
+    snapshot_put_columns(table, out);
     buf_printf(out, " FROM h%" PRIu32 " WHERE until > %" PRId64 " AND ts <= %" PRId64 ")", table->id, s->at_us, s->at_us);
+}
+
+void snapshot_remember(const struct engine_snapshot *s, const struct sql_table *table, const struct key_set *read) {
+    if (s->txn) txn_read_add(s->db, s->when, table->id, read ? read->ranges : NULL, read ? read->n : 0, !read);
+}
+
+enum code engine_snapshot_table(struct engine_snapshot *s, const struct sql_table *table, const struct key_set *read,
+                                struct buf *out, bool *ret_history, struct err *err) {
+    enum code rc = snapshot_history(s, table, ret_history, err);
+    if (rc) return rc;
+    snapshot_remember(s, table, read);
+    snapshot_put_source(s, table, *ret_history, out);
     return OK;
 }
 

@@ -5,9 +5,11 @@
 struct engine_snapshot {
     struct engine_db *db;
     struct engine_when *when;
+    struct reader *reader;
     int64_t at_us;
-    bool live;      /* SQLite's snapshot is the state at at_us: the tables themselves are read */
-    bool open, txn; /* a SQLite transaction is open; a read of a read-write transaction is at work */
+    int64_t seen_us; /* the last commit in SQLite's snapshot */
+    bool live;       /* SQLite's snapshot is the state at at_us: the tables themselves are read */
+    bool open, txn;  /* a SQLite transaction is open; a read of a read-write transaction is at work */
 };
 
 struct reader {
@@ -24,6 +26,13 @@ void snapshot_close(struct reader *r, struct engine_snapshot *snapshot);
 /* Must the table be read with its history? FAILED_PRECONDITION when its schema changed since. */
 MUST_USE enum code snapshot_history(const struct engine_snapshot *snapshot, const struct sql_table *table, bool *ret,
                                     struct err *err);
+/* A read-write transaction remembers what it read. */
+void snapshot_remember(const struct engine_snapshot *snapshot, const struct sql_table *table, const struct key_set *read);
+/* "key, ts, c7, …" */
+void snapshot_put_columns(const struct sql_table *table, struct buf *out);
+/* The row source of a table: itself, or with its history as of the snapshot. */
+void snapshot_put_source(const struct engine_snapshot *snapshot, const struct sql_table *table, bool history,
+                         struct buf *out);
 /* What an SQLite error means to a reader: cancelled, out of time, or as store_error. */
 enum code reader_error(struct reader *r, int sqlite_rc, struct err *err);
 /* The post's checks of `when`; gives when the job is due. */

@@ -100,6 +100,13 @@ bool call_write(struct call *call, struct str message) {
     return rc ? missing(r, &err) : call_write_message(call, decoded);
 }
 
+void call_reply_header(struct call *call, const char *name, struct str value) {
+    struct request *r = request_of(call);
+    struct str copy = str_dup(call->arena, value);
+    if (r->n_raw_headers == CALL_MAX_REPLY_HEADERS || !copy.p || !http_is_field_value(copy)) return;
+    r->raw_headers[r->n_raw_headers++] = (struct http_header){ str_z(name), copy };
+}
+
 void call_reply_http(struct call *call, unsigned status, const char *content_type, struct str body) {
     struct request *r = request_of(call);
     r->raw_status = status;

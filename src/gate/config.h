@@ -9,7 +9,18 @@
 #include "net/address.h"
 #include "spanner/spanner.h"
 
-enum { CONFIG_MAX_CONNECTIONS = 16, CONFIG_MAX_FOLDERS = 16, CONFIG_MAX_BYTES = 1 << 20 };
+enum {
+    CONFIG_MAX_CONNECTIONS = 16,
+    CONFIG_MAX_FOLDERS = 16,
+    CONFIG_MAX_POOLS = 16,
+    CONFIG_MAX_ISSUERS = ISSUERS_MAX - 2, /* beside them: we, and our workspaces */
+    CONFIG_MAX_BYTES = 1 << 20
+};
+
+/* What the tokens of Synapse's clients are for, with or without a slash at its end: the same for every workspace. */
+#define CONFIG_SYNAPSE_AUDIENCE STR("https://dev.azuresynapse.net")
+/* How the policy calls the issuer of workspaces' identities: a name that no configured issuer may have. */
+#define CONFIG_WORKSPACES STR("workspaces")
 
 struct config_spanner {
     bool present;
@@ -28,10 +39,33 @@ struct config_dataproc {
     size_t max_jobs;      /* at once */
 };
 
+struct config_pool {
+    struct str name, cluster; /* the cluster is the same connection's */
+};
+
+struct config_synapse {
+    bool present;
+    struct str workspace;
+    struct str tenant, principal, client;       /* of the workspace's system identity: tid, oid, appid */
+    struct str account;                         /* "flights@demo.synapse": what the policy calls it inside */
+    struct str issuer;                          /* {url}/azure/{tenant}/ */
+    struct str audiences[ISSUER_AUDIENCES_MAX]; /* for which its tokens are taken at our own doors; at least one */
+    size_t n_audiences;
+    struct config_pool pools[CONFIG_MAX_POOLS];
+    size_t n_pools;
+};
+
+struct config_livy {
+    bool present;
+    struct str cluster; /* the same connection's */
+};
+
 struct config_connection {
     struct str name;
     struct config_spanner spanner;
     struct config_dataproc dataproc;
+    struct config_synapse synapse;
+    struct config_livy livy;
 };
 
 struct config {
@@ -41,7 +75,7 @@ struct config {
     struct str listen; /* public: "127.0.0.1:8443" */
     struct str url;    /* https://…: our own issuer, and the base of our token address */
     const char *certificate, *key, *ca;
-    struct issuer_config issuers[ISSUERS_MAX];
+    struct issuer_config issuers[CONFIG_MAX_ISSUERS];
     size_t n_issuers;
     struct config_connection connections[CONFIG_MAX_CONNECTIONS];
     size_t n_connections;
@@ -51,8 +85,10 @@ struct config {
 };
 
 /* Everything lives in the arena. INVALID_ARGUMENT when there are faults (they are in ret_faults). */
-MUST_USE enum code config_load(const char *file, struct arena *arena, struct config *ret, struct faults *ret_faults,
+MUST_USE enum code config_load(const char *file, struct arena *arena, struct config *ret, struct schema_faults *ret_faults,
                                struct err *err);
 /* The embedded Spanner connections, for spanner_new; text borrowed. */
 void config_spanner(const struct config *config, struct engine *engine, struct spanner_config *ret);
+/* The connection with the Synapse workspace, or NULL: there is at most one. */
+const struct config_connection *config_workspace(const struct config *config);
 const struct field *config_fields(void); /* the table: for `linkspan check --reference` and docs/configuration.md */

@@ -12,6 +12,7 @@ static const char *const names[] = {
     [DATA_AUDIT_KEY] = "keys/audit.key",
     [DATA_AUDIT_PUBLIC] = "keys/audit.pub",
     [DATA_TOKEN_KEY] = "keys/token.key",
+    [DATA_WORKSPACE_KEY] = "keys/workspace.key",
     [DATA_DEV_KEY] = "keys/dev-issuer.key",
     [DATA_SPOOL] = "spool",
     [DATA_LOCK] = "lock",

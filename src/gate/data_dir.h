@@ -7,12 +7,13 @@
 
 enum { DATA_PATH_MAX = 4096, DATA_FORMAT = 1 };
 enum data_path {
-    DATA_AUDIT,        /* the audit log's folder */
-    DATA_AUDIT_KEY,    /* Ed25519, private */
-    DATA_AUDIT_PUBLIC, /* what an auditor gets */
-    DATA_TOKEN_KEY,    /* P-256: signs our tokens */
-    DATA_DEV_KEY,      /* RSA: the development issuer's, made when it first runs */
-    DATA_SPOOL,        /* answers that wait for slow clients: unlinked files */
+    DATA_AUDIT,         /* the audit log's folder */
+    DATA_AUDIT_KEY,     /* Ed25519, private */
+    DATA_AUDIT_PUBLIC,  /* what an auditor gets */
+    DATA_TOKEN_KEY,     /* P-256: signs our tokens */
+    DATA_WORKSPACE_KEY, /* RSA: signs the tokens of the Synapse workspace's identity */
+    DATA_DEV_KEY,       /* RSA: the development issuer's, made when it first runs */
+    DATA_SPOOL,         /* answers that wait for slow clients: unlinked files */
     DATA_LOCK,
     DATA_REVOKED, /* what was taken back before its end */
     DATA_FORMAT_FILE,

@@ -20,6 +20,8 @@ struct request;
 struct identity;
 struct spanner;
 struct dataproc;
+struct livy;
+struct outbound;
 struct call;
 
 /* Which way a request came in: the listener's context. */
@@ -46,7 +48,7 @@ struct worker {
     struct loop_task drain;
 };
 
-enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 3 }; /* one a connection, and our own */
+enum { GATE_MAX_WORKERS = 64, GATE_MAX_SERVICES = 16 + 8, GATE_MAX_LIVY = 2 }; /* one a connection, and our own */
 
 struct gate {
     const struct config *config;
@@ -57,10 +59,13 @@ struct gate {
     struct spanner *spanner;
     struct dataproc *dataproc[GATE_MAX_SERVICES]; /* one a connection */
     unsigned n_dataproc;
+    struct livy *livy[GATE_MAX_LIVY]; /* Synapse's pools and Apache's API may be two connections' */
+    unsigned n_livy;
     bool draining;
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;
     struct service metadata;   /* of jobs: one row for all paths */
+    struct outbound *outbound; /* the one dialer; on the first worker's loop */
     struct identity *identity; /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */

@@ -24,6 +24,7 @@ struct jwt_ask identify_ask(struct request *r) {
     return (struct jwt_ask){
         .issuers = identity->issuers,
         .revocations = identity->revocations,
+        .service_audience = r->service ? r->service->audience : STR(""),
         .now_s = clock_wall_s(),
         .wake = first ? wake : NULL,
         .wake_arg = r,
@@ -38,6 +39,12 @@ static struct str bearer(const struct http_request *http) {
     return str_eq_nocase(scheme, STR("bearer")) ? value : (struct str){ NULL, 0 };
 }
 
+void identify_keep_refusal(struct request *r, const struct refusal *refusal) {
+    struct refused_token *token = refusal->token.id[0] ? ARENA_NEW(r->call.arena, struct refused_token) : NULL;
+    if (token) *token = refusal->token;
+    r->refused_token = token;
+}
+
 static enum identified by_token(struct request *r) {
     struct identity *identity = r->gate->identity;
     struct jwt_ask ask = identify_ask(r);
@@ -46,7 +53,7 @@ static enum identified by_token(struct request *r) {
                                               bearer(r->http), &r->proof, &refusal);
     if (outcome == JWT_WAIT) return IDENTIFY_WAIT;
     if (outcome == JWT_REFUSED) {
-        r->detail_of_refusal = str_dup(r->call.arena, str_z(refusal.detail));
+        identify_keep_refusal(r, &refusal);
         request_refuse(r, refusal.reason, "%s", refusal_public_text(refusal.reason));
         return IDENTIFY_REFUSED;
     }

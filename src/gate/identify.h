@@ -10,6 +10,7 @@
 struct identity {
     struct issuers *issuers;
     struct mint *mint;
+    struct workspace *workspace; /* identity/workspace.h; NULL: no Synapse connection */
     struct revocations *revocations;
     struct verified *verified;
     _Atomic uint64_t policy_version; /* grows with each new policy: what was verified is asked again */
@@ -22,6 +23,8 @@ enum identified { IDENTIFIED, IDENTIFY_REFUSED, IDENTIFY_WAIT };
 enum identified identify_request(struct request *r);
 /* Does the proof still hold? REASON_NONE, TOKEN_EXPIRED, REVOKED, JOB_ENDED. */
 enum reason identify_still(const struct request *r, int64_t now_us);
+/* Whose token it was that was refused, for the audit. */
+void identify_keep_refusal(struct request *r, const struct refusal *refusal);
 void identify_leave(struct request *r); /* gives back what identify took */
 /* What jwt_verify asks for, with a wake-up that goes on with the request (once). */
 struct jwt_ask identify_ask(struct request *r);

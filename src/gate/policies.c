@@ -32,7 +32,8 @@ static enum policy_known knows_issuer(void *user, struct str issuer) {
     const struct outside *outside = user;
     for (size_t i = 0; i < outside->config->n_issuers; i++)
         if (str_eq(outside->config->issuers[i].name, issuer)) return POLICY_PRESENT;
-    return POLICY_ABSENT;
+    bool ours = str_eq(issuer, CONFIG_WORKSPACES) && config_workspace(outside->config);
+    return ours ? POLICY_PRESENT : POLICY_ABSENT;
 }
 
 /* "spanner demo/flights" */

@@ -9,7 +9,7 @@ static enum code read_grpc(struct request *r, struct err *err) {
     const struct method *m = r->call.method;
     struct str bytes;
     void *message;
-    enum code rc = grpc_single(r->http->body, m->max_request_bytes ? m->max_request_bytes : SIZE_MAX, &bytes, err);
+    enum code rc = grpc_single(r->call.http.body, m->max_request_bytes ? m->max_request_bytes : SIZE_MAX, &bytes, err);
     if (!rc) rc = pb_decode(m->request, bytes, r->call.arena, PB_REFUSE_UNKNOWN, &message, err);
     if (!rc) r->call.request = message;
     return rc;

@@ -150,7 +150,7 @@ static void append(struct request *r, enum event_kind kind, enum code code) {
 void record_outcome(struct request *r) {
     if (!wants_outcome(r)) return;
     if (!r->identified && (r->reason || r->code)) { /* a stranger: counted, so that a flood costs bounded writes */
-        audit_refusal_coalesce(r->gate->refusals, r->source, r->reason ? r->reason : NO_PROOF);
+        audit_refusal_coalesce(r->gate->refusals, r->source, r->reason ? r->reason : NO_PROOF, r->refused_token);
         return;
     }
     bool done = r->served && !r->reason; /* though nobody may have waited for it */

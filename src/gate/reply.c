@@ -5,7 +5,9 @@
 #include "base/enc.h"
 #include "base/json_text.h"
 #include "wire/grpc.h"
+#include "wire/pb/pb_json.h"
 #include "wire/pb/pb_write.h"
+#include "wire/pb/wkt.pb.h"
 
 enum { CHUNK_FIRST = 1000, CHUNK_BYTES = 64 << 10 };
 
@@ -166,16 +168,36 @@ static void finish_grpc(struct request *r) {
     else http_reply_headers_only(r->stream, 200, headers, n);
 }
 
+/* One detail as JSON has it, its type in "@type"; one without a JSON form is left out. */
+static void put_detail_json(struct buf *b, const char *type, struct str bytes, unsigned *io_n) {
+    DEFER(buf_free) struct buf url = BUF_INIT(256);
+    buf_printf(&url, "type.googleapis.com/%s", type);
+    const struct pb_Any any = { .type_url = buf_str(&url), .value = bytes };
+    struct err err;
+    size_t before = b->n;
+    buf_add_z(b, *io_n ? "," : ",\"details\":[");
+    if (!buf_ok(&url) || pb_to_json(&pb_Any_msg, &any, b, &err)) b->n = before;
+    else ++*io_n;
+}
+
 static void put_error_json(struct buf *b, struct request *r) {
+    DEFER(buf_free) struct buf info = BUF_INIT(4096);
+    unsigned n = 0;
+    if (r->call.method && r->call.method->put_error) {
+        const struct method_error error = { r->code, code_http_status(r->code), str_z(r->err.message),
+                                            reason_name(request_public_reason(r)), r->call.id };
+        r->call.method->put_error(b, &error);
+        return;
+    }
     buf_printf(b, "{\"error\":{\"code\":%u,\"message\":", code_http_status(r->code));
     json_text_string(b, str_z(r->err.message));
     buf_printf(b, ",\"status\":\"%s\"", code_name(r->code));
-    if (r->reason)
-        buf_printf(b,
-                   ",\"details\":[{\"@type\":\"type.googleapis.com/"
-                   "google.rpc.ErrorInfo\",\"reason\":\"%s\",\"domain\":\"linkspan\",\"metadata\":{\"id\":\"%s\"}}]",
-                   reason_name(request_public_reason(r)), r->id);
-    buf_add_z(b, "}}\n");
+    if (r->reason) {
+        put_error_info(&info, r);
+        put_detail_json(b, "google.rpc.ErrorInfo", buf_str(&info), &n);
+    }
+    for (unsigned i = 0; i < r->n_details; i++) put_detail_json(b, r->details[i].type, r->details[i].bytes, &n);
+    buf_add_z(b, n ? "]}}\n" : "}}\n");
 }
 
 static void reply_error_json(struct request *r) {
@@ -204,12 +226,20 @@ static bool put_json_tail(struct request *r) {
 }
 
 static void finish_whole(struct request *r, unsigned status, struct str type) {
-    struct http_header headers[] = { { STR("content-type"), type },
-                                     { STR("metadata-flavor"), STR("Google") }, /* metadata servers only: */
-                                     { STR("server"), STR("Metadata Server for VM") } };
-    size_t n = r->door->kind == DOOR_JOB_METADATA ? COUNT(headers) : 1;
+    struct http_header headers[3 + CALL_MAX_REPLY_HEADERS] = {
+        { STR("content-type"), type },
+        { STR("metadata-flavor"), STR("Google") }, /* metadata servers only: */
+        { STR("server"), STR("Metadata Server for VM") },
+    };
+    size_t n = r->door->kind == DOOR_JOB_METADATA ? 3 : type.n ? 1 : 0;
+    for (unsigned i = 0; i < r->n_raw_headers; i++) headers[n++] = r->raw_headers[i];
     if (!r->reply_begun) http_reply_headers(r->stream, status, headers, n);
     r->reply_begun = true;
+}
+
+/* The service told the error itself. */
+static bool in_own_words(const struct request *r) {
+    return r->protocol == PROTOCOL_RAW && r->raw_status >= 400 && !r->cut && !r->write_code;
 }
 
 bool reply_finish(struct request *r) {
@@ -221,7 +251,7 @@ bool reply_finish(struct request *r) {
         return true;
     }
     bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming;
-    if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun)) {
+    if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun) && !in_own_words(r)) {
         r->replied = true;
         if (r->reply_begun) http_stream_reset(r->stream, HTTP_RESET_INTERNAL); /* half an answer looks like a whole one */
         else reply_error_json(r);

@@ -20,6 +20,7 @@ enum {
     SPOOL_MEMORY_BYTES = 1 << 20,
     DEFAULT_BODY_BYTES = 10 << 20,
     MAX_REQUESTS = 10000, /* of a worker, under way */
+    READ_BESIDE_BYTES = 128 << 10,
 };
 #define SPOOL_FILE_BYTES (UINT64_C(4) << 30)
 
@@ -45,9 +46,27 @@ static enum progress identify(struct request *r) {
     return identify_request(r) == IDENTIFY_WAIT ? WAIT : NEXT;
 }
 
-/* Bytes → message. After identify: a stranger's bytes are not parsed. */
+static void read_beside(void *ctx) {
+    struct request *r = ctx;
+    r->read_code = read_request(r, &r->read_err);
+}
+
+static void read_beside_done(void *ctx) {
+    struct request *r = ctx;
+    if (!atomic_load(&r->cancelled)) { /* else it has its end */
+        r->step++;
+        if (r->read_code) request_fail(r, &r->read_err);
+    }
+    request_run(r);
+}
+
+/* Bytes → message. After identify: a stranger's bytes are not parsed. What takes milliseconds does not hold up the loop. */
 static enum progress read_message(struct request *r) {
     struct err err = { 0 };
+    if (r->protocol == PROTOCOL_GRPC && r->body.n > READ_BESIDE_BYTES) {
+        r->reading = (struct loop_work){ .run = read_beside, .done = read_beside_done, .ctx = r };
+        if (loop_work(r->worker->loop, &r->reading)) return WAIT;
+    }
     if (read_request(r, &err)) request_fail(r, &err);
     return NEXT;
 }
@@ -258,6 +277,7 @@ static void find_route(struct request *r) {
     r->variables = match.variables;
     r->n_variables = match.n_variables;
     r->call.method = match.method;
+    r->service = match.service;
     r->call.service = match.service->state;
 }
 

@@ -8,6 +8,7 @@
 #include "gate/id.h"
 #include "gate/spool.h"
 #include "http/server.h"
+#include "net/work.h"
 #include "policy/policy.h"
 #include "service/call.h"
 #include "wire/url.h"
@@ -30,6 +31,7 @@ struct at_end {
 struct request {
     struct call call; /* what the service sees */
     struct gate *gate;
+    const struct service *service;   /* the row's; NULL: no row */
     const struct door *door;         /* which listener it came in on */
     const struct http_request *http; /* NULL once gone */
     struct http_stream *stream;      /* NULL once gone */
@@ -40,9 +42,9 @@ struct request {
     enum protocol protocol;
     char id[ID_LENGTH + 1];
     struct principal principal;
-    struct proof *proof;          /* referenced */
-    struct endpoint *endpoint;    /* referenced: of the job that asks */
-    struct str detail_of_refusal; /* for the operator */
+    struct proof *proof;                       /* referenced */
+    struct endpoint *endpoint;                 /* referenced: of the job that asks */
+    const struct refused_token *refused_token; /* whose it was, where that is known; or NULL */
     bool waited;
     struct url_pair *variables; /* REST: from the path */
     size_t n_variables;
@@ -65,6 +67,8 @@ struct request {
     bool chunk_was_full;
     unsigned raw_status; /* raw methods */
     const char *raw_type;
+    struct http_header raw_headers[CALL_MAX_REPLY_HEADERS];
+    unsigned n_raw_headers;
     bool reply_begun, replied, has_written, step_is_reply, tail_is_put;
     bool cut;    /* nothing more of the answer may go out but the message that is half out */
     bool late;   /* its deadline has passed */
@@ -77,6 +81,9 @@ struct request {
     atomic_bool cancelled, recorded, ended;
     atomic_uint holds; /* the loop's and the service's; freed at zero */
     atomic_bool drain_posted;
+    struct loop_work reading; /* of a large message */
+    enum code read_code;
+    struct err read_err;
     struct loop_task drain_task, end_task, intent_task, wake_task;
     enum code intent_code, ended_code, write_code; /* write_code: why a part of the answer is missing */
     struct err ended_err, write_err;

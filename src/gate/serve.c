@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "audit/audit.h"
 #include "audit/refusals.h"
 #include "base/clock.h"
@@ -14,7 +15,9 @@
 #include "gate/endpoint.h"
 #include "gate/fetch.h"
 #include "gate/identify.h"
+#include "gate/livy.h"
 #include "gate/operations.h"
+#include "gate/outbound.h"
 #include "gate/outbox.h"
 #include "gate/policies.h"
 #include "gate/record.h"
@@ -22,11 +25,14 @@
 #include "gate/revoked.h"
 #include "gate/route.h"
 #include "gate/tokens.h"
+#include "gate/workspace.h"
+#include "gate/workspace_runs.h"
 #include "spanner/spanner.h"
 
 enum {
     VERIFIED_TOKENS = 10000,
     REVIEW_EVERY_MS = 1000,
+    KEY_SET_BYTES = 64 << 10,
     QUEUE_BYTES = 64 << 10 /* a stream's: the spool holds what waits */,
     SPOOLS_BYTES = 64 << 20,
     LAST_REQUESTS_US = 10 * 1000 * 1000
@@ -42,9 +48,10 @@ struct server {
     struct outbox *outbox;
     struct fetch *fetch;
     struct engine *engine;
+    struct workspace_runs *runs;
     struct tls_ctx *tls;
     char spool[DATA_PATH_MAX];
-    atomic_bool jobs_gone;
+    atomic_bool systems_gone;
 };
 
 /* ---- keys, audit, identity ---- */
@@ -69,6 +76,13 @@ static enum code open_audit(struct server *s, struct err *err) {
     return s->gate.refusals && s->outbox ? OK : err_oom(err);
 }
 
+/* The configured authority is trusted too where it exists: our own public listener is among what is called. */
+static enum code open_outbound(struct server *s, struct err *err) {
+    const char *ca = s->gate.config->ca;
+    struct outbound_config config = { .loop = s->gate.workers[0].loop, .ca_file = access(ca, F_OK) == 0 ? ca : NULL };
+    return outbound_new(&config, &s->gate.outbound, err);
+}
+
 /* Our own tokens are verified like everybody's: by an issuer of the table. */
 static enum code own_issuer(struct server *s, struct issuer_config *own, struct buf *keys, struct err *err) {
     enum code rc = mint_jwks(s->identity.mint, keys, err);
@@ -79,21 +93,30 @@ static enum code own_issuer(struct server *s, struct issuer_config *own, struct 
     return rc;
 }
 
-static enum code open_identity(struct server *s, struct err *err) {
+/* All whose tokens are believed: we, the configured ones, and our workspace. */
+static enum code open_issuers(struct server *s, struct err *err) {
     const struct config *c = s->gate.config;
     struct issuer_config issuers[ISSUERS_MAX];
-    DEFER(buf_free) struct buf keys = BUF_INIT(65536);
+    size_t n = 0;
+    DEFER(buf_free) struct buf own_keys = BUF_INIT(KEY_SET_BYTES), workspace_keys = BUF_INIT(KEY_SET_BYTES);
+    struct fetcher fetcher = fetch_fetcher(s->fetch);
+    enum code rc = own_issuer(s, &issuers[n++], &own_keys, err);
+    for (size_t i = 0; i < c->n_issuers; i++) issuers[n++] = c->issuers[i];
+    if (!rc && s->identity.workspace)
+        rc = gate_workspace_issuer(c, s->identity.workspace, &workspace_keys, &issuers[n++], err);
+    return rc ? rc : issuers_new(issuers, n, &fetcher, &s->identity.issuers, err);
+}
+
+static enum code open_identity(struct server *s, struct err *err) {
+    const struct config *c = s->gate.config;
     char path[DATA_PATH_MAX];
     enum code rc = load_key(c->data, DATA_TOKEN_KEY, &s->token_key, err);
     if (!rc) rc = mint_new(s->token_key, c->url, &s->identity.mint, err);
     if (!rc) rc = data_path(c->data, DATA_REVOKED, path, err);
     if (!rc) rc = revoked_open(path, &s->revoked, &s->identity.revocations, err);
-    if (!rc) rc = own_issuer(s, &issuers[0], &keys, err);
-    if (!rc) rc = fetch_new(s->gate.workers[0].loop, c->development, &s->fetch, err);
-    if (rc) return rc;
-    for (size_t i = 0; i < c->n_issuers; i++) issuers[i + 1] = c->issuers[i];
-    struct fetcher fetcher = fetch_fetcher(s->fetch);
-    rc = issuers_new(issuers, c->n_issuers + 1, &fetcher, &s->identity.issuers, err);
+    if (!rc) rc = gate_workspace_open(c, &s->identity.workspace, err);
+    if (!rc) rc = fetch_new(s->gate.outbound, c->development, &s->fetch, err);
+    if (!rc) rc = open_issuers(s, err);
     if (!rc && !(s->identity.verified = verified_new(VERIFIED_TOKENS))) rc = err_oom(err);
     s->gate.identity = &s->identity;
     return rc;
@@ -132,6 +155,7 @@ static enum code open_dataproc(struct server *s, const struct config_connection 
         .project = c->dataproc.project,
         .region = c->dataproc.region,
         .master = c->dataproc.master,
+        .url = s->gate.config->url,
         .code = c->dataproc.code,
         .n_code = c->dataproc.n_code,
         .properties = c->dataproc.properties,
@@ -160,10 +184,24 @@ static enum code open_services(struct server *s, struct err *err) {
     enum code rc = open_spanner(s, err);
     for (size_t i = 0; !rc && i < g->config->n_connections; i++)
         if (g->config->connections[i].dataproc.present) rc = open_dataproc(s, &g->config->connections[i], err);
-    if (rc) return rc;
+    return rc ? rc : livy_open(g, err);
+}
+
+/* Last of the systems, as its runs go on at once: under the policy, and recorded. */
+static enum code open_runs(struct server *s, struct err *err) {
+    struct gate *g = &s->gate;
+    enum code rc = workspace_runs_open(g, &s->runs, &g->services[g->n_services], err);
+    if (!rc && s->runs) g->n_services++;
+    return rc;
+}
+
+static enum code open_routes(struct server *s, struct err *err) {
+    struct gate *g = &s->gate;
+    enum code rc = OK;
     g->services[g->n_services++] = spanner_service(g->spanner);
     g->services[g->n_services++] = operations_service(g);
     g->services[g->n_services++] = tokens_service(g);
+    if (s->identity.workspace) g->services[g->n_services++] = workspace_service(g);
     g->metadata = metadata_service(g);
     g->routes = routes_new();
     if (!g->routes) return err_oom(err);
@@ -311,24 +349,28 @@ static const struct opening { /* the road map of a start */
     const char *what;
     enum code (*open)(struct server *s, struct err *err);
 } openings[] = {
-    { "event loops", open_loops }, { "audit log", open_audit },  { "identity", open_identity },
-    { "services", open_services }, { "policy", open_policy },    { "recovery", recover },
+    { "event loops", open_loops }, { "audit log", open_audit },   { "outgoing calls", open_outbound },
+    { "identity", open_identity }, { "services", open_services }, { "policy", open_policy },
+    { "recovery", recover },       { "pipelines", open_runs },    { "routes", open_routes },
     { "workers", open_workers },   { "signals", watch_signals },
 };
 
-static void *free_dataproc(void *arg) {
+/* First the pipelines, which are clients of the jobs: their runs shall go on later, not fail. */
+static void *close_off_loop(void *arg) {
     struct server *s = arg;
+    workspace_runs_close(s->runs);
     for (unsigned i = 0; i < s->gate.n_dataproc; i++) dataproc_free(s->gate.dataproc[i]);
-    atomic_store(&s->jobs_gone, true);
+    atomic_store(&s->systems_gone, true);
     return NULL;
 }
 
-/* The end of a job closes its listeners on the first loop, and waits for that: so it turns meanwhile. */
-static void close_jobs(struct server *s) {
+/* The end of a job closes its listeners on the first loop, a Web activity's request ends there, and both are waited for: so
+ * it turns meanwhile. */
+static void close_systems(struct server *s) {
     pthread_t thread;
-    if (!s->gate.n_dataproc) return;
-    if (pthread_create(&thread, NULL, free_dataproc, s) != 0) return; /* the process ends: its jobs end with it */
-    while (!atomic_load(&s->jobs_gone)) loop_run_once(s->gate.workers[0].loop, 20);
+    if (!s->gate.n_dataproc && !s->runs) return;
+    if (pthread_create(&thread, NULL, close_off_loop, s) != 0) return; /* the process ends, and what it runs with it */
+    while (!atomic_load(&s->systems_gone)) loop_run_once(s->gate.workers[0].loop, 20);
     (void)pthread_join(thread, NULL);
 }
 
@@ -350,9 +392,12 @@ static void hold_signals(void) {
 
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
-    close_jobs(s);
+    close_systems(s);
+    outbound_stop(g->outbound); /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
+    workspace_runs_free(s->runs);
+    livy_close(g);
     if (s->outbox) outbox_stop(s->outbox);
     spanner_free(g->spanner);
     engine_close(s->engine);
@@ -360,11 +405,13 @@ static void close_all(struct server *s) {
     audit_close(g->audit);
     outbox_free(s->outbox);
     fetch_free(s->fetch);
+    outbound_free(g->outbound);
     hold_signals();
     for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);
     verified_free(s->identity.verified);
     issuers_free(s->identity.issuers);
     mint_free(s->identity.mint);
+    workspace_free(s->identity.workspace);
     revocations_free(s->identity.revocations);
     revoked_close(s->revoked);
     key_unref(s->audit_key);

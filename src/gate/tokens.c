@@ -30,7 +30,7 @@ static void send_recorded(struct request *r) {
 
 static void refuse_with(struct request *r, const struct answer *answer) {
     r->reason = answer->refusal.reason ? answer->refusal.reason : TOKEN_REJECTED;
-    r->detail_of_refusal = str_dup(r->call.arena, str_z(answer->refusal.detail));
+    identify_keep_refusal(r, &answer->refusal);
     record_outcome(r);
     r->reason = REASON_NONE; /* recorded; the body says it in OAuth's words */
     atomic_store(&r->recorded, true);

@@ -99,6 +99,28 @@ static bool is_operator(struct str name) {
            str_eq_z(name, "LIKE") || str_eq_z(name, "BETWEEN");
 }
 
+/* As the statement spells it: <> is parsed as !=, and NOT LIKE as NOT of LIKE. */
+static struct str operator_spelling(const struct analyser *a, const struct sql_expr *e) {
+    struct str here = str_from(a->text, e->at);
+    if (str_starts(here, STR("<>"))) return STR("<>");
+    if (str_eq_z(e->text, "LIKE") && str_eq_nocase(str_upto(here, 3), STR("NOT"))) return STR("NOT LIKE");
+    return e->text;
+}
+
+/* `x = NULL` is a mistake rather than a question. Some operators do take it. */
+static enum code check_literal_null(const struct analyser *a, const struct sql_expr *e) {
+    static const struct str takes[] = { STR_INIT("<<"),      STR_INIT(">>"),      STR_INIT("BETWEEN"),
+                                        STR_INIT("IS NULL"), STR_INIT("IS TRUE"), STR_INIT("IS FALSE") };
+    if (!is_operator(e->text)) return OK;
+    for (size_t i = 0; i < COUNT(takes); i++)
+        if (str_eq(e->text, takes[i])) return OK;
+    for (size_t i = 0; i < e->n_args; i++)
+        if (e->args[i]->kind == EX_NULL)
+            return fault(a, INVALID_ARGUMENT, e->args[i]->at, "Operands of %.*s cannot be literal NULL",
+                         STR_ARG(operator_spelling(a, e)));
+    return OK;
+}
+
 static enum code no_overload(struct analyser *a, const struct sql_expr *e) {
     char types[300] = "";
     size_t n = 0;
@@ -255,7 +277,8 @@ enum code resolve_call(struct analyser *a, struct scope *s, struct sql_expr *e) 
     if (!f) return no_overload(a, e);
     if (f->lower[0] == '!')
         return fault(a, UNIMPLEMENTED, e->at, "Function %s with these arguments: not supported yet", f->name);
-    rc = apply_overload(a, e, f, any);
+    rc = check_literal_null(a, e);
+    if (!rc) rc = apply_overload(a, e, f, any);
     if (!rc) rc = check_parts(a, e);
     if (rc) return rc;
     if (e->flag && aggregate) return fault(a, UNIMPLEMENTED, e->at, "SAFE. with aggregates: not supported yet");

@@ -3,7 +3,14 @@
 
 #include "http/client_parts.h"
 
-enum { KIB = 1024, MIB = 1024 * KIB, CALL_ARENA = 256 * KIB, BODY_DEFAULT = 10 * MIB, BODY_MAX = 100 * MIB };
+enum {
+    KIB = 1024,
+    MIB = 1024 * KIB,
+    CALL_ARENA = 256 * KIB,
+    BODY_DEFAULT = 10 * MIB,
+    BODY_MAX = 100 * MIB,
+    ORIGINS_MAX = 64
+};
 
 /* ---- the end of a call ---- */
 
@@ -25,10 +32,11 @@ static void free_call(struct http_call *call) {
     free(call);
 }
 
-void call_fail(struct http_call *call, const struct err *err) {
+void call_fail(struct http_call *call, enum http_fault fault, const struct err *err) {
     struct err copy = *err; /* it may belong to the connection that leave() closes */
     if (call->state == CALL_OVER) return;
     leave(call, false);
+    call->fault = fault;
     call->state = CALL_OVER;
     if (call->handler.on_error) call->handler.on_error(call, &copy, call->ctx);
     free_call(call);
@@ -40,6 +48,10 @@ void client_call_end(struct http_call *call, const struct http_header *trailers,
     if (call->handler.on_end) call->handler.on_end(call, trailers, n, call->ctx);
     leave(call, true);
     free_call(call);
+}
+
+enum http_fault http_call_fault(const struct http_call *call) {
+    return call->fault;
 }
 
 void http_call_cancel(struct http_call *call) {
@@ -54,10 +66,10 @@ static bool is_safe(const struct http_call *call) {
 
 /* A pooled connection may have ended while the request was on its way. Only what certainly had no effect, or may be
  * repeated, goes out again, once. */
-void call_lost(struct http_call *call, const struct err *err, bool refused) {
+void call_lost(struct http_call *call, enum http_fault fault, const struct err *err, bool refused) {
     bool again = !call->retried && !call->got_headers && (refused || (call->on_used_link && is_safe(call)));
     if (!again || call->client->freeing) {
-        call_fail(call, err);
+        call_fail(call, fault, err);
         return;
     }
     leave(call, false);
@@ -79,7 +91,7 @@ bool call_data(struct http_call *call, struct str data) {
     if (call->request.max_body != SIZE_MAX && call->received > call->request.max_body) {
         struct err err;
         (void)err_set(&err, RESOURCE_EXHAUSTED, "the answer is larger than %zu bytes", call->request.max_body);
-        call_fail(call, &err);
+        call_fail(call, HTTP_FAULT_TOO_LARGE, &err);
         return false;
     }
     if (call->handler.on_data) call->handler.on_data(call, data, call->ctx);
@@ -90,7 +102,7 @@ static void on_timeout(struct loop_timer *timer UNUSED, void *ctx) {
     struct http_call *call = ctx;
     struct err err;
     (void)err_set(&err, DEADLINE_EXCEEDED, "%s took longer than %u ms", call->origin->host, call->request.timeout_ms);
-    call_fail(call, &err);
+    call_fail(call, HTTP_FAULT_TIMEOUT, &err);
 }
 
 void http_call_pause(struct http_call *call) {
@@ -126,10 +138,18 @@ static struct http_call *waiting(const struct origin *origin) {
     return oldest;
 }
 
+static void cannot_start(struct http_call *call) {
+    struct err err;
+    (void)err_set(&err, INVALID_ARGUMENT, "the request cannot be written to %s", call->origin->host);
+    call_fail(call, HTTP_FAULT_OTHER, &err);
+}
+
 static bool start(struct link *l, struct http_call *call) {
     call->on_used_link = l->used;
     if (!l->protocol->start(l, call)) {
+        bool fresh = !l->used;
         link_retire(l);
+        if (fresh) cannot_start(call); /* another connection would not take it either */
         return false;
     }
     call->link = l;
@@ -165,20 +185,44 @@ void origin_pump(struct origin *origin) {
     }
 }
 
-void origin_fail_waiting(struct origin *origin, const struct err *err) {
+void origin_fail_waiting(struct origin *origin, enum http_fault fault, const struct err *err) {
     struct err copy = *err;
     struct http_call *call;
-    while ((call = waiting(origin))) call_fail(call, &copy);
+    while ((call = waiting(origin))) call_fail(call, fault, &copy);
 }
 
 static void on_pump(struct loop_task *task UNUSED, void *ctx) {
     origin_pump(ctx);
 }
 
+static bool is_idle(const struct origin *origin) {
+    bool idle = !origin->links && !origin->pump.queued;
+    for (const struct http_call *call = origin->client->calls; idle && call; call = call->next)
+        idle = call->origin != origin;
+    return idle;
+}
+
+/* Names that were called once are not kept for ever. */
+static void forget_idle_origins(struct http_client *client) {
+    unsigned n = 0;
+    for (const struct origin *o = client->origins; o; o = o->next) n++;
+    if (n < ORIGINS_MAX) return;
+    for (struct origin **at = &client->origins; *at;) {
+        struct origin *o = *at;
+        if (!is_idle(o)) {
+            at = &o->next;
+            continue;
+        }
+        *at = o->next;
+        free(o);
+    }
+}
+
 static struct origin *find_origin(struct http_client *client, const struct http_client_request *r, bool tls,
                                   uint16_t port) {
     for (struct origin *o = client->origins; o; o = o->next)
         if (o->tls == tls && o->port == port && o->prior_h2 == r->prior_h2 && str_eq_z(r->host, o->host)) return o;
+    forget_idle_origins(client);
     struct origin *o = calloc(1, sizeof *o);
     if (!o) return NULL;
     *o = (struct origin){ .client = client, .port = port, .tls = tls, .prior_h2 = r->prior_h2, .next = client->origins };

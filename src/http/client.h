@@ -4,14 +4,15 @@
  * loop of its own. Connections are pooled per (scheme, host, port): HTTP/2 where ALPN agrees (or prior_h2 says so), else
  * HTTP/1.1 with keep-alive. No redirect is followed, no proxy variable is read, no cookie is kept.
  *
- * One dialer (DESIGN §4): the name is resolved, each address is shown to `allow`, and the very address that was allowed
- * is connected. TLS verifies chain and host name, always.
+ * One dialer (DESIGN §4): the name is resolved, each address is shown to `refuse`, and the very address that was not
+ * refused is connected. TLS verifies chain and host name, always.
  *
  * Callbacks of one call: on_headers once, on_data any number of times, then exactly one of on_end or on_error; none after
  * http_call_cancel. Never from inside http_client_send. */
 #pragma once
 #include "net/address.h"
 #include "net/loop.h"
+#include "net/resolve.h"
 #include "net/tls.h"
 #include "wire/header.h"
 
@@ -21,13 +22,14 @@ struct http_call;
 struct http_client_config {
     struct loop *loop;
     struct tls_ctx *tls; /* NULL: https is refused. The client takes a reference of its own */
-    /* May this address be connected for this host name? NULL: every address may. */
-    bool (*allow)(const struct net_address *address, struct str host, void *ctx);
-    void *allow_ctx;
-    size_t max_header_bytes;  /* 0: 64 KiB */
-    unsigned max_connections; /* 0: 64 */
-    unsigned connect_ms;      /* 0: 10,000, name and TLS included */
-    unsigned idle_ms;         /* 0: 60,000: a pooled connection without a call */
+    /* Why this address may not be connected (net/judge.h), or NULL: it may. Without the function every address may. */
+    const char *(*refuse)(const struct net_address *address, void *ctx);
+    void *refuse_ctx;
+    struct net_resolver resolver; /* zero: the system's */
+    size_t max_header_bytes;      /* 0: 64 KiB */
+    unsigned max_connections;     /* 0: 64 */
+    unsigned connect_ms;          /* 0: 10,000, name and TLS included */
+    unsigned idle_ms;             /* 0: 60,000: a pooled connection without a call */
 };
 
 struct http_client_request {
@@ -51,6 +53,19 @@ struct http_call_handler {
     void (*on_error)(struct http_call *call, const struct err *err, void *ctx); /* UNAVAILABLE, DEADLINE_EXCEEDED, … */
 };
 
+/* Why a call failed, beyond the error's code. */
+enum http_fault {
+    HTTP_FAULT_OTHER,     /* memory, a bound of ours */
+    HTTP_FAULT_NAME,      /* it does not resolve */
+    HTTP_FAULT_ADDRESS,   /* each address was refused */
+    HTTP_FAULT_CONNECT,   /* none accepts */
+    HTTP_FAULT_TLS,       /* certificate, name, protocol */
+    HTTP_FAULT_TIMEOUT,   /* connecting, or the whole */
+    HTTP_FAULT_TOO_LARGE, /* max_body, max_header_bytes */
+    HTTP_FAULT_MALFORMED, /* no lawful HTTP */
+    HTTP_FAULT_CUT,       /* the connection or stream ended before the answer did */
+};
+
 MUST_USE enum code http_client_new(const struct http_client_config *config, struct http_client **ret_client,
                                    struct err *err);
 void http_client_free(struct http_client *client); /* cuts calls without a word; not from inside a callback */
@@ -59,7 +74,8 @@ void http_client_free(struct http_client *client); /* cuts calls without a word;
 MUST_USE enum code http_client_send(struct http_client *client, const struct http_client_request *request,
                                     const struct http_call_handler *handler, void *ctx, struct http_call **ret_call,
                                     struct err *err);
-void http_call_cancel(struct http_call *call); /* no callback follows; the call is invalid at once */
+void http_call_cancel(struct http_call *call);                 /* no callback follows; the call is invalid at once */
+enum http_fault http_call_fault(const struct http_call *call); /* inside on_error */
 /* Back-pressure: while paused, at most one window (256 KiB) more is delivered, and the peer must wait. */
 void http_call_pause(struct http_call *call);
 void http_call_resume(struct http_call *call);

@@ -1,15 +1,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 #include "http/client_parts.h"
-
-/* A lookup outlives its connection: libuv cannot always take it back. */
-struct dial {
-    uv_getaddrinfo_t request;
-    struct link *link; /* NULL: nobody waits any more */
-};
 
 static void try_next(struct link *l);
 
@@ -24,10 +17,15 @@ static void unlist(struct link *l) {
     *l->at = l->next;
     if (l->next) l->next->at = l->at;
     loop_timer_stop(origin->client->loop, &l->timer);
-    if (l->dial) l->dial->link = NULL;
+    net_lookup_cancel(l->lookup);
     origin->client->n_links--;
     h1_free(&l->h1);
     free(l);
+}
+
+static enum http_fault fault_of(enum conn_end why) {
+    if (why == CONN_END_TLS) return HTTP_FAULT_TLS;
+    return why == CONN_END_TIMEOUT ? HTTP_FAULT_TIMEOUT : HTTP_FAULT_CONNECT;
 }
 
 static void on_closed(struct conn *net UNUSED, enum conn_end why, const struct err *err, void *ctx) {
@@ -36,12 +34,13 @@ static void on_closed(struct conn *net UNUSED, enum conn_end why, const struct e
     l->net = NULL;
     if (!l->protocol) { /* this address did not answer */
         if (err->code) l->err = *err;
+        if (why != CONN_END_OURS) l->fault = fault_of(why);
         if (client_of(l)->freeing) unlist(l);
         else try_next(l);
         return;
     }
     l->closing = true;
-    l->err = *err;
+    if (err->code && l->fault != HTTP_FAULT_MALFORMED) l->err = *err;
     if (!l->err.code) (void)err_set(&l->err, UNAVAILABLE, "%s closed the connection", origin->host);
     l->protocol->close(l, why == CONN_END_EOF);
     unlist(l);
@@ -67,10 +66,11 @@ void link_released(struct link *l) {
 static void give_up(struct link *l) {
     struct origin *origin = l->origin;
     struct err err = l->err;
+    enum http_fault fault = l->fault;
     if (!err.code) (void)err_set(&err, UNAVAILABLE, "no address");
     (void)err_wrap(&err, "%s:%u", origin->host, origin->port);
     unlist(l);
-    origin_fail_waiting(origin, &err);
+    origin_fail_waiting(origin, fault, &err);
 }
 
 static void on_timer(struct loop_timer *timer UNUSED, void *ctx) {
@@ -80,7 +80,8 @@ static void on_timer(struct loop_timer *timer UNUSED, void *ctx) {
         return;
     }
     l->tried = l->n_addresses; /* the time is for all addresses together */
-    (void)err_set(&l->err, UNAVAILABLE, "connecting took too long");
+    (void)err_set(&l->err, UNAVAILABLE, l->lookup ? "looking the name up took too long" : "connecting took too long");
+    l->fault = HTTP_FAULT_TIMEOUT;
     if (l->net) conn_abort(l->net);
     else give_up(l);
 }
@@ -93,6 +94,7 @@ static void on_ready(struct conn *net, void *ctx) {
     l->protocol = h2 ? &link_h2 : &link_h1;
     l->origin->known_h1 = !h2;
     l->err = (struct err){ 0 };
+    l->fault = HTTP_FAULT_OTHER;
     loop_timer_start(client_of(l)->loop, &l->timer, client_of(l)->config.idle_ms);
     origin_pump(l->origin);
 }
@@ -122,52 +124,37 @@ static void try_next(struct link *l) {
                                         .write_ms = 60000,
                                         .events = &events,
                                         .ctx = l };
-    while (l->tried < l->n_addresses)
+    while (l->tried < l->n_addresses) {
         if (conn_connect(&config, &l->addresses[l->tried++], &l->net, &l->err) == OK) return;
+        l->fault = HTTP_FAULT_CONNECT;
+    }
     give_up(l);
 }
 
-/* What is allowed here is what try_next connects: no second lookup comes between. */
+/* What is judged here is what try_next connects: no second lookup comes between. An address that is refused is left out. */
 static void add_address(struct link *l, struct net_address address) {
     struct http_client_config *config = &client_of(l)->config;
     char text[NET_ADDRESS_MAX];
     address.port = l->origin->port;
-    if (l->n_addresses == MAX_ADDRESSES) return;
-    if (config->allow && !config->allow(&address, str_z(l->origin->host), config->allow_ctx)) {
-        net_address_print(&address, text);
-        (void)err_set(&l->err, PERMISSION_DENIED, "the address %s is not allowed", text);
+    const char *why = config->refuse ? config->refuse(&address, config->refuse_ctx) : NULL;
+    if (!why) {
+        l->addresses[l->n_addresses++] = address;
         return;
     }
-    l->addresses[l->n_addresses++] = address;
+    net_address_print(&address, text);
+    (void)err_set(&l->err, PERMISSION_DENIED, "the address %s %s", text, why);
+    l->fault = HTTP_FAULT_ADDRESS;
 }
 
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found) {
-    struct dial *dial = request->data;
-    struct link *l = dial->link;
-    struct net_address address;
-    free(dial);
-    if (l) {
-        l->dial = NULL;
-        if (status) (void)err_set(&l->err, UNAVAILABLE, "%s", uv_strerror(status));
-        for (struct addrinfo *a = found; a; a = a->ai_next)
-            if (net_address_from(a->ai_addr, &address)) add_address(l, address);
-        try_next(l);
+static void on_resolved(void *arg, const struct net_address *addresses, size_t n, const struct err *err) {
+    struct link *l = arg;
+    l->lookup = NULL;
+    if (err) {
+        l->err = *err;
+        l->fault = HTTP_FAULT_NAME;
     }
-    uv_freeaddrinfo(found);
-}
-
-static bool look_up(struct link *l) {
-    const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-    struct dial *dial = calloc(1, sizeof *dial);
-    if (!dial) return false;
-    dial->link = l;
-    dial->request.data = dial;
-    if (uv_getaddrinfo(loop_uv(client_of(l)->loop), &dial->request, on_resolved, l->origin->host, NULL, &hints)) {
-        free(dial);
-        return false;
-    }
-    l->dial = dial;
-    return true;
+    for (size_t i = 0; i < n && i < RESOLVE_ADDRESSES_MAX; i++) add_address(l, addresses[i]);
+    try_next(l);
 }
 
 static bool literal_address(const char *host, struct net_address *ret) {
@@ -183,7 +170,7 @@ void link_open(struct origin *origin) {
     if (!l) {
         struct err err;
         (void)err_oom(&err);
-        origin_fail_waiting(origin, &err);
+        origin_fail_waiting(origin, HTTP_FAULT_OTHER, &err);
         return;
     }
     *l = (struct link){ .origin = origin, .next = origin->links, .at = &origin->links };
@@ -195,7 +182,8 @@ void link_open(struct origin *origin) {
     if (literal_address(origin->host, &address)) {
         add_address(l, address);
         try_next(l);
-    } else if (!look_up(l)) {
+    } else if (net_lookup_start(client->loop, &client->config.resolver, origin->host, on_resolved, l, &l->lookup,
+                                &l->err)) {
         give_up(l);
     }
 }

@@ -43,10 +43,10 @@ static void output(struct link *l, struct buf *out) {
     call->body_at += piece.n;
 }
 
-static void fail(struct link *l, const struct err *err) {
+static void fail(struct link *l, enum http_fault fault, const struct err *err) {
     struct http_call *call = l->call;
     l->closing = true;
-    if (call) call_lost(call, err, false);
+    if (call) call_lost(call, fault, err, false);
     if (l->net) conn_abort(l->net);
 }
 
@@ -66,7 +66,7 @@ static bool one_event(struct link *l, struct str *bytes) {
     case H1_HEADERS:
         if (l->h1.head.status == 101) {
             (void)err_set(&err, INTERNAL, "the server switched protocols");
-            fail(l, &err);
+            fail(l, HTTP_FAULT_MALFORMED, &err);
         } else if (l->h1.head.status >= 200) {
             call_headers(l->call, l->h1.head.status, l->h1.head.headers, l->h1.head.n_headers);
         }
@@ -79,7 +79,7 @@ static bool one_event(struct link *l, struct str *bytes) {
         }
         h1_next_message(&l->h1); /* an interim answer: the real one follows */
         return true;
-    case H1_BAD: fail(l, &err); return false;
+    case H1_BAD: fail(l, l->h1.bad_status == 431 ? HTTP_FAULT_TOO_LARGE : HTTP_FAULT_MALFORMED, &err); return false;
     }
     return false;
 }
@@ -118,7 +118,7 @@ static void close_h1(struct link *l, bool clean) {
     if (!call) return;
     bool whole = clean && l->h1.head.until_close && h1_close(&l->h1);
     if (whole) client_call_end(call, NULL, 0);
-    else call_lost(call, &l->err, false);
+    else call_lost(call, HTTP_FAULT_CUT, &l->err, false);
 }
 
 const struct link_protocol link_h1 = { .start = start,

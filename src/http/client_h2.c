@@ -2,7 +2,7 @@
 
 #include "http/client_parts.h"
 
-enum { STREAM_WINDOW = 256 * 1024, H2_REFUSED_STREAM = 7 };
+enum { STREAM_WINDOW = 256 * 1024, H2_PROTOCOL_ERROR = 1, H2_REFUSED_STREAM = 7 };
 
 /* ---- out ---- */
 
@@ -43,10 +43,11 @@ static void on_headers(struct h2_stream *s, const struct http_header *headers, s
     struct http_call *call = h2_user(s);
     uint64_t status = 0;
     if (!call) return;
-    if (too_many || n == 0 || !str_eq(headers[0].name, STR(":status")) || !str_u64(headers[0].value, &status)) {
+    bool good = !too_many && n && str_eq(headers[0].name, STR(":status")) && str_u64(headers[0].value, &status);
+    if (!good) {
         struct err err;
         (void)err_set(&err, RESOURCE_EXHAUSTED, "the answer's headers are over the limits");
-        call_fail(call, &err);
+        call_fail(call, too_many ? HTTP_FAULT_TOO_LARGE : HTTP_FAULT_MALFORMED, &err);
         return;
     }
     call_headers(call, (unsigned)status, headers + 1, n - 1);
@@ -73,7 +74,7 @@ static void on_writable(struct h2_stream *s, void *ctx UNUSED) {
     if (call) push_body(call);
 }
 
-static void on_close(struct h2_stream *s, uint32_t error, bool by_peer UNUSED, void *ctx) {
+static void on_close(struct h2_stream *s, uint32_t error, bool by_peer, void *ctx) {
     struct link *l = ctx;
     struct http_call *call = h2_user(s);
     struct err err = l->err;
@@ -81,7 +82,10 @@ static void on_close(struct h2_stream *s, uint32_t error, bool by_peer UNUSED, v
     h2_set_user(s, NULL);
     if (!err.code) (void)err_set(&err, UNAVAILABLE, "%s reset the stream (HTTP/2 error %u)", l->origin->host, error);
     call->h2 = NULL;
-    call_lost(call, &err, error == H2_REFUSED_STREAM);
+    enum http_fault fault = l->fault == HTTP_FAULT_MALFORMED || (!by_peer && error == H2_PROTOCOL_ERROR)
+                                ? HTTP_FAULT_MALFORMED
+                                : HTTP_FAULT_CUT;
+    call_lost(call, fault, &err, error == H2_REFUSED_STREAM);
 }
 
 static void on_goaway(struct h2 *h2 UNUSED, void *ctx) {
@@ -118,6 +122,7 @@ static void receive(struct link *l, struct str bytes) {
     if (!session(l)) conn_abort(l->net);
     else if (h2_receive(l->h2, bytes, &err) != OK) {
         l->err = err;
+        l->fault = HTTP_FAULT_MALFORMED;
         l->closing = true;
         conn_finish(l->net);
     } else {

@@ -10,9 +10,8 @@
 #include "wire/http1.h"
 #include "wire/http2.h"
 
-enum { MAX_ADDRESSES = 8, CLIENT_HEADERS_MAX = 120, HOST_MAX = 256 };
+enum { CLIENT_HEADERS_MAX = 120, HOST_MAX = 256 };
 
-struct dial;
 struct link; /* a connection of the pool */
 
 enum call_state { CALL_WAITING, CALL_SENT, CALL_OVER };
@@ -30,6 +29,7 @@ struct http_call {
     struct link *link;
     struct h2_stream *h2;
     enum call_state state;
+    enum http_fault fault;
     bool got_headers, paused, retried, on_used_link;
 };
 
@@ -59,8 +59,8 @@ struct link {
     struct origin *origin;
     struct link *next, **at;
     struct conn *net;
-    struct dial *dial; /* while the name is looked up */
-    struct net_address addresses[MAX_ADDRESSES];
+    struct net_lookup *lookup; /* while the name is looked up */
+    struct net_address addresses[RESOLVE_ADDRESSES_MAX];
     unsigned n_addresses, tried;
     const struct link_protocol *protocol; /* NULL: not connected yet */
     struct h2 *h2;
@@ -70,6 +70,7 @@ struct link {
     struct loop_timer timer; /* connecting, then idle */
     unsigned n_calls;
     bool used, closing;
+    enum http_fault fault; /* of err */
     struct err err;
 };
 
@@ -87,10 +88,11 @@ struct http_client {
 void call_headers(struct http_call *call, unsigned status, const struct http_header *headers, size_t n);
 bool call_data(struct http_call *call, struct str data); /* false: the call is no more */
 void client_call_end(struct http_call *call, const struct http_header *trailers, size_t n);
-void call_fail(struct http_call *call, const struct err *err);
-void call_lost(struct http_call *call, const struct err *err, bool refused); /* retries once where that is safe */
+void call_fail(struct http_call *call, enum http_fault fault, const struct err *err);
+/* Retries once where that is safe. */
+void call_lost(struct http_call *call, enum http_fault fault, const struct err *err, bool refused);
 void origin_pump(struct origin *origin);
-void origin_fail_waiting(struct origin *origin, const struct err *err);
+void origin_fail_waiting(struct origin *origin, enum http_fault fault, const struct err *err);
 
 /* client_conn.c */
 void link_open(struct origin *origin);

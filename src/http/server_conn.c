@@ -87,7 +87,7 @@ static void on_output(struct conn *net UNUSED, struct buf *out, void *ctx) {
 
 static void on_closed(struct conn *net UNUSED, enum conn_end why, const struct err *err UNUSED, void *ctx) {
     struct http_conn *c = ctx;
-    c->lost_to_peer = why == CONN_END_EOF || why == CONN_END_LOST;
+    c->lost_to_peer = why == CONN_END_EOF || why == CONN_END_TLS || why == CONN_END_LOST;
     if (why == CONN_END_TIMEOUT) c->server->stats.bad++;
     loop_timer_stop(c->server->loop, &c->tick);
     for (struct http_stream *s = c->streams; s; s = s->next) s->open = false;

@@ -11,23 +11,29 @@ bool subject_lawful(struct str subject) {
     return subject.n > 0 && subject.n <= JWT_SUB_MAX;
 }
 
-/* Of the issuer's audiences the one that this is, and that the door asks for. NULL: none. */
-static const struct str *known_audience(const struct jwt_ask *ask, const struct issuer_config *config, struct str aud) {
-    if (ask->audience.n && !str_eq(aud, ask->audience)) return NULL;
-    for (size_t i = 0; i < config->n_audiences; i++)
-        if (str_eq(config->audiences[i], aud)) return &config->audiences[i];
-    return NULL;
+/* The service's own, which clients write with and without a slash at its end. */
+static bool service_audience(const struct jwt_ask *ask, struct str aud) {
+    (void)str_strip_suffix(&aud, STR("/"));
+    return ask->service_audience.n && str_eq(aud, ask->service_audience);
 }
 
-static const struct str *match_audience(const struct jwt_ask *ask, const struct issuer_config *config, const json_t *aud) {
-    if (json_is_string(aud)) return known_audience(ask, config, json_text_of(aud));
-    size_t n = json_array_size(aud); /* 0 for other types */
-    if (n > AUD_LIST_MAX || (n > 1 && !config->audience_list)) return NULL;
-    const struct str *found = NULL;
+/* Is it one of the issuer's, or the service's, and what the door asks for? */
+static bool known_audience(const struct jwt_ask *ask, const struct issuer_config *config, struct str aud) {
+    if (ask->audience.n && !str_eq(aud, ask->audience)) return false;
+    for (size_t i = 0; i < config->n_audiences; i++)
+        if (str_eq(config->audiences[i], aud)) return true;
+    return service_audience(ask, aud);
+}
+
+/* The first that is known, borrowed from `aud`; an empty one is never known. */
+static struct str match_audience(const struct jwt_ask *ask, const struct issuer_config *config, const json_t *aud) {
+    struct str none = { NULL, 0 }, found = none;
+    size_t n = json_is_string(aud) ? 1 : json_array_size(aud); /* 0 for other types */
+    if (n > AUD_LIST_MAX || (n > 1 && !config->audience_list)) return none;
     for (size_t i = 0; i < n; i++) {
-        const json_t *one = json_array_get(aud, i);
-        if (!json_is_string(one)) return NULL;
-        if (!found) found = known_audience(ask, config, json_text_of(one));
+        const json_t *one = json_is_string(aud) ? aud : json_array_get(aud, i);
+        if (!json_is_string(one)) return none;
+        if (!found.n && known_audience(ask, config, json_text_of(one))) found = json_text_of(one);
     }
     return found;
 }
@@ -36,9 +42,10 @@ static enum reason check_audience(const struct jwt_ask *ask, const struct issuer
                                   struct proof *proof, struct refusal *refusal) {
     const json_t *aud = json_object_get(payload, "aud");
     if (!aud) return refuse(refusal, CLAIM_MISSING, "aud is missing");
-    const struct str *found = match_audience(ask, config, aud);
-    if (!found) return refuse(refusal, AUDIENCE_WRONG, "aud is not one of issuer %.*s's audiences", STR_ARG(config->name));
-    proof->audience = *found;
+    struct str found = match_audience(ask, config, aud);
+    if (!found.n)
+        return refuse(refusal, AUDIENCE_WRONG, "aud is not one of issuer %.*s's audiences", STR_ARG(config->name));
+    proof->audience = found;
     proof->single_audience = json_is_string(aud) || json_array_size(aud) == 1;
     return REASON_NONE;
 }
@@ -104,7 +111,7 @@ static enum reason check_type(const struct jws *jws, const struct issuer_config 
 
 static enum reason check_tenant(const struct issuer_config *config, const json_t *payload, struct refusal *refusal) {
     struct str tid;
-    if (config->preset != ISSUER_ENTRA) return REASON_NONE;
+    if (config->tenant.n == 0) return REASON_NONE;
     if (!json_member_str(payload, "tid", &tid)) return refuse(refusal, CLAIM_MISSING, "tid is missing");
     return str_eq(tid, config->tenant) ? REASON_NONE : refuse(refusal, TOKEN_REJECTED, "tid is another tenant");
 }

@@ -4,25 +4,16 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/enc.h"
 #include "base/json_text.h"
 #include "crypto/random.h"
-#include "crypto/sign.h"
 #include "identity/form.h"
+#include "identity/jws_make.h"
 
-enum {
-    BASE_MAX = 256,
-    KID_MAX = 64,
-    TOKEN_MAX = 12 << 10,
-    PAYLOAD_MAX = 8 << 10,
-    LIFE_S = 3600,
-    LIFE_MAX_S = 86400,
-    TEXT_MAX = 255
-};
+enum { BASE_MAX = 256, PAYLOAD_MAX = 8 << 10, LIFE_S = 3600, LIFE_MAX_S = 86400, TEXT_MAX = 255 };
 
 struct dev_issuer {
     struct key *key;
-    char base[BASE_MAX + 1], kid[KID_MAX + 1];
+    char base[BASE_MAX + 1], kid[JWS_KID_MAX + 1];
 };
 
 enum code dev_issuer_new(struct str base, struct key *given, struct dev_issuer **ret, struct err *err) {
@@ -31,14 +22,14 @@ enum code dev_issuer_new(struct str base, struct key *given, struct dev_issuer *
     if (given && (key_kind(given) != KEY_RSA || !key_is_private(given)))
         return err_set(err, INVALID_ARGUMENT, "the development issuer signs with a private RSA key");
     DEFER(key_unrefp) struct key *key = given ? key_ref(given) : NULL;
-    DEFER(buf_free) struct buf kid = BUF_INIT(KID_MAX);
+    char kid[JWS_KID_MAX + 1];
     enum code rc = key ? OK : key_generate(KEY_RSA, &key, err);
-    if (!rc) rc = key_thumbprint(key, &kid, err);
+    if (!rc) rc = jws_kid(key, kid, err);
     if (rc) return rc;
     struct dev_issuer *dev = calloc(1, sizeof *dev);
     if (!dev) return err_oom(err);
     memcpy(dev->base, base.p, base.n);
-    memcpy(dev->kid, kid.p, kid.n);
+    memcpy(dev->kid, kid, sizeof kid);
     dev->key = TAKE(key);
     *ret = dev;
     return OK;
@@ -51,14 +42,7 @@ void dev_issuer_free(struct dev_issuer *dev) {
 }
 
 enum code dev_issuer_jwks(const struct dev_issuer *dev, struct buf *out, struct err *err) {
-    DEFER(buf_free) struct buf jwk = BUF_INIT(2048);
-    enum code rc = key_public_jwk(dev->key, &jwk, err);
-    if (rc) return rc;
-    /* Without `alg`, as Entra publishes its keys. */
-    buf_printf(out, "{\"keys\":[{\"kid\":\"%s\",\"use\":\"sig\",", dev->kid);
-    buf_add_str(out, str_from(buf_str(&jwk), 1));
-    buf_add_z(out, "]}");
-    return buf_ok(out) ? OK : err_oom(err);
+    return jws_key_set(dev->key, dev->kid, false, out, err); /* without `alg`, as Entra publishes its keys */
 }
 
 enum code dev_issuer_discovery(const struct dev_issuer *dev, struct buf *out, struct err *err) {
@@ -153,21 +137,9 @@ static void payload(const struct dev_issuer *dev, const struct dev_ask *ask, str
 
 enum code dev_issuer_token(const struct dev_issuer *dev, const struct dev_ask *ask, struct buf *out, struct err *err) {
     if (ask->life_s > LIFE_MAX_S) return err_set(err, INVALID_ARGUMENT, "a development token lives a day at most");
-    DEFER(buf_free) struct buf claims = BUF_INIT(PAYLOAD_MAX), header = BUF_INIT(256), token = BUF_INIT(TOKEN_MAX);
+    DEFER(buf_free) struct buf claims = BUF_INIT(PAYLOAD_MAX);
     payload(dev, ask, &claims);
-    buf_printf(&header, "{\"typ\":\"JWT\",\"alg\":\"RS256\",\"kid\":\"%s\"}", dev->kid);
-    enc_base64url(&token, buf_str(&header));
-    buf_add_char(&token, '.');
-    enc_base64url(&token, buf_str(&claims));
-    if (!buf_ok(&claims) || !buf_ok(&header) || !buf_ok(&token)) return err_oom(err);
-    uint8_t signature[SIGNATURE_MAX];
-    size_t n;
-    enum code rc = sign_make(dev->key, SIG_RS256, buf_str(&token), signature, &n, err);
-    if (rc) return rc;
-    buf_add_char(&token, '.');
-    enc_base64url(&token, (struct str){ (const char *)signature, n });
-    buf_add_str(out, buf_str(&token));
-    return buf_ok(&token) && buf_ok(out) ? OK : err_oom(err);
+    return buf_ok(&claims) ? jws_make(dev->key, dev->kid, "JWT", buf_str(&claims), out, err) : err_oom(err);
 }
 
 static bool shape_of(struct str name, enum dev_shape *ret) {

@@ -78,7 +78,8 @@ static const char *wrong_with(const struct issuer *issuer, const struct issuer_c
     if (c->name.n == 0) return "it has no name";
     if (c->n_audiences == 0) return "it has no audiences: a token for another service would be taken";
     for (size_t i = 0; i < c->n_audiences; i++)
-        if (c->audiences[i].n == 0 || c->audiences[i].n > 256) return "an audience is empty or longer than 256 bytes";
+        if (c->audiences[i].n == 0 || c->audiences[i].n > ISSUER_AUDIENCE_BYTES)
+            return "an audience is empty or longer than 256 bytes";
     if (c->preset == ISSUER_ENTRA && !is_tenant(c->tenant)) return "the tenant must be one tenant's id";
     if (issuer->iss[0].n == 0 || issuer->iss[0].n > 512) return "it has no iss, or one longer than 512 bytes";
     if (c->preset == ISSUER_DISCOVERY && !issuer_url_lawful(issuer, c->iss)) return "discovery needs an https address";

@@ -18,12 +18,13 @@ enum issuer_preset {
     ISSUER_OWN, /* tokens that mint.h makes: `iss`, jwks; typ at+jwt is required */
 };
 
-enum { ISSUERS_MAX = 32, ISSUER_ISS_MAX = 2, ISSUER_AUDIENCES_MAX = 16 };
+enum { ISSUERS_MAX = 32, ISSUER_ISS_MAX = 2, ISSUER_AUDIENCES_MAX = 16, ISSUER_AUDIENCE_BYTES = 256 };
 
 struct issuer_config {
     struct str name; /* "entra": what policy calls it */
     enum issuer_preset preset;
-    struct str iss, tenant;
+    struct str iss;
+    struct str tenant;    /* when not empty (Entra: always), `tid` must be this */
     struct str jwks_json; /* keys as text, now: wins over any address */
     struct str jwks_uri;  /* overrides the preset's */
     struct str audiences[ISSUER_AUDIENCES_MAX];

@@ -1,6 +1,7 @@
 #include "identity/jwt.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,15 +30,15 @@ void proof_unrefp(struct proof **proof) {
     proof_unref(*proof);
 }
 
-static void token_id(struct str token, char out[2 * TOKEN_ID_BYTES + 1]) {
+void token_fingerprint(struct str token, char ret[JWT_FINGERPRINT_BYTES]) {
     static const char digits[] = "0123456789abcdef";
     uint8_t digest[SHA256_BYTES];
     hash_sha256(token, digest);
     for (unsigned i = 0; i < TOKEN_ID_BYTES; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
+        ret[2 * i] = digits[digest[i] >> 4];
+        ret[2 * i + 1] = digits[digest[i] & 15];
     }
-    out[2 * TOKEN_ID_BYTES] = 0;
+    ret[2 * TOKEN_ID_BYTES] = 0;
 }
 
 static enum reason read_payload(struct str text, json_t **ret, struct refusal *refusal) {
@@ -89,9 +90,23 @@ static enum reason fill(const struct jwt_ask *ask, const struct jws *jws, struct
                        : principal_of_foreign(config, proof->payload, proof, refusal);
     if (!r) r = check_revoked(ask, proof, refusal);
     if (r) return r;
-    token_id(token, proof->principal.token_id);
+    token_fingerprint(token, proof->principal.token_id);
     proof->principal.expires_us = proof->expires_s * 1000000;
     return REASON_NONE;
+}
+
+/* Whose it was, for the operator: its issuer did sign it. Entra's `sub` is another one at each audience, its `oid` is not.
+ */
+static void name_refused(const struct proof *proof, struct str token, struct refusal *refusal) {
+    struct str subject = { NULL, 0 };
+    const struct issuer_config *config = issuer_config(proof->issuer);
+    if (!refusal) return;
+    if (config->preset != ISSUER_ENTRA || !json_member_str(proof->payload, "oid", &subject))
+        (void)json_member_str(proof->payload, "sub", &subject);
+    struct refused_token *to = &refusal->token;
+    token_fingerprint(token, to->id);
+    (void)snprintf(to->issuer, sizeof to->issuer, "%.*s", STR_ARG(config->name));
+    (void)snprintf(to->subject, sizeof to->subject, "%.*s", STR_ARG(subject));
 }
 
 static enum reason split(struct str token, struct arena *arena, struct jws *ret, struct refusal *refusal) {
@@ -118,7 +133,10 @@ enum jwt_outcome jwt_verify(const struct jwt_ask *ask, struct str token, struct 
     if (find_issuer(ask, proof, ret_refusal)) return JWT_REFUSED;
     enum jwt_outcome outcome = check_signature(ask, &jws, proof, ret_refusal);
     if (outcome != JWT_PROVED) return outcome;
-    if (fill(ask, &jws, token, proof, ret_refusal)) return JWT_REFUSED;
+    if (fill(ask, &jws, token, proof, ret_refusal)) {
+        name_refused(proof, token, ret_refusal);
+        return JWT_REFUSED;
+    }
     *ret_proof = TAKE(proof);
     return JWT_PROVED;
 }

@@ -6,6 +6,7 @@
 #include "identity/issuer.h"
 #include "model/principal.h"
 
+enum { JWT_FINGERPRINT_BYTES = 33 }; /* with its NUL */
 enum { JWT_SKEW_S = 60, JWT_SUB_MAX = 255, JWT_CLAIMS_MAX = 12 << 10 };
 
 struct revocations;
@@ -16,7 +17,7 @@ struct proof {
     uint64_t keys_version;
     struct str jti;      /* empty when absent */
     struct str scope;    /* of our own tokens */
-    struct str audience; /* the one that matched */
+    struct str audience; /* the one that matched, as the token has it */
     int64_t issued_s, expires_s;
     bool own;             /* Linkspan's own token */
     bool single_audience; /* `aud` named nobody else */
@@ -28,10 +29,14 @@ struct proof *proof_ref(struct proof *proof);
 struct proof *proof_unref(struct proof *proof); /* NULL is fine; returns NULL */
 void proof_unrefp(struct proof **proof);        /* for DEFER */
 
+/* What of a token may be written down: hex of the first 16 bytes of its SHA-256, as in principal.token_id. */
+void token_fingerprint(struct str token, char ret[JWT_FINGERPRINT_BYTES]);
+
 struct jwt_ask {
     struct issuers *issuers;
     struct revocations *revocations; /* NULL = none */
     struct str audience;             /* when not empty: only this one, and it must be one of the issuer's */
+    struct str service_audience;     /* when not empty: this one too, of any issuer, with or without a slash at its end */
     int64_t now_s;
     /* Set both: an unknown kid may start a fetch and JWT_WAIT; `wake` tells when to ask again (then with wake NULL). */
     void (*wake)(void *arg);

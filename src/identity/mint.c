@@ -4,19 +4,18 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/enc.h"
 #include "base/json_text.h"
 #include "crypto/random.h"
-#include "crypto/sign.h"
 #include "data/json.h"
 #include "identity/claims.h"
+#include "identity/jws_make.h"
 
-enum { KID_MAX = 64, URL_MAX = 512, JTI_BYTES = 16, PAYLOAD_MAX = 9000 };
+enum { URL_MAX = 512, JTI_BYTES = 16, PAYLOAD_MAX = 9000 };
 
 struct mint {
     struct key *key;
-    char url[URL_MAX + 1], kid[KID_MAX + 1];
-    size_t url_n, kid_n;
+    char url[URL_MAX + 1], kid[JWS_KID_MAX + 1];
+    size_t url_n;
 };
 
 enum code mint_new(struct key *key, struct str issuer_url, struct mint **ret, struct err *err) {
@@ -24,15 +23,14 @@ enum code mint_new(struct key *key, struct str issuer_url, struct mint **ret, st
         return err_set(err, INVALID_ARGUMENT, "the token key must be a private P-256 key");
     if (issuer_url.n == 0 || issuer_url.n > URL_MAX)
         return err_set(err, INVALID_ARGUMENT, "the issuer's address has 1 to %d bytes", URL_MAX);
-    DEFER(buf_free) struct buf kid = BUF_INIT(KID_MAX);
-    enum code rc = key_thumbprint(key, &kid, err);
+    char kid[JWS_KID_MAX + 1];
+    enum code rc = jws_kid(key, kid, err);
     if (rc) return rc;
     struct mint *mint = calloc(1, sizeof *mint);
     if (!mint) return err_oom(err);
     memcpy(mint->url, issuer_url.p, issuer_url.n);
-    memcpy(mint->kid, kid.p, kid.n);
+    memcpy(mint->kid, kid, sizeof kid);
     mint->url_n = issuer_url.n;
-    mint->kid_n = kid.n;
     mint->key = key_ref(key);
     *ret = mint;
     return OK;
@@ -49,13 +47,7 @@ struct str mint_issuer_url(const struct mint *mint) {
 }
 
 enum code mint_jwks(const struct mint *mint, struct buf *out, struct err *err) {
-    DEFER(buf_free) struct buf jwk = BUF_INIT(1024);
-    enum code rc = key_public_jwk(mint->key, &jwk, err);
-    if (rc) return rc;
-    buf_printf(out, "{\"keys\":[{\"alg\":\"ES256\",\"kid\":\"%s\",\"use\":\"sig\",", mint->kid);
-    buf_add_str(out, str_from(buf_str(&jwk), 1));
-    buf_add_z(out, "]}");
-    return buf_ok(out) ? OK : err_oom(err);
+    return jws_key_set(mint->key, mint->kid, true, out, err);
 }
 
 enum code mint_discovery(const struct mint *mint, struct str jwks_uri, struct str token_uri, struct buf *out,
@@ -131,22 +123,9 @@ static bool set_int(json_t *object, const char *name, int64_t n) {
 
 static enum code sign_payload(const struct mint *mint, const char *typ, const json_t *payload, struct buf *out,
                               struct err *err) {
-    DEFER(buf_free) struct buf text = BUF_INIT(PAYLOAD_MAX), header = BUF_INIT(256), token = BUF_INIT(MINT_TOKEN_MAX);
+    DEFER(buf_free) struct buf text = BUF_INIT(PAYLOAD_MAX);
     if (!json_write(payload, &text)) return err_set(err, RESOURCE_EXHAUSTED, "the token would be too long");
-    buf_printf(&header, "{\"alg\":\"ES256\",\"kid\":\"%s\",\"typ\":\"%s\"}", mint->kid, typ);
-    enc_base64url(&token, buf_str(&header));
-    buf_add_char(&token, '.');
-    enc_base64url(&token, buf_str(&text));
-    if (!buf_ok(&token) || !buf_ok(&header)) return err_oom(err);
-    uint8_t signature[SIGNATURE_MAX];
-    size_t n;
-    enum code rc = sign_make(mint->key, SIG_ES256, buf_str(&token), signature, &n, err);
-    if (rc) return rc;
-    buf_add_char(&token, '.');
-    enc_base64url(&token, (struct str){ (const char *)signature, n });
-    if (!buf_ok(&token)) return err_set(err, RESOURCE_EXHAUSTED, "the token would be too long");
-    buf_add_str(out, buf_str(&token));
-    return buf_ok(out) ? OK : err_oom(err);
+    return jws_make(mint->key, mint->kid, typ, buf_str(&text), out, err);
 }
 
 static bool fill(const struct mint *mint, const struct mint_ask *ask, int64_t expires_s, struct str jti, json_t *payload) {

@@ -1,10 +1,12 @@
 /* refusal.h: why a proof was not taken: a reason for the caller, a detail for the operator only. Plain data. */
 #pragma once
 #include "model/reason.h"
+#include "model/refused.h"
 
 struct refusal {
-    enum reason reason; /* REASON_NONE = not refused */
-    char detail[256];   /* for the log and the audit; never for the client; holds no token */
+    enum reason reason;         /* REASON_NONE = not refused */
+    char detail[256];           /* for the log and the audit; never for the client; holds no token */
+    struct refused_token token; /* whose it was: only when its issuer had signed it */
 };
 
 /* Fills it (NULL is fine) and returns the reason. */

@@ -52,12 +52,14 @@ static struct str key_str(const uint8_t key[SHA256_BYTES]) {
     return (struct str){ (const char *)key, SHA256_BYTES };
 }
 
-/* One digest over the token's digest, the door and the audience, each at a length that cannot be shifted. */
-static void make_key(struct str token, struct str listener, struct str audience, uint8_t key[SHA256_BYTES]) {
-    uint8_t parts[3][SHA256_BYTES];
+/* One digest over the digests of the token, the door and all that was asked for, each at a length that cannot be shifted:
+ * what one service's audience opened must not be found by another. */
+static void make_key(struct str token, struct str listener, const struct jwt_ask *ask, uint8_t key[SHA256_BYTES]) {
+    uint8_t parts[4][SHA256_BYTES];
     hash_sha256(token, parts[0]);
     hash_sha256(listener, parts[1]);
-    hash_sha256(audience, parts[2]);
+    hash_sha256(ask->audience, parts[2]);
+    hash_sha256(ask->service_audience, parts[3]);
     hash_sha256((struct str){ (const char *)parts, sizeof parts }, key);
 }
 
@@ -139,7 +141,7 @@ enum jwt_outcome verified_token(struct verified *cache, const struct jwt_ask *as
                                 struct refusal *ret_refusal) {
     uint8_t key[SHA256_BYTES];
     if (token.n == 0 || token.n > (16 << 10)) return jwt_verify(ask, token, ret_proof, ret_refusal);
-    make_key(token, listener, ask->audience, key);
+    make_key(token, listener, ask, key);
     struct proof *proof = look_up(cache, ask, key, policy_version);
     if (proof) {
         *ret_proof = proof;

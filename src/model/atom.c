@@ -14,6 +14,7 @@ const char *verb_name(enum verb verb) {
         [VERB_SEE_JOBS] = "see jobs",
         [VERB_CANCEL_JOBS] = "cancel jobs",
         [VERB_ADMINISTER] = "administer",
+        [VERB_CALL] = "call",
     };
     return (unsigned)verb < VERB_COUNT ? names[verb] : "?";
 }

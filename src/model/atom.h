@@ -17,6 +17,8 @@ enum verb {
     VERB_SEE_JOBS,
     VERB_CANCEL_JOBS,
     VERB_ADMINISTER, /* object empty */
+    VERB_CALL,       /* object = the URL without its query, in url_parse's normal form; account = the audience of the
+                        token that is sent, "" = none; path empty */
     VERB_COUNT
 };
 const char *verb_name(enum verb verb); /* as POLICY.md writes it: "change schema" */
@@ -25,7 +27,7 @@ struct atom {
     enum verb verb;
     struct str path; /* "spanner demo/flights", "dataproc demo/batch"; "spanner demo/ *" never occurs here */
     struct str object;
-    struct str account;        /* e-mail address */
+    struct str account;        /* e-mail address; the audience of a call */
     const struct str *columns; /* as the schema spells them */
     size_t n_columns;
     bool any_column; /* COUNT(*), EXISTS: any one readable column suffices, of `columns` (the table's); n_columns == 0: of

@@ -308,7 +308,7 @@ static void handshake(struct conn *c) {
     }
     enum io io = ssl_result(c, rc, true);
     if (io == IO_EOF) err_set(&c->err, UNAVAILABLE, "TLS: the peer closed during the handshake");
-    if (io != IO_AGAIN) cut(c, CONN_END_LOST);
+    if (io != IO_AGAIN) cut(c, CONN_END_TLS);
 }
 
 static void connected(struct conn *c) {

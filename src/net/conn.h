@@ -17,7 +17,8 @@ struct conn;
 
 enum conn_end {
     CONN_END_EOF,     /* the peer ended cleanly */
-    CONN_END_LOST,    /* reset, network, TLS failure, broken certificate */
+    CONN_END_TLS,     /* TLS did not come up: certificate, name, protocol */
+    CONN_END_LOST,    /* reset, network, TLS failure afterwards */
     CONN_END_TIMEOUT, /* handshake or write */
     CONN_END_OURS,    /* conn_finish is through, conn_abort, conn_close_now */
 };

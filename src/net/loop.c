@@ -24,6 +24,7 @@ struct loop {
     struct loop_timer *timers;
     struct loop_task *deferred, **deferred_end;
     _Atomic(struct loop_task *) posted; /* newest first; the one who finds it empty wakes the loop */
+    struct loop_task *taken;            /* of those, what is about to run, oldest first */
     _Atomic bool stop;
     struct signal_watch signals[MAX_SIGNALS];
     unsigned n_signals;
@@ -32,20 +33,39 @@ struct loop {
 
 /* ---- tasks ---- */
 
-static void run_posted(struct loop *loop) {
+/* What was posted, in the order in which it came, behind what was taken before. */
+static void take_posted(struct loop *loop) {
     struct loop_task *newest = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire), *first = NULL;
+    struct loop_task **end = &loop->taken;
     while (newest) {
         struct loop_task *older = newest->next;
         newest->next = first;
         first = newest;
         newest = older;
     }
-    while (first) {
-        struct loop_task *task = first;
-        first = task->next;
+    while (*end) end = &(*end)->next;
+    *end = first;
+}
+
+static void run_posted(struct loop *loop) {
+    take_posted(loop);
+    while (loop->taken) {
+        struct loop_task *task = loop->taken;
+        loop->taken = task->next;
         task->next = NULL;
         task->fn(task, task->ctx);
     }
+}
+
+/* What it takes off the posted list runs with the wake-up that its poster sent. */
+bool loop_post_cancel(struct loop *loop, struct loop_task *task) {
+    take_posted(loop);
+    for (struct loop_task **at = &loop->taken; *at; at = &(*at)->next) {
+        if (*at != task) continue;
+        *at = task->next;
+        return true;
+    }
+    return false;
 }
 
 static void on_wake(uv_async_t *wake) {

@@ -40,6 +40,8 @@ uint64_t loop_now_ms(const struct loop *loop);               /* as of this turn 
 /* Any thread; first in, first out for one poster. Tasks that arrive before the loop wakes cost one wake-up together. */
 void loop_post(struct loop *loop, struct loop_task *task);
 void loop_post_batch(struct loop *loop, struct loop_task *first); /* a chain by `next`, in order */
+/* Loop thread, or when the loop does not run: takes back a posted task that has not run yet. False: it is not there. */
+bool loop_post_cancel(struct loop *loop, struct loop_task *task);
 /* Loop thread: runs the task once more before the loop sleeps; a task that waits already is not queued twice. */
 void loop_defer(struct loop *loop, struct loop_task *task);
 void loop_defer_cancel(struct loop *loop, struct loop_task *task);

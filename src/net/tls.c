@@ -93,6 +93,8 @@ static enum code trust(struct tls_ctx *ctx, const struct tls_client_config *conf
             return fail(err, "CA", config->ca_file ? config->ca_file : config->ca_dir);
     } else if (SSL_CTX_set_default_verify_paths(ctx->ssl) != 1) {
         return fail(err, "the system's CA", NULL);
+    } else if (config->also_ca_file && SSL_CTX_load_verify_locations(ctx->ssl, config->also_ca_file, NULL) != 1) {
+        return fail(err, "CA", config->also_ca_file);
     }
     SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, NULL);
     return OK;

@@ -20,6 +20,7 @@ struct tls_server_config {
 
 struct tls_client_config {
     const char *ca_file, *ca_dir;     /* NULL, NULL: the system's */
+    const char *also_ca_file;         /* PEM: trusted beside the system's; NULL: none */
     const char *cert_file, *key_file; /* our own certificate, or NULL */
     bool http1_only;
 };

@@ -181,6 +181,7 @@ static void read_dependencies(const struct shape *s, const json_t *json, const s
 static void check_name(struct compile *c, const struct activity *a) {
     const struct shape *s = &c->shape;
     struct str at = path_key(s->arena, a->path, STR("name"));
+    if (!a->name.p) return;
     if (!pipeline_name_valid(a->name, ACTIVITY_NAME_MAX))
         fault_add(s->faults, "BadRequest", at, 0,
                   "not a valid name: at most %d characters, beginning with a letter, a digit or '_', without . + ? / < > * "
@@ -198,8 +199,9 @@ static bool may_stand_here(struct compile *c, const struct activity *a) {
     if (!outer || !container || (outer->kind == ACTIVITY_FOR_EACH && a->kind == ACTIVITY_IF_CONDITION)) return true;
     fault_add(
         c->shape.faults, "BadRequest", a->path, 0,
-        "a %s inside of the %s '%.*s' is not supported, as in Synapse: put it in a pipeline that ExecutePipeline runs",
-        activity_type(a->kind), activity_type(outer->kind), STR_ARG(str_upto(outer->name, ACTIVITY_NAME_MAX)));
+        "%s '%.*s' inside of %s '%.*s' is not supported, as in Synapse: put it in a pipeline that ExecutePipeline runs",
+        activity_type(a->kind), STR_ARG(str_upto(a->name, ACTIVITY_NAME_MAX)), activity_type(outer->kind),
+        STR_ARG(str_upto(outer->name, ACTIVITY_NAME_MAX)));
     return false;
 }
 
@@ -242,6 +244,7 @@ struct activity_list compile_activities(struct compile *c, const json_t *object,
         const json_t *json = json_array_get(list, i);
         struct activity *a = &items[n];
         *a = (struct activity){ .path = path_index(s->arena, at, i) };
+        if (path_lost(a->path)) s->faults->oom = true;
         if (!json_is_object(json)) {
             fault_add(s->faults, "BadRequest", a->path, 0, "an activity is an object with 'name' and 'type'");
             continue;

@@ -4,29 +4,35 @@
 
 /* --- members that may be expressions --- */
 
-static const char *literal_wanted(unsigned types) {
-    return types & SHAPE_STRING ? "a string"
-           : types & SHAPE_INT  ? "an integer"
-           : types & SHAPE_BOOL ? "a Boolean"
-                                : "an array";
+static const char *type_wanted(unsigned types) {
+    return types & SHAPE_STRING  ? "a string"
+           : types & SHAPE_INT   ? "an integer"
+           : types & SHAPE_BOOL  ? "a Boolean"
+           : types & SHAPE_ARRAY ? "an array"
+                                 : "an object";
 }
 
-static bool literal_fits(unsigned types, const json_t *v) {
-    return (types & SHAPE_ANY) || ((types & SHAPE_STRING) && json_is_string(v)) ||
-           ((types & SHAPE_INT) && json_is_integer(v)) || ((types & SHAPE_BOOL) && json_is_boolean(v)) ||
-           ((types & SHAPE_ARRAY) && json_is_array(v)) || ((types & SHAPE_OBJECT) && json_is_object(v));
+static bool type_fits(unsigned types, int type) {
+    static const unsigned shapes[] = { [JSON_OBJECT] = SHAPE_OBJECT,
+                                       [JSON_ARRAY] = SHAPE_ARRAY,
+                                       [JSON_STRING] = SHAPE_STRING,
+                                       [JSON_INTEGER] = SHAPE_INT,
+                                       [JSON_REAL] = 0,
+                                       [JSON_TRUE] = SHAPE_BOOL,
+                                       [JSON_FALSE] = SHAPE_BOOL,
+                                       [JSON_NULL] = 0 };
+    return type < 0 || (types & SHAPE_ANY) || (types & shapes[type]);
 }
 
-/* NULL with a fault when it is missing, does not compile, or is a literal of another type. */
+/* NULL with a fault when it is missing, does not compile, or has another type whatever the run evaluates. */
 static const struct template *value_of(const struct shape *s, const json_t *object, struct str path, const char *key,
                                        unsigned types) {
     const json_t *v = shape_member(s, object, path, key, SHAPE_ANY | (types & SHAPE_REQUIRED));
     if (!v) return NULL;
     struct str at = path_key(s->arena, path, str_z(key));
     const struct template *t = template_compile(s->arena, v, at, s->faults);
-    const json_t *literal = t ? template_literal(t) : NULL;
-    if (!t || !literal || literal_fits(types, literal)) return t;
-    fault_add(s->faults, "BadRequest", at, 0, "should be %s, or an expression with such a value", literal_wanted(types));
+    if (!t || type_fits(types, template_type(t))) return t;
+    fault_add(s->faults, "BadRequest", at, 0, "should be %s, or an expression with such a value", type_wanted(types));
     return NULL;
 }
 
@@ -94,7 +100,7 @@ static void read_headers(const struct shape *s, const json_t *json, struct str p
     size_t n;
     json_t *member;
     web->headers = value_of(s, json, path, "headers", SHAPE_OBJECT);
-    if (!web->headers || !template_is_object(web->headers)) return; /* an expression: the run looks at its value */
+    if (!web->headers || template_type(web->headers) != JSON_OBJECT) return; /* an expression: the run looks at its value */
     if (json_object_size(headers) > WEB_HEADERS_MAX)
         fault_add(s->faults, "BadRequest", at, 0, "more than %d headers", WEB_HEADERS_MAX);
     json_object_keylen_foreach((json_t *)(uintptr_t)headers, key, n, member) {

@@ -164,22 +164,22 @@ static enum code write_artifact(struct pipelines *p, enum artifact_kind kind, co
                                 const struct pipeline *pipeline, struct arena *arena, struct err *err) {
     struct str folded = fold(arena, a->name);
     if (!folded.p) return err_oom(err);
-    enum code rc = rows_begin(p, err);
+    enum code rc = begin_change(p, err);
     if (rc) return rc;
     rc = write_row(p, kind, a, folded, err);
     if (!rc && pipeline) rc = write_references(p, a->name, pipeline, err);
-    return rows_end(p, rc, err);
+    return end_change(p, rc, err);
 }
 
 static struct str new_etag(struct pipelines *p, struct arena *arena) {
     char id[PIPELINE_UUID + 1];
-    names_uuid(p, id);
+    names_make_uuid(p, id);
     return arena_printf(arena, "\"%s\"", id);
 }
 
 static struct str new_id(struct pipelines *p, struct arena *arena) {
     char id[PIPELINE_UUID + 1];
-    names_uuid(p, id);
+    names_make_uuid(p, id);
     return str_dup(arena, str_z(id));
 }
 
@@ -248,11 +248,11 @@ enum code pipelines_delete(struct pipelines *p, enum artifact_kind kind, struct 
     enum code rc = settle(p, err);
     if (!rc) rc = check_there(p, kind, name, err);
     if (!rc) rc = check_unreferenced(p, kind, name, false, err);
-    if (!rc) rc = rows_begin(p, err);
+    if (!rc) rc = begin_change(p, err);
     if (rc) return rc;
     rc = change_name(p, STR("DELETE FROM artifact WHERE kind=?1 AND name=?2"), kind, name, STR(""), STR(""), err);
     if (!rc && kind == ARTIFACT_PIPELINE) rc = drop_references(p, name, err);
-    return rows_end(p, rc, err);
+    return end_change(p, rc, err);
 }
 
 enum code pipelines_rename(struct pipelines *p, enum artifact_kind kind, struct str name, struct str to, struct err *err) {
@@ -265,12 +265,12 @@ enum code pipelines_rename(struct pipelines *p, enum artifact_kind kind, struct 
     if (!rc) rc = check_there(p, kind, name, err);
     if (!rc) rc = check_unreferenced(p, kind, name, true, err); /* its own document would name what is gone */
     if (!rc) rc = check_new(p, kind, to, name, arena, err);
-    if (!rc) rc = rows_begin(p, err);
+    if (!rc) rc = begin_change(p, err);
     if (rc) return rc;
     rc = change_name(p, STR("UPDATE artifact SET name=?3, folded=?4 WHERE kind=?1 AND name=?2"), kind, name, to, folded,
                      err);
     if (!rc && kind == ARTIFACT_PIPELINE)
         rc = change_name(p, STR("UPDATE reference SET source=?3 WHERE source=?2 AND ?1=?1 AND ?4=?4"), kind, name, to,
                          folded, err);
-    return rows_end(p, rc, err);
+    return end_change(p, rc, err);
 }

@@ -174,7 +174,7 @@ static void *work(void *ctx) {
     return NULL;
 }
 
-enum code desk_start(struct pipelines *p, struct err *err) {
+enum code pipeline_desk_start(struct pipelines *p, struct err *err) {
     if (pthread_create(&p->thread, NULL, work, p)) return err_set(err, RESOURCE_EXHAUSTED, "no thread for pipelines");
     p->started = true;
     return OK;
@@ -203,7 +203,7 @@ static void wait_for_answers(struct pipelines *p) {
     }
 }
 
-void desk_stop(struct pipelines *p) {
+void pipeline_desk_stop(struct pipelines *p) {
     (void)pthread_mutex_lock(&p->lock);
     p->stopping = true;
     (void)pthread_cond_signal(&p->news);

@@ -55,7 +55,7 @@ bool pipeline_name_valid(struct str name, size_t max_chars) {
     bool letter = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || first >= 0x80;
     if (!letter && first != '_' && (first < '0' || first > '9')) return false;
     for (size_t i = 0; i < name.n; i++)
-        if ((unsigned char)name.p[i] < 0x20 || name.p[i] == 0x7f || strchr(".+?/<>*%&:\\", name.p[i])) return false;
+        if ((unsigned char)name.p[i] < 0x20 || name.p[i] == 0x7f || strchr(".+?/<>*#%&:\\", name.p[i])) return false;
     return name.p[name.n - 1] != ' ';
 }
 

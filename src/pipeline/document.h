@@ -135,7 +135,7 @@ struct pipeline {
     size_t n_references;
 };
 
-/* Starts with a letter, a digit or '_'; none of . + ? / < > * % & : \ and no control characters; at most `max_chars` code
+/* Starts with a letter, a digit or '_'; none of . + ? / < > * # % & : \ and no control characters; at most `max_chars` code
  * points, no space at the end. */
 bool pipeline_name_valid(struct str name, size_t max_chars);
 

@@ -85,7 +85,7 @@ static const json_t *look(void *user, struct str name) {
 
 static bool guid(void *user, char out[EXPR_GUID_SIZE]) {
     struct looking *l = user;
-    names_uuid(l->from->scope->run->p, out);
+    names_make_uuid(l->from->scope->run->p, out);
     return true;
 }
 

@@ -25,7 +25,7 @@ static void enter(struct node *node, struct run *child) {
     const struct run_known known = { str_z(run_pipeline(child)), who->issuer, who->subject };
     if (!run_know(child->p, str_z(child->id), known) || !node_set_plan(node, json_pack("{s:s}", "child", child->id))) {
         run_unknow(child->p, child->id);
-        run_free(child);
+        run_destroy(child);
         node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory");
         return;
     }

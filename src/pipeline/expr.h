@@ -19,7 +19,7 @@ enum {
     EXPR_TEXT_MAX = 8 << 10,
     EXPR_DEPTH_MAX = 64,
     EXPR_RESULT_MAX = 4 << 20,
-    EXPR_WORK_MAX = 64 << 20,
+    EXPR_WORK_MAX = 32 << 20,
     EXPR_GUID_SIZE = 37
 };
 
@@ -38,6 +38,8 @@ struct expr_ref {
 MUST_USE enum code expr_parse(struct arena *arena, struct str text, const struct expr **ret, struct err *err);
 /* Text without any expression: its value never changes. ret_text is the text as it is meant ("@@" undone). */
 bool expr_is_literal(const struct expr *expr, struct str *ret_text);
+/* Text, or text with expressions in it: its value is a string. */
+bool expr_is_text(const struct expr *expr);
 /* In the order of the text; ret_n 0: none. Borrowed from the expression. */
 const struct expr_ref *expr_refs(const struct expr *expr, size_t *ret_n);
 

@@ -120,6 +120,10 @@ bool expr_is_literal(const struct expr *expr, struct str *ret_text) {
     return true;
 }
 
+bool expr_is_text(const struct expr *expr) {
+    return expr->root->kind == NODE_STRING || expr->root->kind == NODE_TEXT;
+}
+
 const struct expr_ref *expr_refs(const struct expr *expr, size_t *ret_n) {
     *ret_n = expr->n_refs;
     return expr->refs;

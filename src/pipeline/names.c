@@ -55,7 +55,7 @@ bool filter_operator_read(struct str name, enum filter_operator *ret) {
 }
 
 /* RFC 9562 §5.4. */
-void names_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]) {
+void names_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]) {
     static const char hex[] = "0123456789abcdef";
     uint8_t bytes[16];
     p->effects.random(p->effects.ctx, bytes, sizeof bytes);

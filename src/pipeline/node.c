@@ -16,7 +16,7 @@ static const struct node_kind *const kinds[ACTIVITY_KINDS] = {
     [ACTIVITY_EXECUTE_PIPELINE] = &execute_kind,
 };
 
-const struct node_kind *node_kind_of(const struct node *node) {
+const struct node_kind *node_activity_kind(const struct node *node) {
     return kinds[node->def->kind];
 }
 
@@ -38,7 +38,7 @@ void node_touch(struct node *node) {
 /* ---- where it stands ---- */
 
 /* "3" for the root's fourth activity; "3:17/0": the first of its 18th iteration. */
-void node_path(const struct node *node, char out[MAX_PATH_BYTES]) {
+void node_place(const struct node *node, char out[MAX_PATH_BYTES]) {
     char tail[MAX_PATH_BYTES - 24] = ""; /* 8 levels of at most 15 bytes */
     for (const struct scope *scope = node->scope;; node = scope->owner, scope = node->scope) {
         size_t index = (size_t)(node - scope->nodes);
@@ -158,12 +158,12 @@ static void begin_attempt(struct node *node) {
         node->now.deadline_us = node->now.started_us + (int64_t)node->def->policy.timeout_s * SECOND_US;
     timers_set(node->scope->run->p, node);
     node_touch(node);
-    if (may_add_row(node) && set_user_properties(node)) node_kind_of(node)->begin(node);
+    if (may_add_row(node) && set_user_properties(node)) node_activity_kind(node)->begin(node);
 }
 
 void node_begin(struct node *node) {
     node->begun = true;
-    names_uuid(node->scope->run->p, node->now.id);
+    names_make_uuid(node->scope->run->p, node->now.id);
     begin_attempt(node);
 }
 
@@ -211,7 +211,7 @@ static void finish(struct node *node, enum run_state state) {
 
 void node_skip(struct node *node) {
     struct run *run = node->scope->run;
-    names_uuid(run->p, node->now.id);
+    names_make_uuid(run->p, node->now.id);
     node->now.started_us = node_now(node);
     run->n_rows++; /* at most one for each that the limit let begin: no need to fail for it */
     finish(node, RUN_SKIPPED);
@@ -264,7 +264,7 @@ static bool try_again(struct node *node) {
     past->next = node->past;
     node->past = past;
     node->now = (struct attempt){ .number = past->attempt.number + 1, .state = RUN_QUEUED };
-    names_uuid(run->p, node->now.id);
+    names_make_uuid(run->p, node->now.id);
     node_wait(node, WAIT_RETRY, node_now(node) + (int64_t)node->def->policy.retry_interval_s * SECOND_US);
     return true;
 }
@@ -303,7 +303,7 @@ void node_timer(struct node *node, int64_t now_us) {
         node_fail(node, RETRY, "Timeout", STR(""), "no end within the activity's timeout of %u s",
                   node->def->policy.timeout_s);
     else if (node->now.wait == WAIT_RETRY) begin_attempt(node);
-    else node_kind_of(node)->timer(node);
+    else node_activity_kind(node)->timer(node);
 }
 
 void node_free(struct node *node) {
@@ -314,7 +314,7 @@ void node_free(struct node *node) {
     }
     drop_work(node);
     json_decref(node->plan);
-    timers_remove(node->scope->run->p, node);
+    timers_drop(node->scope->run->p, node);
     while (node->past) {
         struct past *past = node->past;
         node->past = past->next;

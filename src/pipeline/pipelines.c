@@ -35,7 +35,7 @@ enum code pipelines_open(const struct pipelines_config *config, struct pipelines
     enum code rc = p->workspace && p->known ? OK : err_oom(err);
     if (!rc) rc = rows_open(p, config->path, config->max_pages_for_test, err);
     if (!rc) rc = recover(p, err);
-    if (!rc && !p->by_hand) rc = desk_start(p, err);
+    if (!rc && !p->by_hand) rc = pipeline_desk_start(p, err);
     if (rc) pipelines_close(p);
     else *ret = p;
     return rc;
@@ -44,7 +44,7 @@ enum code pipelines_open(const struct pipelines_config *config, struct pipelines
 static void free_runs(struct run *run) {
     for (struct run *next; run; run = next) {
         next = run->next;
-        run_free(run);
+        run_destroy(run);
     }
 }
 
@@ -69,7 +69,7 @@ static void free_all(struct pipelines *p) {
 
 void pipelines_close(struct pipelines *p) {
     if (!p) return;
-    desk_stop(p);
+    pipeline_desk_stop(p);
     free_all(p);
     if (p->store) (void)sqlite3_wal_checkpoint_v2(store_sqlite(p->store), NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     store_close(p->store);

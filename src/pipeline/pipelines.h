@@ -105,9 +105,10 @@ struct run_start {
     struct str parameters;           /* a JSON object, or empty */
     const struct principal *starter; /* kept with claims and chain; its address, job and token are not */
     struct str request;              /* the id of the request that starts it */
+    struct str id;                   /* a fresh UUID, chosen by who has to record it first; empty: made here */
 };
-/* NOT_FOUND: no such pipeline. INVALID_ARGUMENT: a parameter that is unknown, missing or of another type, by its name;
- * `faults` gets all. RESOURCE_EXHAUSTED: too many are active or queued. */
+/* NOT_FOUND: no such pipeline. ALREADY_EXISTS: the id is taken. INVALID_ARGUMENT: a parameter that is unknown, missing or
+ * of another type, by its name; `faults` gets all. RESOURCE_EXHAUSTED: too many are active or queued. */
 MUST_USE enum code pipelines_create_run(struct pipelines *p, const struct run_start *start, struct faults *faults,
                                         char ret_id[PIPELINE_UUID + 1], struct err *err);
 

@@ -168,16 +168,16 @@ struct pipelines {
 };
 
 /* ---- names.c ---- */
-void names_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]);
+void names_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]);
 MUST_USE enum code names_check(struct str name, struct err *err);
 /* A copy in the heap, NUL-terminated; NULL when memory is short (or the test says so). */
 char *names_copy(struct str text);
 
 /* ---- rows.c: rows ↔ structs; within the caller's transaction ---- */
 MUST_USE enum code rows_open(struct pipelines *p, const char *path, unsigned max_pages, struct err *err);
-MUST_USE enum code rows_begin(struct pipelines *p, struct err *err);
+MUST_USE enum code begin_change(struct pipelines *p, struct err *err);
 /* Commits when rc is OK, else rolls back; returns rc or the commit's failure. */
-MUST_USE enum code rows_end(struct pipelines *p, enum code rc, struct err *err);
+MUST_USE enum code end_change(struct pipelines *p, enum code rc, struct err *err);
 void rows_bind(sqlite3_stmt *stmt, int at, struct str text);
 struct str rows_text(sqlite3_stmt *stmt, int at, struct arena *arena); /* p == NULL: no memory */
 /* One step: OK for a row; NOT_FOUND without one. */
@@ -217,6 +217,7 @@ struct version *version_unref(struct pipelines *p, struct version *version);
 /* ---- run.c: runs as a whole ---- */
 struct run_seed {
     struct str pipeline;
+    struct str id; /* chosen already; empty: none */
     const json_t *parameters; /* NULL: none */
     const struct starter *starter;
     struct str request;
@@ -232,7 +233,7 @@ void run_start_queued(struct pipelines *p, const char *pipeline);
 void run_finish(struct run *run, enum run_state state, const char *message);
 void run_cancel_chosen(struct pipelines *p); /* those with to_cancel */
 void run_end_if_cancelled(struct run *run);  /* when nothing of it is under way any more */
-void run_free(struct run *run);              /* not among the active ones any more; NULL is fine */
+void run_destroy(struct run *run);           /* not among the active ones any more; NULL is fine */
 void run_touch(struct run *run);             /* dirty */
 struct run *run_find(struct pipelines *p, struct str id);
 MUST_USE bool run_charge(struct run *run, size_t bytes); /* against PIPELINES_MAX_ACTIVE_BYTES */
@@ -267,7 +268,7 @@ void node_set_input(struct node *node, json_t *input);        /* takes the refer
 MUST_USE bool node_set_plan(struct node *node, json_t *plan); /* takes the reference: what a restart must know */
 void node_free(struct node *node);
 void attempt_free_texts(struct attempt *attempt);
-void node_path(const struct node *node, char out[MAX_PATH_BYTES]);
+void node_place(const struct node *node, char out[MAX_PATH_BYTES]);
 void node_iteration(const struct node *node, struct buf *out);
 int64_t node_now(const struct node *node);
 
@@ -280,7 +281,7 @@ struct node_kind {
     void (*resume)(struct node *node, const json_t *plan); /* after a restart, in progress */
 };
 extern const struct node_kind web_kind, wait_kind, set_variable_kind, fail_kind, if_kind, for_each_kind, execute_kind;
-const struct node_kind *node_kind_of(const struct node *node);
+const struct node_kind *node_activity_kind(const struct node *node);
 
 /* ---- evaluate.c ---- */
 /* Evaluates in the node's place: parameters, variables, item(), the activities around it. */
@@ -290,7 +291,7 @@ MUST_USE enum code evaluate(struct node *node, const struct template *t, json_t 
 MUST_USE bool timers_reserve(struct pipelines *p, size_t n); /* room for n nodes more; undone by timers_release */
 void timers_release(struct pipelines *p, size_t n);
 void timers_set(struct pipelines *p, struct node *node); /* by node->now; removes it when there is nothing to wait for */
-void timers_remove(struct pipelines *p, struct node *node);
+void timers_drop(struct pipelines *p, struct node *node);
 struct node *timers_due(struct pipelines *p, int64_t now_us); /* taken out; NULL: none */
 int64_t timers_next(const struct pipelines *p);               /* INT64_MAX: none */
 

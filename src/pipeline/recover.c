@@ -242,7 +242,7 @@ static enum code load_run(struct pipelines *p, sqlite3_stmt *stmt, struct err *e
         return OK;
     }
     int64_t seq = run->seq;
-    run_free(run);
+    run_destroy(run);
     if (rc == RESOURCE_EXHAUSTED || rc == INTERNAL) return err_set(err, rc, "%s", why.message);
     p->n_ended++;
     return give_up(p, seq, why.message, err);
@@ -290,7 +290,8 @@ static void join_children(struct pipelines *p) {
 static void resume_node(struct node *node) {
     json_t *plan = TAKE(node->plan);
     timers_set(node->scope->run->p, node);
-    if (node->now.state == RUN_IN_PROGRESS) node_kind_of(node)->resume(node, plan); /* else it waits to be tried again */
+    if (node->now.state == RUN_IN_PROGRESS)
+        node_activity_kind(node)->resume(node, plan); /* else it waits to be tried again */
     json_decref(plan);
 }
 

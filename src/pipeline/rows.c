@@ -49,9 +49,9 @@ static enum code make_schema(struct pipelines *p, struct err *err) {
     if (version > VERSION)
         return err_set(err, FAILED_PRECONDITION, "the pipelines' state is of a newer version (%d): run a newer program",
                        version);
-    rc = rows_begin(p, err);
+    rc = begin_change(p, err);
     if (rc) return rc;
-    return rows_end(p, store_exec(p->store, schema, err), err);
+    return end_change(p, store_exec(p->store, schema, err), err);
 }
 
 enum code rows_open(struct pipelines *p, const char *path, unsigned max_pages, struct err *err) {
@@ -70,11 +70,11 @@ enum code rows_open(struct pipelines *p, const char *path, unsigned max_pages, s
 
 /* ---- small helpers ---- */
 
-enum code rows_begin(struct pipelines *p, struct err *err) {
+enum code begin_change(struct pipelines *p, struct err *err) {
     return store_exec_kept(p->store, STR("BEGIN IMMEDIATE"), err);
 }
 
-enum code rows_end(struct pipelines *p, enum code rc, struct err *err) {
+enum code end_change(struct pipelines *p, enum code rc, struct err *err) {
     struct err ignored;
     if (!rc) rc = store_exec_kept(p->store, STR("COMMIT"), err);
     if (rc) {
@@ -236,7 +236,7 @@ enum code rows_save_attempt(struct pipelines *p, struct node *node, struct attem
     char path[MAX_PATH_BYTES];
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     DEFER(buf_free) struct buf iteration = BUF_INIT(8192);
-    node_path(node, path);
+    node_place(node, path);
     node_iteration(node, &iteration);
     buf_add_char(&iteration, 0);
     if (!buf_ok(&iteration)) return err_oom(err);

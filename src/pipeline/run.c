@@ -59,7 +59,8 @@ static void link_to_parent(struct run *run, const struct run_seed *seed) {
 
 static enum code fill(struct run *run, const struct run_seed *seed, struct faults *faults, struct err *err) {
     struct pipelines *p = run->p;
-    names_uuid(p, run->id);
+    if (seed->id.n) memcpy(run->id, seed->id.p, PIPELINE_UUID);
+    else names_make_uuid(p, run->id);
     link_to_parent(run, seed);
     run->created_us = p->effects.now_us(p->effects.ctx);
     run->is_new = run->variables_changed = true;
@@ -97,12 +98,12 @@ enum code run_make(struct pipelines *p, const struct run_seed *seed, struct faul
     run->p = p;
     enum code rc = fill(run, seed, faults, err);
     if (!rc) rc = may_add(p, run, err);
-    if (rc) run_free(run);
+    if (rc) run_destroy(run);
     else *ret = run;
     return rc;
 }
 
-void run_free(struct run *run) {
+void run_destroy(struct run *run) {
     if (!run) return;
     struct pipelines *p = run->p;
     exchange_forget_run(run);

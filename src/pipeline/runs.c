@@ -24,16 +24,20 @@ static enum code read_parameters(struct str text, json_t **ret, struct err *err)
 
 /* The row first: what follows from it may then happen. */
 static enum code store_new(struct pipelines *p, struct run *run, struct err *err) {
-    enum code rc = rows_begin(p, err);
+    enum code rc = begin_change(p, err);
     if (rc) return rc;
     rc = rows_insert_run(p, run, err);
-    return rows_end(p, rc, err);
+    return end_change(p, rc, err);
 }
 
 static enum code create(struct pipelines *p, const struct run_start *start, const struct starter *starter,
                         const json_t *parameters, struct faults *faults, struct run **ret, struct err *err) {
     const struct run_seed seed = {
-        .pipeline = start->pipeline, .parameters = parameters, .starter = starter, .request = start->request
+        .pipeline = start->pipeline,
+        .id = start->id,
+        .parameters = parameters,
+        .starter = starter,
+        .request = start->request,
     };
     const struct actor *who = &starter->principal.actor;
     struct run *run = NULL;
@@ -43,12 +47,21 @@ static enum code create(struct pipelines *p, const struct run_start *start, cons
     if (!rc) rc = store_new(p, run, err);
     if (rc) {
         run_unknow(p, run->id);
-        run_free(run);
+        run_destroy(run);
         return rc;
     }
     run->is_new = false;
     *ret = run;
     return OK;
+}
+
+static enum code check_id(struct pipelines *p, struct str id, struct err *err) {
+    if (!id.n) return OK;
+    if (id.n != PIPELINE_UUID) return err_set(err, INVALID_ARGUMENT, "a run's id must be a UUID");
+    (void)pthread_mutex_lock(&p->known_lock);
+    bool taken = map_get(p->known, id) != NULL;
+    (void)pthread_mutex_unlock(&p->known_lock);
+    return taken ? err_set(err, ALREADY_EXISTS, "there is a pipeline run %.*s already", STR_ARG(id)) : OK;
 }
 
 enum code pipelines_create_run(struct pipelines *p, const struct run_start *start, struct faults *faults,
@@ -57,6 +70,7 @@ enum code pipelines_create_run(struct pipelines *p, const struct run_start *star
     struct starter *starter = NULL;
     struct run *run = NULL;
     enum code rc = settle(p, err);
+    if (!rc) rc = check_id(p, start->id, err);
     if (!rc) rc = read_parameters(start->parameters, &parameters, err);
     if (!rc) rc = make_starter(start->starter, &starter, err);
     if (rc) return rc;
@@ -109,11 +123,11 @@ static enum code store_canceling(struct pipelines *p, const struct run *run, str
 }
 
 static enum code store_all_canceling(struct pipelines *p, struct run *asked, bool recursive, struct err *err) {
-    enum code rc = rows_begin(p, err);
+    enum code rc = begin_change(p, err);
     if (rc) return rc;
     for (struct run *run = p->runs; run && !rc; run = run->next)
         if (is_chosen(p, run, asked, recursive)) rc = store_canceling(p, run, err);
-    return rows_end(p, rc, err);
+    return end_change(p, rc, err);
 }
 
 enum code pipelines_cancel_run(struct pipelines *p, struct str id, bool recursive, struct err *err) {

@@ -109,7 +109,7 @@ static void finish_inner(struct scope *scope) {
         owner->inner_name = failed->def->name;
     }
     scope_drop(scope);
-    node_kind_of(owner)->inner_done(owner, scope, ok);
+    node_activity_kind(owner)->inner_done(owner, scope, ok);
 }
 
 void scope_stir(struct scope *scope) {

@@ -54,13 +54,13 @@ static enum code forget_told(struct pipelines *p, struct err *err) {
 }
 
 static enum code write_all(struct pipelines *p, struct err *err) {
-    enum code rc = rows_begin(p, err);
+    enum code rc = begin_change(p, err);
     if (rc) return rc;
     rc = forget_told(p, err);
     if (!rc) rc = write_new_runs(p, err);
     if (!rc) rc = write_nodes(p, err);
     if (!rc) rc = write_runs(p, err);
-    return rows_end(p, rc, err);
+    return end_change(p, rc, err);
 }
 
 /* ---- what is written is no longer dirty ---- */
@@ -104,7 +104,7 @@ static void empty_trash(struct pipelines *p) {
     p->trash_scopes = NULL;
     for (struct run *run = p->trash_runs, *next; run; run = next) {
         next = run->next;
-        run_free(run);
+        run_destroy(run);
     }
     p->trash_runs = NULL;
 }
@@ -224,11 +224,11 @@ static enum code prune_one(struct pipelines *p, struct err *err) {
     int64_t seq = 0;
     char id[PIPELINE_UUID + 1];
     enum code rc = oldest_ended(p, &seq, id, err);
-    if (!rc) rc = rows_begin(p, err);
+    if (!rc) rc = begin_change(p, err);
     if (rc) return rc;
     rc = delete_by_seq(p, STR("DELETE FROM activity WHERE run=?"), seq, err);
     if (!rc) rc = delete_by_seq(p, STR("DELETE FROM run WHERE seq=?"), seq, err);
-    rc = rows_end(p, rc, err);
+    rc = end_change(p, rc, err);
     if (rc) return rc;
     p->n_ended--;
     run_unknow(p, id);

@@ -2,8 +2,10 @@
 
 #include "data/json.h"
 
-static struct str kept(struct str s) {
-    return s.p ? s : STR("(out of memory)");
+static const struct str lost = STR_INIT("(out of memory)");
+
+bool path_lost(struct str path) {
+    return path.p == lost.p;
 }
 
 struct str path_key(struct arena *arena, struct str path, struct str key) {
@@ -13,12 +15,16 @@ struct str path_key(struct arena *arena, struct str path, struct str key) {
         simple = simple && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_');
     }
     key = str_upto(key, 128);
-    if (!simple) return kept(arena_printf(arena, "%.*s['%.*s']", STR_ARG(path), STR_ARG(key)));
-    return kept(arena_printf(arena, path.n ? "%.*s.%.*s" : "%.*s%.*s", STR_ARG(path), STR_ARG(key)));
+    if (path_lost(path)) return path;
+    struct str made = simple ? arena_printf(arena, "%.*s%s%.*s", STR_ARG(path), path.n ? "." : "", STR_ARG(key))
+                             : arena_printf(arena, "%.*s['%.*s']", STR_ARG(path), STR_ARG(key));
+    return made.p ? made : lost;
 }
 
 struct str path_index(struct arena *arena, struct str path, size_t index) {
-    return kept(arena_printf(arena, "%.*s[%zu]", STR_ARG(path), index));
+    if (path_lost(path)) return path;
+    struct str made = arena_printf(arena, "%.*s[%zu]", STR_ARG(path), index);
+    return made.p ? made : lost;
 }
 
 static unsigned type_of(const json_t *v) {

@@ -9,6 +9,7 @@
 /* "a.b" or "a['b c']"; "a[3]". */
 struct str path_key(struct arena *arena, struct str path, struct str key);
 struct str path_index(struct arena *arena, struct str path, size_t index);
+bool path_lost(struct str path); /* memory was short for it: who keeps a path asks */
 
 enum {
     SHAPE_STRING = 1,

@@ -74,7 +74,7 @@ static void begin_set_variable(struct node *node) {
 
 static void resume_at_once(struct node *node, const json_t *plan) {
     (void)plan;
-    node_kind_of(node)->begin(node);
+    node_activity_kind(node)->begin(node);
 }
 
 const struct node_kind set_variable_kind = { .begin = begin_set_variable, .resume = resume_at_once };

@@ -130,7 +130,7 @@ static const struct template *compile_object(struct arena *arena, const json_t *
 
 static const struct template *compile(struct arena *arena, const json_t *value, struct str path, unsigned depth,
                                       struct faults *faults) {
-    if (!path.p) faults->oom = true;
+    if (path_lost(path)) faults->oom = true;
     if (depth > EXPR_DEPTH_MAX) {
         fault_add(faults, "BadRequest", path, 0, "nested deeper than %d", EXPR_DEPTH_MAX);
         return NULL;
@@ -150,8 +150,14 @@ const json_t *template_literal(const struct template *t) {
     return t->kind == TEMPLATE_CONSTANT ? t->constant : NULL;
 }
 
-bool template_is_object(const struct template *t) {
-    return t->kind == TEMPLATE_OBJECT || json_is_object(t->constant);
+int template_type(const struct template *t) {
+    switch (t->kind) {
+    case TEMPLATE_CONSTANT: return (int)json_typeof(t->constant);
+    case TEMPLATE_EXPR: return expr_is_text(t->expr) ? JSON_STRING : -1;
+    case TEMPLATE_ARRAY: return JSON_ARRAY;
+    case TEMPLATE_OBJECT: return JSON_OBJECT;
+    }
+    return -1;
 }
 
 void template_each_ref(const struct template *t, void (*see)(void *user, struct str path, const struct expr_ref *ref),

@@ -16,8 +16,9 @@ const struct template *template_compile(struct arena *arena, const json_t *value
 /* A template without expressions: its value, borrowed. NULL when it must be evaluated. */
 const json_t *template_literal(const struct template *t);
 
-/* Whether its value is an object whatever is evaluated. */
-bool template_is_object(const struct template *t);
+/* The type that its value has whatever is evaluated (text with "@{…}" in it is a string), as enum json_type; -1: the run
+ * decides. */
+int template_type(const struct template *t);
 
 /* Calls `see` for each reference with the path of its string. */
 void template_each_ref(const struct template *t, void (*see)(void *user, struct str path, const struct expr_ref *ref),

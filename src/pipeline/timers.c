@@ -49,7 +49,7 @@ static void sink(struct pipelines *p, size_t at, struct node *node) {
     put(p, at, node);
 }
 
-void timers_remove(struct pipelines *p, struct node *node) {
+void timers_drop(struct pipelines *p, struct node *node) {
     if (!node->timer) return;
     size_t at = node->timer - 1;
     struct node *last = p->timers[--p->n_timers];
@@ -60,7 +60,7 @@ void timers_remove(struct pipelines *p, struct node *node) {
 }
 
 void timers_set(struct pipelines *p, struct node *node) {
-    timers_remove(p, node);
+    timers_drop(p, node);
     if (due_at(node) == INT64_MAX) return;
     rise(p, p->n_timers++, node);
 }
@@ -68,7 +68,7 @@ void timers_set(struct pipelines *p, struct node *node) {
 struct node *timers_due(struct pipelines *p, int64_t now_us) {
     struct node *node = p->n_timers ? p->timers[0] : NULL;
     if (!node || due_at(node) > now_us) return NULL;
-    timers_remove(p, node);
+    timers_drop(p, node);
     return node;
 }
 

@@ -68,6 +68,9 @@ struct act {
     struct names jobs;
     struct name path; /* of placed acts; data acts share the statement's */
     struct names as;  /* accounts, or for whom; the audience of `call` */
+    struct str url;   /* of `call`, in normal form; with `below` it ends with '/' */
+    bool below;       /* everything below it */
+    bool port;        /* its port is written out */
 };
 
 struct acts {

@@ -132,10 +132,15 @@ static void covered(struct checker *c, struct name path) {
     blame(c, path, false, "\"%.*s\" is not covered by domain %.*s", STR_ARG(path.text), STR_ARG(c->domain->name.text));
 }
 
-static void system_is(struct checker *c, struct name path, bool data) {
-    if (str_starts(path.text, STR("spanner ")) == data) return;
-    blame(c, path, false,
-          data ? "holds no tables: name a spanner database" : "runs no jobs: name a dataproc or synapse path");
+/* A spanner database holds tables; dataproc and synapse run jobs, of which only dataproc's are known by their code. */
+static void system_is(struct checker *c, struct name path, enum act_kind kind) {
+    bool spanner = str_starts(path.text, STR("spanner ")), synapse = str_starts(path.text, STR("synapse "));
+    bool data = kind < ACT_RUN_JOBS;
+    if (kind == ACT_ADMINISTER) return;
+    if (data && !spanner) blame(c, path, false, "holds no tables: name a spanner database");
+    if (!data && spanner) blame(c, path, false, "runs no jobs: name a dataproc or synapse path");
+    if (kind == ACT_RUN_JOB && synapse)
+        blame(c, path, false, "runs pipelines, not jobs of a job statement: write run jobs");
 }
 
 static void schema(struct checker *c, const struct table_refs *tables, struct str path) {
@@ -186,7 +191,7 @@ static void act(struct checker *c, const struct stmt *s, const struct act *a) {
     jobs(c, &a->jobs);
     if (a->kind == ACT_ACT_AS || a->kind == ACT_RUN_JOB || a->kind == ACT_RUN_JOBS) subjects(c, &a->as, true);
     if (a->path.text.n) covered(c, a->path);
-    if (a->path.text.n && a->kind != ACT_ADMINISTER) system_is(c, a->path, false);
+    if (a->path.text.n) system_is(c, a->path, a->kind);
 }
 
 /* ---- statements ---- */
@@ -201,7 +206,7 @@ static void rule(struct checker *c, const struct stmt *s) {
     for (size_t i = 0; i < s->acts.n; i++) act(c, s, &s->acts.items[i]);
     if (s->path.text.n) {
         covered(c, s->path);
-        system_is(c, s->path, true);
+        system_is(c, s->path, ACT_DML);
     }
     jobs(c, &k->jobs);
     if (!(k->has & 1u << CLAUSE_OWNER)) blame(c, at_start(s), false, "needs an owner");
@@ -219,18 +224,23 @@ static void digest(struct checker *c, const struct stmt *s) {
     else if (!hex) blame(c, s->extra, true, "is not 64 hex digits: no code can match it");
 }
 
+/* `workspaces` is our own issuer of workspaces' identities, which no configuration names. */
+static void issuer(struct checker *c, struct name name) {
+    if (str_eq(name.text, STR("workspaces")) || !c->context || !c->context->issuer) return;
+    if (c->context->issuer(c->context->user, name.text) == POLICY_ABSENT)
+        blame(c, name, false, "issuer \"%.*s\" is not in the configuration", STR_ARG(name.text));
+}
+
 static void statement(struct checker *c, const struct stmt *s, bool first) {
     if (first != (s->kind == STMT_DOMAIN))
         blame(c, at_start(s), false, first ? "a file begins with its domain" : "one domain a file");
     if (s->broken) return;
     if (s->kind == STMT_DOMAIN && first) c->domain = s;
-    if (s->kind == STMT_IDENTITY && c->context && c->context->issuer && str_eq(s->kind_word.text, STR("oidc")) &&
-        c->context->issuer(c->context->user, s->detail.text) == POLICY_ABSENT)
-        blame(c, s->detail, false, "issuer \"%.*s\" is not in the configuration", STR_ARG(s->detail.text));
+    if (s->kind == STMT_IDENTITY && str_eq(s->kind_word.text, STR("oidc"))) issuer(c, s->detail);
     if (s->kind == STMT_JOB) digest(c, s);
     if (s->kind == STMT_TABLES) {
         covered(c, s->path);
-        system_is(c, s->path, true);
+        system_is(c, s->path, ACT_DML);
         schema(c, &s->tables, s->path.text);
     }
     if (s->kind >= STMT_ALLOW) rule(c, s);

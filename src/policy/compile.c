@@ -158,6 +158,7 @@ struct target {
     struct node *node;
     const struct table_ref *table;
     uint32_t account;
+    bool port; /* of a call: its URL writes the port out */
 };
 
 static void emit_one(struct compiler *c, struct target target, enum verb verb, uint32_t subject) {
@@ -175,7 +176,8 @@ static void emit_one(struct compiler *c, struct target target, enum verb verb, u
                          .cond = rule->cond,
                          .rule = c->rule,
                          .account = target.account };
-    set_mask(c, target.node, target.table, e);
+    if (verb == VERB_CALL) e->mask = target.port ? CALL_GRANTED | CALL_PORT : CALL_GRANTED;
+    else set_mask(c, target.node, target.table, e);
 }
 
 static void emit(struct compiler *c, struct target target, enum verb verb) {
@@ -195,7 +197,7 @@ static void emit(struct compiler *c, struct target target, enum verb verb) {
 
 static void table_entries(struct compiler *c, const struct stmt *s, const struct act *a, struct str table,
                           const struct table_ref *t) {
-    struct target target = { node_get(c, NODE_TABLE, s->path.text, table), t, NO_INDEX };
+    struct target target = { .node = node_get(c, NODE_TABLE, s->path.text, table), .table = t, .account = NO_INDEX };
     unsigned verbs = a->kind == ACT_CHANGE_SCHEMA ? 1u << VERB_CHANGE_SCHEMA : a->verbs;
     for (unsigned v = 0; v < VERB_COUNT; v++)
         if (verbs & 1u << v) emit(c, target, (enum verb)v);
@@ -215,17 +217,26 @@ static void account_entries(struct compiler *c, const struct act *a) {
         uint32_t account = subject_index(c->policy, a->as.items[k].text);
         struct str email = c->policy->subjects[account].stmt->detail.text;
         if (a->kind == ACT_ACT_AS)
-            emit(c, (struct target){ node_get(c, NODE_ACCOUNT, (struct str){ 0 }, email), NULL, account }, VERB_ACT_AS);
+            emit(c, (struct target){ .node = node_get(c, NODE_ACCOUNT, (struct str){ 0 }, email), .account = account },
+                 VERB_ACT_AS);
         if (a->kind == ACT_RUN_JOBS)
-            emit(c, (struct target){ node_get(c, NODE_JOB, a->path.text, STR("*")), NULL, account }, VERB_RUN_JOB);
+            emit(c, (struct target){ .node = node_get(c, NODE_JOB, a->path.text, STR("*")), .account = account },
+                 VERB_RUN_JOB);
         for (size_t i = 0; a->kind == ACT_RUN_JOB && i < a->jobs.n && !c->too_many; i++)
-            emit(c, (struct target){ node_get(c, NODE_JOB, a->path.text, a->jobs.items[i].text), NULL, account },
+            emit(c,
+                 (struct target){ .node = node_get(c, NODE_JOB, a->path.text, a->jobs.items[i].text), .account = account },
                  VERB_RUN_JOB);
     }
 }
 
+static void call_entry(struct compiler *c, const struct act *a) {
+    enum node_kind kind = a->below ? NODE_CALL_BELOW : NODE_CALL;
+    emit(c, (struct target){ .node = node_get(c, kind, a->as.items[0].text, a->url), .account = NO_INDEX, .port = a->port },
+         VERB_CALL);
+}
+
 static void path_entry(struct compiler *c, struct str path, enum verb verb) {
-    emit(c, (struct target){ node_get(c, NODE_PATH, path, (struct str){ 0 }), NULL, NO_INDEX }, verb);
+    emit(c, (struct target){ .node = node_get(c, NODE_PATH, path, (struct str){ 0 }), .account = NO_INDEX }, verb);
 }
 
 static void act_entries(struct compiler *c, const struct stmt *s, const struct act *a) {
@@ -241,7 +252,8 @@ static void act_entries(struct compiler *c, const struct stmt *s, const struct a
     if (a->kind == ACT_DML || a->kind == ACT_CHANGE_SCHEMA) set_entries(c, s, a);
     for (size_t i = 0; i < COUNT(paths); i++)
         if (a->kind == paths[i].kind) path_entry(c, path, paths[i].verb);
-    account_entries(c, a);
+    if (a->kind == ACT_CALL) call_entry(c, a);
+    else account_entries(c, a);
     if (s->kind == STMT_ALLOW && path.n) path_entry(c, path, VERB_USE); /* any live allow admits to the path */
 }
 

@@ -1,23 +1,26 @@
 /* The decision: for each atom, the few nodes that speak of its object, and the rows there that speak of its subject. */
 #include <string.h>
 #include "policy/snapshot.h"
+#include "wire/url.h"
 
 /* What the rows of one node say to one subject about one verb. */
 struct hit {
     const struct node *node;
-    int first; /* the request's first column here; -1: no column decides */
-    uint64_t grant[MAX_WORDS], stop[MAX_WORDS];
+    int first;              /* the request's first column here; -1: no column decides */
+    uint64_t *grant, *stop; /* of hits.words */
 };
 
-enum { MAX_HITS = 4 };
+/* Of tables and jobs there are at most four, with many columns; of a call one more than its prefixes, of one word each. */
+enum { MAX_HITS = MAX_CALL_SEGMENTS + 2, ALL_WORDS = 2 * 4 * MAX_WORDS };
 
 struct hits {
-    size_t n;
+    size_t n, n_words;
     uint32_t rule; /* the first by name that allows the first column */
     enum verb verb;
     struct str account;
     bool free_code; /* a run of code that no job statement names: counts as acting as the account */
     struct hit items[MAX_HITS];
+    uint64_t words[ALL_WORDS];
 };
 
 static bool entry_denies(const struct policy *p, const struct entry *e, const struct policy_subject *s) {
@@ -41,19 +44,15 @@ static void unite(uint64_t *words, const struct entry *e, unsigned n) {
     for (unsigned i = 0; i < n; i++) words[i] |= e->wide[i];
 }
 
-static bool has_column(const struct node *n, const struct entry *e, uint32_t at) {
-    return n->words == 1 ? (e->mask >> at & 1) != 0 : bit_get(e->wide, at);
-}
-
 /* ---- which nodes speak of the atom ---- */
 
 static void add_hit(const struct policy *p, struct hits *hits, enum node_kind kind, struct str path, struct str object) {
     const struct node *n = node_find(p, kind, path, object);
-    if (!n || hits->n == MAX_HITS) return;
-    struct hit *hit = &hits->items[hits->n++];
-    hit->node = n;
-    memset(hit->grant, 0, n->words * sizeof *hit->grant);
-    memset(hit->stop, 0, n->words * sizeof *hit->stop);
+    if (!n || hits->n == MAX_HITS || hits->n_words + 2 * n->words > ALL_WORDS) return;
+    uint64_t *words = hits->words + hits->n_words;
+    memset(words, 0, 2 * n->words * sizeof *words);
+    hits->items[hits->n++] = (struct hit){ .node = n, .grant = words, .stop = words + n->words };
+    hits->n_words += 2 * n->words;
 }
 
 static void add_path(const struct policy *p, struct hits *hits, enum node_kind kind, struct str path, struct str object) {
@@ -61,21 +60,41 @@ static void add_path(const struct policy *p, struct hits *hits, enum node_kind k
     if (kind != NODE_PATH) add_hit(p, hits, kind, path, STR("*"));
 }
 
-/* False: an atom that no rule can speak of. */
-static bool find_nodes(const struct policy *p, const struct atom *a, struct hits *hits) {
+/* The URL itself, and all that it lies below: "https://h/", "https://h/a/", … */
+static bool add_urls(const struct policy *p, struct hits *hits, const struct atom *a) {
+    if (a->path.n || !url_is_normal(a->object)) return false;
+    add_hit(p, hits, NODE_CALL, a->account, a->object);
+    size_t at = (size_t)str_find(a->object, STR("://")) + 3;
+    for (unsigned n = 0; n <= MAX_CALL_SEGMENTS; n++) {
+        ptrdiff_t slash = str_find_char(str_from(a->object, at), '/');
+        if (slash < 0) break;
+        at += (size_t)slash + 1;
+        add_hit(p, hits, NODE_CALL_BELOW, a->account, str_upto(a->object, at));
+    }
+    return true;
+}
+
+enum node_kind node_kind_of(enum verb verb) {
     static const enum node_kind kinds[VERB_COUNT] = {
         [VERB_READ] = NODE_TABLE,    [VERB_INSERT] = NODE_TABLE,        [VERB_UPDATE] = NODE_TABLE,
         [VERB_DELETE] = NODE_TABLE,  [VERB_CHANGE_SCHEMA] = NODE_TABLE, [VERB_READ_SCHEMA] = NODE_PATH,
         [VERB_USE] = NODE_PATH,      [VERB_RUN_JOB] = NODE_JOB,         [VERB_ACT_AS] = NODE_ACCOUNT,
         [VERB_SEE_JOBS] = NODE_PATH, [VERB_CANCEL_JOBS] = NODE_PATH,    [VERB_ADMINISTER] = NODE_PATH,
+        [VERB_CALL] = NODE_CALL,
     };
+    return kinds[verb];
+}
+
+/* False: an atom that no rule can speak of. */
+static bool find_nodes(const struct policy *p, const struct atom *a, struct hits *hits) {
     char wild[256];
-    hits->n = 0;
+    hits->n = hits->n_words = 0;
     hits->verb = a->verb;
     hits->account = a->account;
     hits->free_code = a->verb == VERB_RUN_JOB && !a->object.n;
     if ((unsigned)a->verb >= VERB_COUNT || str_eq(a->object, STR("*"))) return false;
-    enum node_kind kind = kinds[a->verb];
+    enum node_kind kind = node_kind_of(a->verb);
+    if (kind == NODE_CALL) return add_urls(p, hits, a);
     if ((kind == NODE_TABLE) > (a->object.n > 0) || str_ends(a->path, STR("*"))) return false;
     if (kind == NODE_ACCOUNT) {
         add_hit(p, hits, kind, (struct str){ 0 }, a->account);
@@ -111,7 +130,7 @@ static void judge_allows(const struct policy *p, const struct policy_subject *s,
         for (const struct entry *e = rows; e < rows + n; e++) {
             if (now_us >= e->until_us || !bit_get(s->cond_true, e->cond) || !account_fits(p, e, hits->account)) continue;
             unite(hit->grant, e, hit->node->words);
-            if (e->rule < hits->rule && (hit->first < 0 || has_column(hit->node, e, (uint32_t)hit->first)))
+            if (e->rule < hits->rule && (hit->first < 0 || entry_has(hit->node, e, (uint32_t)hit->first)))
                 hits->rule = e->rule;
         }
     }
@@ -236,7 +255,7 @@ static enum outcome weigh_atom(const struct policy *p, const struct policy_subje
 
 static bool covers(const struct node *n, const struct entry *e, const struct atom *a, int column) {
     if (column < 0 || !has_columns(a->verb)) return true;
-    return has_column(n, e, node_column(n, a->columns[column]));
+    return entry_has(n, e, node_column(n, a->columns[column]));
 }
 
 /* The first rule by name that denies the atom in that column. */
@@ -328,4 +347,14 @@ void policy_decide(const struct policy *policy, const struct policy_subject *sub
             *ret = (struct verdict){ reason, (unsigned)i, column, { 0 } };
         } else if (i == 0 && hits.rule != NO_INDEX) ret->rule = policy->rules[hits.rule].name;
     }
+}
+
+bool policy_call_port_written(const struct policy *policy, const struct policy_subject *subject, const struct atom *call,
+                              int64_t now_us) {
+    struct hits hits;
+    uint64_t granted = 0;
+    if (subject->serial != policy->serial || call->verb != VERB_CALL || !find_nodes(policy, call, &hits)) return false;
+    judge(policy, subject, call, now_us, &hits);
+    for (size_t i = 0; i < hits.n; i++) granted |= hits.items[i].grant[0];
+    return (granted & CALL_PORT) != 0;
 }

@@ -2,56 +2,55 @@
  * force. */
 #include <stdio.h>
 #include "base/clock.h"
+#include "policy/near.h"
 #include "policy/print.h"
 #include "policy/propose.h"
 
 enum { MAX_TEXT = 4 << 20 };
 
-/* ---- what was asked ---- */
-
-/* The request's words are the caller's: they may not draw on the reader's terminal, nor forge a line. */
-static void add_safe(struct buf *out, struct str s) {
-    for (size_t i = 0; i < s.n; i++) buf_add_char(out, s.p[i] < ' ' || s.p[i] > '~' ? '?' : s.p[i]);
-}
+/* ---- what was asked: the request's words are the caller's, who may not draw on the reader's terminal nor forge a line
+ * ---- */
 
 static void add_columns(struct buf *out, const struct atom *a) {
     if (a->any_column) buf_add_z(out, " (any one column)");
     for (size_t i = 0; i < a->n_columns && !a->any_column; i++) {
         buf_add_z(out, i ? ", " : "(");
-        add_safe(out, a->columns[i]);
+        print_safe(out, a->columns[i]);
     }
     if (a->n_columns && !a->any_column) buf_add_char(out, ')');
 }
 
 static void describe(struct buf *out, const struct atom *a) {
     buf_add_z(out, verb_name(a->verb));
-    if (a->verb == VERB_RUN_JOB && !a->object.n) buf_add_z(out, " that no job statement names");
+    bool pipeline = str_starts(a->path, STR("synapse "));
+    if (a->verb == VERB_RUN_JOB && !a->object.n) buf_add_z(out, pipeline ? "s" : " that no job statement names");
     if (a->object.n) {
         buf_add_char(out, ' ');
-        add_safe(out, a->object);
+        print_safe(out, a->object);
     }
     add_columns(out, a);
     if (a->path.n) buf_add_z(out, " in ");
-    add_safe(out, a->path);
-    if (a->account.n) buf_add_z(out, " as ");
-    add_safe(out, a->account);
+    print_safe(out, a->path);
+    if (a->verb == VERB_CALL) buf_add_z(out, a->account.n ? " with audience " : " without a token");
+    else if (a->account.n) buf_add_z(out, " as ");
+    print_safe(out, a->account);
 }
 
 static void say_request(struct buf *out, const struct policy_recorded *r) {
     buf_add_z(out, "who:    ");
     for (size_t i = 0; i < r->bearing.sure.n; i++) {
         if (i) buf_add_z(out, ", ");
-        add_safe(out, r->bearing.sure.items[i]);
+        print_safe(out, r->bearing.sure.items[i]);
     }
     if (!r->bearing.sure.n) {
         buf_add_z(out, "nobody that the policy names (\"");
-        add_safe(out, r->subject);
+        print_safe(out, r->subject);
         buf_add_z(out, r->issuer.n ? "\" of " : "\"");
-        add_safe(out, r->issuer);
+        print_safe(out, r->issuer);
         buf_add_char(out, ')');
     }
     if (r->job.n) buf_add_z(out, ", during job ");
-    add_safe(out, r->job);
+    print_safe(out, r->job);
     buf_add_z(out, "\nasked:  ");
     for (size_t i = 0; i < r->atoms->n; i++) {
         if (i) buf_add_z(out, "\n        ");
@@ -105,35 +104,69 @@ static void say_verdict(struct buf *out, const struct policy *p, const struct po
     buf_add_char(out, '\n');
 }
 
+static void say_near(struct buf *out, const struct policy_explanation *e) {
+    for (size_t i = 0; i < e->n_near; i++) {
+        const struct policy_near *n = &e->near[i];
+        buf_printf(out, "near:   rule %.*s (%.*s:%u) %.*s\n", STR_ARG(n->rule), STR_ARG(n->file), n->line,
+                   STR_ARG(n->lacks));
+    }
+}
+
 static void say_proposal(struct buf *out, const struct proposal *x) {
     if (x->unhelpful) {
         buf_printf(out, "help:   no rule is proposed: %s\n", x->unhelpful);
         return;
     }
-    struct str file = x->policy->files[x->domain->file].name;
-    buf_printf(out, "help:   if %.*s agrees, add to %.*s:\n\n", STR_ARG(x->domain->clauses.owner.text), STR_ARG(file));
-    buf_add_str(out, buf_str(&x->rule));
+    for (size_t i = 0; i < x->n_parts; i++) {
+        const struct proposal_part *part = &x->parts[i];
+        buf_printf(out, "%s %.*s agrees, add to %.*s:\n\n", i ? "\nand if" : "help:   if",
+                   STR_ARG(part->domain->clauses.owner.text), STR_ARG(x->policy->files[part->domain->file].name));
+        buf_add_str(out, buf_str(&part->rule));
+    }
 }
 
 static bool is_policy_reason(enum reason reason) {
     return reason >= CLAIM_MISSING && reason <= DENIED;
 }
 
-static void explain_refusal(struct buf *out, struct proposal *x, const struct verdict *now) {
+/* False: the arena is full. */
+static bool explain_refusal(struct buf *out, struct proposal *x, const struct verdict *now, struct arena *arena,
+                            struct policy_explanation *ret) {
     enum reason then = x->recorded->verdict.reason;
+    const struct near_ask ask = { x->policy, x->recorded, x->subject, now, x->now_us };
+    bool missing = is_policy_reason(now->reason) && now->reason != DENIED;
     if (then != REASON_NONE && then != now->reason)
         buf_printf(out, "then:   refused with %s; judged again by the policy in force now\n", reason_name(then));
     say_verdict(out, x->policy, x->recorded, now);
+    ret->near = ARENA_ARRAY(arena, struct policy_near, NEAR_MAX);
+    if (!ret->near || (missing && !near_rules(&ask, arena, ret->near, &ret->n_near))) return false;
+    say_near(out, ret);
     if (now->reason == DENIED) x->unhelpful = "the deny would have to change, which is its owner's to decide";
-    else if (!is_policy_reason(now->reason)) x->unhelpful = "a rule would not help";
-    else propose(x);
+    else if (!missing) x->unhelpful = "a rule would not help";
+    else propose(x, arena);
     say_proposal(out, x);
+    return true;
+}
+
+static bool hand_over(const struct proposal *x, struct arena *arena, struct policy_explanation *ret) {
+    if (x->unhelpful) return true;
+    ret->additions = ARENA_ARRAY(arena, struct policy_addition, x->n_parts);
+    for (size_t i = 0; ret->additions && i < x->n_parts; i++) {
+        const struct proposal_part *part = &x->parts[i];
+        struct policy_addition *to = &ret->additions[ret->n_additions++];
+        *to = (struct policy_addition){ .file = str_dup(arena, x->policy->files[part->domain->file].name),
+                                        .rule = str_dup(arena, buf_str(&part->rule)),
+                                        .owner = str_dup(arena, part->domain->clauses.owner.text) };
+        if (!buf_ok(&part->rule) || !to->file.p || !to->rule.p || !to->owner.p) return false;
+    }
+    return ret->additions != NULL;
 }
 
 enum code policy_explain(const struct policy *policy, const struct policy_recorded *recorded, int64_t now_us,
                          struct arena *arena, struct policy_explanation *ret, struct err *err) {
     DEFER(buf_free) struct buf out = BUF_INIT(MAX_TEXT);
-    struct proposal x = { .policy = policy, .recorded = recorded, .now_us = now_us, .rule = BUF_INIT(1 << 20) };
+    DEFER(proposal_free) struct proposal x = { .policy = policy, .recorded = recorded, .now_us = now_us };
+    struct policy_explanation made = { 0 };
     struct verdict now;
     x.subject = subject_recorded(policy, recorded, arena);
     if (!x.subject) return err_oom(err);
@@ -148,15 +181,9 @@ enum code policy_explain(const struct policy *policy, const struct policy_record
         buf_printf(&out, "now:    the policy in force allows it%s%.*s\n", now.rule.n ? ", first by rule " : "",
                    STR_ARG(now.rule));
         x.unhelpful = "allowed";
-    } else explain_refusal(&out, &x, &now);
-    struct policy_explanation made = { .text = str_dup(arena, buf_str(&out)) };
-    if (!x.unhelpful) {
-        made.rule = str_dup(arena, buf_str(&x.rule));
-        made.file = str_dup(arena, policy->files[x.domain->file].name);
-    }
-    bool ok = buf_ok(&out) && buf_ok(&x.rule) && made.text.p && (x.unhelpful || (made.rule.p && made.file.p));
-    buf_free(&x.rule);
-    if (!ok) return err_oom(err);
+    } else if (!explain_refusal(&out, &x, &now, arena, &made)) return err_oom(err);
+    made.text = str_dup(arena, buf_str(&out));
+    if (!buf_ok(&out) || !made.text.p || !hand_over(&x, arena, &made)) return err_oom(err);
     *ret = made;
     return OK;
 }

@@ -36,6 +36,7 @@ bool p_string(struct parser *p, struct name *ret);
 bool p_strings(struct parser *p, struct names *ret);
 bool p_value(struct parser *p, const char *what, struct name *ret);
 bool p_path(struct parser *p, struct name *ret);
+void p_url(struct parser *p, struct act *act); /* reads act->named: what may be called */
 bool p_job(struct parser *p, struct name *ret);
 bool p_jobs(struct parser *p, struct names *ret);
 bool p_tables(struct parser *p, struct table_refs *ret);

@@ -115,12 +115,12 @@ static bool act_act(struct parser *p, struct act *act, struct token at) {
     return p_expect(p, "for") && p_names(p, &act->as);
 }
 
-static bool call_act(struct parser *p, struct act *act, struct token at) {
+static bool call_act(struct parser *p, struct act *act) {
     struct name audience;
     act->kind = ACT_CALL;
-    p_later(p, at, "call");
-    return p_string(p, &act->named) && p_expect(p, "with audience") && p_string(p, &audience) &&
-           p_push(p, &act->as, audience);
+    if (!p_string(p, &act->named)) return false;
+    p_url(p, act);
+    return p_expect(p, "with audience") && p_string(p, &audience) && p_push(p, &act->as, audience);
 }
 
 static bool placed_act(struct parser *p) {
@@ -129,7 +129,7 @@ static bool placed_act(struct parser *p) {
     if (!act) return false;
     if (p_take(p, "run")) return run_act(p, act);
     if (p_take(p, "act")) return act_act(p, act, at);
-    if (p_take(p, "call")) return call_act(p, act, at);
+    if (p_take(p, "call")) return call_act(p, act);
     if (p_take(p, "administer")) {
         act->kind = ACT_ADMINISTER;
         return p_path(p, &act->path);

@@ -38,7 +38,8 @@ struct policy_faults {
 enum policy_known { POLICY_UNKNOWN, POLICY_ABSENT, POLICY_PRESENT };
 
 /* What the outside knows; any callback may be NULL. Path is "spanner demo/flights"; POLICY_UNKNOWN: no such schema at hand.
- * An empty column asks for the table. Absent tables and columns are warnings, an absent issuer is a fault. */
+ * An empty column asks for the table. Absent tables and columns are warnings, an absent issuer is a fault; `workspaces`,
+ * our own, is never asked for. */
 struct policy_context {
     void *user;
     enum policy_known (*column)(void *user, struct str path, struct str table, struct str column);
@@ -89,6 +90,11 @@ MUST_USE bool policy_bearing_of(const struct policy *policy, const struct policy
 void policy_decide(const struct policy *policy, const struct policy_subject *subject, const struct atoms *atoms,
                    int64_t now_us, struct verdict *ret);
 
+/* Does an allow that grants this call (VERB_CALL) write the port out in its URL, be it the scheme's default or not? Only
+ * then may a loopback address be dialled. Ask once the call is allowed: denies are not looked at. */
+bool policy_call_port_written(const struct policy *policy, const struct policy_subject *subject, const struct atom *call,
+                              int64_t now_us);
+
 /* Does the subject hold a live, undenied grant on anything in the path, or (table not empty) on that table? For
  * INFORMATION_SCHEMA and lists. */
 bool policy_holds_something(const struct policy *policy, const struct policy_subject *subject, struct str path,
@@ -118,13 +124,27 @@ struct policy_recorded {
     struct verdict verdict;
 };
 
+/* Statements to add at the end of a file, in canonical form. */
+struct policy_addition {
+    struct str file, rule, owner; /* the owner of the file's domain, who must agree */
+};
+
+/* A rule that would allow what was refused first, but for what it lacks: "ended at 2026-06-01T00:00:00Z". */
+struct policy_near {
+    struct str rule, file;
+    unsigned line;
+    struct str lacks;
+};
+
 struct policy_explanation {
-    struct str text; /* for a person: what was asked, why it was refused, what would help */
-    struct str rule; /* statements to add, in canonical form; empty when nothing that may be added helps */
-    struct str file; /* where to add them */
+    struct str text;                   /* for a person: what was asked, why it was refused, what would help */
+    struct policy_addition *additions; /* one a domain that the request needs; none when nothing that may be added helps */
+    size_t n_additions;
+    struct policy_near *near; /* at most three, the nearest first */
+    size_t n_near;
 };
 
 /* Judged by `policy`, which may be newer than the one that refused; the text says when the verdict is another one now.
- * Adding `rule` at the end of `file` gives exactly what the request asked for to the first name that the caller bears. */
+ * All additions together give exactly what the request asked for to the first name that the caller bears. */
 MUST_USE enum code policy_explain(const struct policy *policy, const struct policy_recorded *recorded, int64_t now_us,
                                   struct arena *arena, struct policy_explanation *ret, struct err *err);

@@ -12,6 +12,10 @@ void print_string(struct buf *out, struct str text) {
     buf_add_char(out, '"');
 }
 
+void print_safe(struct buf *out, struct str text) {
+    for (size_t i = 0; i < text.n; i++) buf_add_char(out, text.p[i] < ' ' || text.p[i] > '~' ? '?' : text.p[i]);
+}
+
 static void print_names(struct buf *out, const struct names *names) {
     for (size_t i = 0; i < names->n; i++) {
         if (i) buf_add_z(out, ", ");

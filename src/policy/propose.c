@@ -1,19 +1,20 @@
 #include "policy/propose.h"
 #include <stdio.h>
 #include <string.h>
-#include "base/clock.h"
 #include "policy/print.h"
+#include "wire/url.h"
 
-enum { PROPOSED_DAYS = 90 };
+enum { PART_BYTES = 1 << 20, LOAD_BYTES = 64 << 20 };
 
-static enum reason decide_one(const struct proposal *x, struct atom atom) {
+enum reason proposal_judge(const struct proposal *x, const struct atom *atom) {
+    struct atom one = *atom;
     struct verdict verdict;
-    policy_decide(x->policy, x->subject, &(struct atoms){ &atom, 1, 1 }, x->now_us, &verdict);
+    policy_decide(x->policy, x->subject, &(struct atoms){ &one, 1, 1 }, x->now_us, &verdict);
     return verdict.reason;
 }
 
 static bool is_missing(const struct proposal *x, const struct atom *a) {
-    return decide_one(x, *a) != REASON_NONE;
+    return proposal_judge(x, a) != REASON_NONE;
 }
 
 /* ---- what may stand in a proposal: the request's words are the caller's, who must not write rules through them ---- */
@@ -42,11 +43,8 @@ static bool is_writable(const struct proposal *x, const struct atom *a) {
     for (size_t i = 0; i < a->n_columns; i++)
         if (!a->columns[i].n || !is_word(a->columns[i], "_")) return false;
     if (a->verb == VERB_RUN_JOB) return !a->object.n || symbol(x->policy, 'j', a->object);
+    if (a->verb == VERB_CALL) return url_is_normal(a->object) && is_printable(a->account);
     return is_word(a->object, "_.");
-}
-
-static bool is_data(enum verb verb) {
-    return verb <= VERB_READ_SCHEMA;
 }
 
 /* ---- who ---- */
@@ -76,10 +74,10 @@ static void name_caller(struct proposal *x) {
         x->unhelpful = "the policy names nobody with this proof, and the record does not say whom to name";
     }
     if (x->unhelpful) return;
-    if (is_account) buf_printf(&x->rule, "account %s is ", x->fresh);
-    else buf_printf(&x->rule, "identity %s is oidc %.*s where sub = ", x->fresh, STR_ARG(r->issuer));
-    print_string(&x->rule, r->subject);
-    buf_add_char(&x->rule, '\n');
+    if (is_account) buf_printf(&x->definition, "account %s is ", x->fresh);
+    else buf_printf(&x->definition, "identity %s is oidc %.*s where sub = ", x->fresh, STR_ARG(r->issuer));
+    print_string(&x->definition, r->subject);
+    buf_add_char(&x->definition, '\n');
     x->who = str_z(x->fresh);
 }
 
@@ -99,127 +97,40 @@ static const struct stmt *domain_of_account(const struct policy *p, struct str e
     return NULL;
 }
 
-static void place(struct proposal *x, const struct atom *a) {
-    const struct stmt *domain = a->verb == VERB_ACT_AS ? domain_of_account(x->policy, a->account)
-                                                       : domain_of_path(x->policy, a->path);
-    if (a->account.n && !policy_account_name(x->policy, a->account).n) x->unhelpful = "the policy has no such account";
+/* What has no path goes where its subject is named, else to the first file. */
+static const struct stmt *domain_of_name(const struct policy *p, struct str name) {
+    const struct stmt *subject = symbol(p, 'n', name);
+    for (size_t i = 0; subject && i < p->n_domains; i++)
+        if (p->domains[i]->file == subject->file) return p->domains[i];
+    return p->n_domains ? p->domains[0] : NULL;
+}
+
+static const struct stmt *domain_of(const struct proposal *x, const struct atom *a) {
+    if (a->verb == VERB_CALL) return domain_of_name(x->policy, x->who);
+    return a->verb == VERB_ACT_AS ? domain_of_account(x->policy, a->account) : domain_of_path(x->policy, a->path);
+}
+
+/* The part for the domain; the first one defines the caller, too. */
+static struct proposal_part *part_of(struct proposal *x, const struct stmt *domain) {
+    for (size_t i = 0; i < x->n_parts; i++)
+        if (x->parts[i].domain == domain) return &x->parts[i];
+    struct proposal_part *part = &x->parts[x->n_parts++];
+    *part = (struct proposal_part){ .domain = domain, .rule = BUF_INIT(PART_BYTES) };
+    if (x->n_parts == 1) buf_add_str(&part->rule, buf_str(&x->definition));
+    return part;
+}
+
+/* NULL: nothing that could be written would help, and x->unhelpful says why. */
+static const struct stmt *place(struct proposal *x, const struct atom *a) {
+    const struct stmt *domain = domain_of(x, a);
+    bool named = a->verb == VERB_CALL || !a->account.n || policy_account_name(x->policy, a->account).n;
+    if (!named) x->unhelpful = "the policy has no such account";
     else if (!domain) x->unhelpful = "no domain covers what is asked for";
-    else if (x->domain && x->domain != domain)
-        x->unhelpful = "it needs rules in more than one domain: ask for less at once";
-    else x->domain = domain;
+    else if (!is_writable(x, a)) x->unhelpful = CANNOT_WRITE;
+    return x->unhelpful ? NULL : domain;
 }
 
-/* ---- what ---- */
-
-static void add_columns(struct buf *out, const struct str *columns, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        buf_add_z(out, i ? ", " : "(");
-        print_table_name(out, columns[i]);
-    }
-    if (n) buf_add_char(out, ')');
-}
-
-/* One that nothing denies: of the request's, else one that a rule names, else none (the whole table). */
-static struct str candidate(const struct proposal *x, const struct atom *a) {
-    const struct node *n = node_find(x->policy, NODE_TABLE, a->path, a->object);
-    size_t named = n && !a->n_columns ? n->n_columns : 0;
-    for (size_t i = 0; i < a->n_columns + named; i++) {
-        struct str column = i < a->n_columns ? a->columns[i] : n->columns[i - a->n_columns];
-        struct atom one = { .verb = a->verb, .path = a->path, .object = a->object, .columns = &column, .n_columns = 1 };
-        if (decide_one(x, one) != DENIED) return column;
-    }
-    return (struct str){ 0 };
-}
-
-static void add_missing_columns(struct proposal *x, const struct atom *a) {
-    bool first = true;
-    for (size_t i = 0; i < a->n_columns; i++) {
-        struct atom one = {
-            .verb = a->verb, .path = a->path, .object = a->object, .columns = &a->columns[i], .n_columns = 1
-        };
-        bool again = false;
-        for (size_t k = 0; k < i; k++) again = again || str_eq_nocase(a->columns[k], a->columns[i]);
-        if (again || !is_missing(x, &one)) continue;
-        buf_add_z(&x->rule, first ? "(" : ", ");
-        print_table_name(&x->rule, a->columns[i]);
-        first = false;
-    }
-    if (!first) buf_add_char(&x->rule, ')');
-}
-
-static void add_table(struct proposal *x, const struct atom *a) {
-    print_table_name(&x->rule, a->object);
-    if (a->verb == VERB_DELETE || a->verb == VERB_CHANGE_SCHEMA) return;
-    if (!a->any_column) {
-        add_missing_columns(x, a);
-        return;
-    }
-    struct str column = candidate(x, a);
-    add_columns(&x->rule, &column, column.n ? 1 : 0);
-}
-
-static void add_end(struct proposal *x) {
-    int64_t year;
-    unsigned month, day;
-    clock_civil_from_days(x->now_us / (INT64_C(86400) * 1000000) + PROPOSED_DAYS, &year, &month, &day);
-    buf_add_z(&x->rule, "\n    ");
-    if (symbol(x->policy, 'j', x->recorded->job)) buf_printf(&x->rule, "during job %.*s ", STR_ARG(x->recorded->job));
-    buf_printf(&x->rule, "owner %.*s until %04lld-%02u-%02u\n", STR_ARG(x->domain->clauses.owner.text), (long long)year,
-               month, day);
-}
-
-static void begin(struct proposal *x) {
-    buf_printf(&x->rule, "allow %.*s to ", STR_ARG(x->who));
-}
-
-/* All that is missing of one verb in one path, as one `data` of the grammar. */
-static bool add_verb(struct proposal *x, struct str path, enum verb verb, bool first_verb) {
-    const struct atoms *atoms = x->recorded->atoms;
-    bool any = false;
-    for (size_t i = 0; i < atoms->n; i++) {
-        const struct atom *a = &atoms->items[i];
-        if (a->verb != verb || !str_eq(a->path, path) || !is_missing(x, a)) continue;
-        if (any && verb == VERB_READ_SCHEMA) continue;
-        if (any) buf_add_z(&x->rule, ", ");
-        else buf_printf(&x->rule, "%s%s", first_verb ? "" : " and ", verb_name(verb));
-        if (verb == VERB_READ_SCHEMA) buf_add_z(&x->rule, "");
-        else {
-            if (!any) buf_add_char(&x->rule, ' ');
-            add_table(x, a);
-        }
-        any = true;
-    }
-    return any;
-}
-
-static bool path_came_before(const struct proposal *x, size_t at) {
-    const struct atom *items = x->recorded->atoms->items;
-    for (size_t i = 0; i < at; i++)
-        if (is_data(items[i].verb) && str_eq(items[i].path, items[at].path) && is_missing(x, &items[i])) return true;
-    return false;
-}
-
-static void propose_data(struct proposal *x, struct str path) {
-    bool first = true;
-    begin(x);
-    for (unsigned v = 0; v < VERB_COUNT; v++)
-        if (is_data((enum verb)v) && add_verb(x, path, (enum verb)v, first)) first = false;
-    buf_printf(&x->rule, " in %.*s", STR_ARG(path));
-    add_end(x);
-}
-
-static void propose_placed(struct proposal *x, const struct atom *a) {
-    struct str account = policy_account_name(x->policy, a->account);
-    begin(x);
-    if (a->verb == VERB_ACT_AS) buf_printf(&x->rule, "act as %.*s", STR_ARG(account));
-    else if (a->verb == VERB_ADMINISTER) buf_printf(&x->rule, "administer %.*s", STR_ARG(a->path));
-    else if (a->verb != VERB_RUN_JOB) buf_printf(&x->rule, "%s on %.*s", verb_name(a->verb), STR_ARG(a->path));
-    else {
-        buf_printf(&x->rule, a->object.n ? "run job %.*s" : "run jobs%.*s", STR_ARG(a->object));
-        buf_printf(&x->rule, " on %.*s as %.*s", STR_ARG(a->path), STR_ARG(account));
-    }
-    add_end(x);
-}
+/* ---- each atom ---- */
 
 static bool admitted_by_others(const struct proposal *x, const struct atom *use) {
     const struct atoms *atoms = x->recorded->atoms;
@@ -236,11 +147,8 @@ static void propose_atom(struct proposal *x, size_t at) {
             x->unhelpful = "any rule that allows something there admits; what the caller wants to do there says which";
         return;
     }
-    place(x, a);
-    if (!x->unhelpful && !is_writable(x, a)) x->unhelpful = CANNOT_WRITE;
-    if (x->unhelpful) return;
-    if (!is_data(a->verb)) propose_placed(x, a);
-    else if (!path_came_before(x, at)) propose_data(x, a->path);
+    const struct stmt *domain = place(x, a);
+    if (domain) propose_statement(x, part_of(x, domain), at);
 }
 
 /* ---- does it help? The policy with the text appended must allow what was asked. ---- */
@@ -253,15 +161,17 @@ static bool load_with(const struct proposal *x, struct arena *arena, struct poli
     if (!sources) return false;
     for (size_t i = 0; i < p->n_files; i++) {
         sources[i] = (struct policy_source){ p->files[i].name, p->files[i].text };
-        if (i == x->domain->file)
-            sources[i].text = arena_printf(arena, "%.*s\n%.*s", STR_ARG(sources[i].text), STR_ARG(buf_str(&x->rule)));
+        for (size_t k = 0; k < x->n_parts; k++)
+            if (x->parts[k].domain->file == i)
+                sources[i].text = arena_printf(arena, "%.*s\n%.*s", STR_ARG(p->files[i].text),
+                                               STR_ARG(buf_str(&x->parts[k].rule)));
         if (!sources[i].text.p) return false;
     }
     return policy_load(sources, p->n_files, NULL, arena, &faults, ret, &err) == OK;
 }
 
 static bool helps(const struct proposal *x) {
-    DEFER(arena_freep) struct arena *arena = arena_new(64 << 20);
+    DEFER(arena_freep) struct arena *arena = arena_new(LOAD_BYTES);
     DEFER(policy_unrefp) struct policy *after = NULL;
     struct verdict verdict;
     if (!arena || !load_with(x, arena, &after)) return false;
@@ -278,12 +188,25 @@ static bool helps(const struct proposal *x) {
     return verdict.reason == REASON_NONE;
 }
 
-void propose(struct proposal *x) {
+void propose(struct proposal *x, struct arena *arena) {
     const struct atoms *atoms = x->recorded->atoms;
+    x->definition = (struct buf)BUF_INIT(PART_BYTES);
+    x->parts = ARENA_ARRAY(arena, struct proposal_part, x->policy->n_domains + 1);
+    if (!x->parts) {
+        x->unhelpful = "memory is short";
+        return;
+    }
     x->who = known_name(x);
     if (!x->who.n) name_caller(x);
     for (size_t i = 0; i < atoms->n && !x->unhelpful; i++)
         if (is_missing(x, &atoms->items[i])) propose_atom(x, i);
-    if (!x->unhelpful && x->domain && !helps(x)) x->unhelpful = "no single rule that can be written here would let it pass";
-    if (!x->unhelpful && !x->domain) x->unhelpful = "nothing is missing";
+    if (x->unhelpful) return;
+    if (!x->n_parts) x->unhelpful = "nothing is missing";
+    else if (!helps(x)) x->unhelpful = "no rule that can be written here would let it pass";
+}
+
+void proposal_free(struct proposal *x) {
+    buf_free(&x->definition);
+    for (size_t i = 0; i < x->n_parts; i++) buf_free(&x->parts[i].rule);
+    x->n_parts = 0;
 }

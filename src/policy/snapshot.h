@@ -45,8 +45,13 @@ struct entries {
     size_t n;
 };
 
-enum node_kind { NODE_TABLE, NODE_PATH, NODE_JOB, NODE_ACCOUNT };
+/* Of calls: path = the audience, object = the URL, or the URL that all the others lie below. */
+enum node_kind { NODE_TABLE, NODE_PATH, NODE_JOB, NODE_ACCOUNT, NODE_CALL, NODE_CALL_BELOW };
 enum { ALLOWS, DENIES };
+/* The mask of a call's row: bit 0, as of all that has no columns, and whether the rule writes the port out. */
+enum { CALL_GRANTED = 1, CALL_PORT = 2 };
+/* So many segments has the URL of a rule that ends with "*" at most: it bounds where deciding looks. */
+enum { MAX_CALL_SEGMENTS = 12 };
 
 struct node {
     uint64_t hash;
@@ -105,6 +110,7 @@ uint32_t subject_index(const struct policy *policy, struct str name); /* NO_INDE
 const struct node *node_find(const struct policy *policy, enum node_kind kind, struct str path, struct str object);
 uint64_t node_hash(enum node_kind kind, struct str path,
                    struct str object);                            /* object as it is; case is folded for tables */
+enum node_kind node_kind_of(enum verb verb);                      /* of a verb that there is */
 uint32_t node_column(const struct node *node, struct str column); /* its bit; 0 when no rule names it */
 
 /* From names that the audit kept; names that the policy no longer has are left out. NULL: the arena is full. */
@@ -113,6 +119,10 @@ const struct policy_subject *subject_recorded(const struct policy *policy, const
 
 static inline bool bit_get(const uint64_t *bits, uint32_t i) {
     return bits[i / 64] >> (i % 64) & 1;
+}
+
+static inline bool entry_has(const struct node *n, const struct entry *e, uint32_t column) {
+    return n->words == 1 ? (e->mask >> column & 1) != 0 : bit_get(e->wide, column);
 }
 
 static inline void bit_set(uint64_t *bits, uint32_t i) {

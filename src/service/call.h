@@ -75,7 +75,12 @@ void call_end_ok(struct call *call);
  * the raw trailer that Google's clients read ("google.rpc.retryinfo-bin"). At most 4. */
 void call_add_detail(struct call *call, const char *type, struct str encoded);
 
-/* A raw method's whole answer; instead of call_write. Then call_end. */
+/* One header field of a raw method's answer ("location"; names lower case, constant): before call_reply_http. The value is
+ * copied; what is no field value (control characters) or the fifth field is left out. */
+enum { CALL_MAX_REPLY_HEADERS = 4 };
+void call_reply_header(struct call *call, const char *name, struct str value);
+/* A raw method's whole answer; instead of call_write. Then call_end: with OK, or, when the status is 400 or above, with the
+ * code that the audit shall hold; the error is then told in these words. */
 void call_reply_http(struct call *call, unsigned status, const char *content_type, struct str body);
 
 /* RECORD_OUTBOX: the audit entry of this call, with the outcome so far and `commit_us`, to be stored in the database's

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "model/atom.h"
 
+struct buf;
 struct call;
 struct pb_msg; /* wire/pb: a message's field table */
 
@@ -20,6 +21,15 @@ enum method_record {
     RECORD_ENFORCED, /* an intention durable before the effect, then the outcome: credentials, jobs, schema */
     RECORD_OUTBOX,   /* the entry rides in the database's own transaction: commits */
     RECORD_NONE,     /* refusals only: key sets, discovery, health */
+};
+
+/* A refusal or a failure, for who writes it in an API's own form. */
+struct method_error {
+    enum code code;
+    unsigned http_status;
+    struct str message; /* for the caller */
+    const char *reason; /* of the closed set; "" when it was no refusal */
+    struct str id;      /* the request's */
 };
 
 struct method {
@@ -39,6 +49,8 @@ struct method {
     enum code (*classify)(struct call *call, struct err *err);
     /* Serves the call; ends with exactly one call_end, from any thread, now or later. */
     void (*handle)(struct call *call);
+    /* REST and raw rows: the JSON of an error where it is not Google's. NULL: {"error":{"code","message","status"}}. */
+    void (*put_error)(struct buf *out, const struct method_error *error);
     const char *about; /* one line for people */
 };
 
@@ -49,4 +61,7 @@ struct service {
     size_t n_methods;
     void *state;
     bool for_jobs; /* also answers on a job's own endpoint */
+    /* Tokens for this audience (with or without a slash at its end) are taken by these rows, beside those for their
+     * issuer's own audiences, and by no others; "" = none. Constant, not ending with a slash. */
+    struct str audience;
 };

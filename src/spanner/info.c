@@ -1,5 +1,7 @@
 #include "spanner/info.h"
+#include <string.h>
 #include "base/clock.h"
+#include "crypto/hash.h"
 #include "engine/sql/functions.h"
 #include "engine/sql/lower.h"
 #include "googlesql/info_schema.h"
@@ -20,6 +22,7 @@ struct filler {
     const struct sql_table *info;
     struct call *call;
     const struct target *target;
+    struct hash *seen; /* of all rows that the caller may see */
     struct err *err;
 };
 
@@ -30,9 +33,18 @@ static enum code sqlite_failed(sqlite3 *db, struct err *err) {
     return err_set(err, INTERNAL, "INFORMATION_SCHEMA: %s", sqlite3_errmsg(db));
 }
 
+static void digest_cell(struct hash *h, const struct cell *cell) { /* strings, INT64 and BOOL */
+    bool text = cell->value.type == SQL_STRING;
+    uint64_t n = text ? cell->value.s.n : (uint64_t)cell->value.i64;
+    hash_add(h, (struct str){ cell->column, strlen(cell->column) + 1 });
+    hash_add(h, (struct str){ (const char *)&n, sizeof n });
+    if (text) hash_add(h, cell->value.s);
+}
+
 static enum code put(struct filler *f, const struct cell *cells, size_t n) {
     sqlite3_reset(f->insert);
     sqlite3_clear_bindings(f->insert);
+    for (size_t k = 0; k < n; k++) digest_cell(f->seen, &cells[k]);
     for (uint16_t i = 0; i < f->info->n_columns; i++)
         for (size_t k = 0; k < n; k++)
             if (str_eq_z(f->info->columns[i].name, cells[k].column) &&
@@ -223,20 +235,30 @@ static int count_steps(void *ctx) {
     return *left == 0 || --*left == 0;
 }
 
-static enum code run(struct call *call, sqlite3 *db, struct sql_lowered lowered, const struct sql_value *params,
-                     size_t n_params, struct rows *rows, struct err *err) {
+struct info {
+    struct call *call;
+    const struct target *target;
+    const struct analysis *analysis;
+    struct rows *rows;
+    const struct sql_value *params;
+    struct handle *next;
+    const struct handle *resume;
+};
+
+static enum code run(const struct info *info, sqlite3 *db, struct sql_lowered lowered, struct err *err) {
     sqlite3_stmt *stmt = NULL;
     unsigned left = MAX_STEPS / STEPS_BETWEEN;
-    (void)call;
+    uint64_t skip = info->resume ? info->resume->rows : 0;
     if (sqlite3_prepare_v2(db, lowered.sql.p, (int)lowered.sql.n, &stmt, NULL) != SQLITE_OK) return sqlite_failed(db, err);
     sqlite3_progress_handler(db, STEPS_BETWEEN, count_steps, &left);
     enum code rc = OK;
-    for (size_t i = 0; !rc && i < n_params; i++)
-        if (value_bind(stmt, (int)i + 1, &params[i]) != SQLITE_OK) rc = sqlite_failed(db, err);
+    for (size_t i = 0; !rc && i < info->analysis->sql.n_params; i++)
+        if (value_bind(stmt, (int)i + 1, &info->params[i]) != SQLITE_OK) rc = sqlite_failed(db, err);
     int step = SQLITE_DONE;
     while (!rc && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
-        struct engine_row row = { .stmt = stmt, .n = (int)rows->n_columns };
-        rc = rows_add(rows, &row, err);
+        struct engine_row row = { .stmt = stmt, .n = (int)info->rows->n_columns };
+        if (skip) skip--; /* the client has it */
+        else rc = rows_add(info->rows, &row, err);
     }
     if (!rc && step == SQLITE_INTERRUPT)
         rc = err_set(err, RESOURCE_EXHAUSTED, "The query over INFORMATION_SCHEMA takes too much work");
@@ -245,25 +267,39 @@ static enum code run(struct call *call, sqlite3 *db, struct sql_lowered lowered,
     return rc;
 }
 
-static enum code answer(struct call *call, sqlite3 *db, const struct target *t, const struct analysis *a, struct rows *rows,
-                        const struct sql_value *params, struct err *err) {
-    struct sql_lowering how = { 0 };
+/* The same statement over the same rows gives them in the same order. */
+static enum code check_resume(const struct info *info, struct hash *seen, struct sql_lowered lowered, struct err *err) {
+    hash_add(seen, lowered.sql);
+    hash_end(seen, info->next->lowered);
+    info->next->timestamp_us = info->resume ? info->resume->timestamp_us : clock_wall_us();
+    info->rows->timestamp_us = info->next->timestamp_us;
+    if (!info->resume || memcmp(info->next->lowered, info->resume->lowered, sizeof info->next->lowered) == 0) return OK;
+    return err_set(err, FAILED_PRECONDITION,
+                   "The schema, or what you may see of it, changed since the result began: run the query again");
+}
+
+static enum code answer(const struct info *info, sqlite3 *db, struct err *err) {
+    const struct analysis *a = info->analysis;
+    struct sql_lowering how = { .now_us = info->next->now_us };
     struct sql_lowered lowered;
+    DEFER(hash_freep) struct hash *seen = hash_new();
     enum code rc = sql_functions_register(db, err);
     for (size_t i = 0; !rc && i < a->access.n_info; i++) {
-        struct filler filler = { .db = db, .info = a->access.info[i], .call = call, .target = t, .err = err };
+        struct filler filler = {
+            .db = db, .info = a->access.info[i], .call = info->call, .target = info->target, .seen = seen, .err = err
+        };
         rc = make_table(&filler);
     }
-    if (!rc) rc = sql_lower(call->arena, &a->sql, &how, &lowered, err);
-    rows->timestamp_us = clock_wall_us();
-    rows->resume_token = NULL; /* short, and answered at once */
-    if (!rc) rc = rows_begin(rows, err);
-    if (!rc) rc = run(call, db, lowered, params, a->sql.n_params, rows, err);
-    return rc ? rc : rows_end(rows, err);
+    if (!rc) rc = sql_lower(info->call->arena, &a->sql, &how, &lowered, err);
+    if (!rc) rc = check_resume(info, seen, lowered, err);
+    if (!rc) rc = rows_begin(info->rows, err);
+    if (!rc) rc = run(info, db, lowered, err);
+    return rc ? rc : rows_end(info->rows, err);
 }
 
 enum code info_query(struct call *call, const struct target *t, const struct analysis *a, struct rows *rows,
-                     const struct sql_value *params, struct err *err) {
+                     const struct sql_value *params, struct handle *next, const struct handle *resume, struct err *err) {
+    struct info info = { call, t, a, rows, params, next, resume };
     sqlite3 *db = NULL;
     enum code rc = OK;
     if (a->access.n_tables)
@@ -272,7 +308,7 @@ enum code info_query(struct call *call, const struct target *t, const struct ana
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_MEMORY,
                              NULL) != SQLITE_OK)
         rc = err_oom(err);
-    else rc = answer(call, db, t, a, rows, params, err);
+    else rc = answer(&info, db, err);
     (void)sqlite3_close(db);
     rows_free(rows);
     if (!rc) call_end_ok(call);

@@ -9,6 +9,7 @@
 
 struct sessions;
 struct operations;
+struct statements;
 struct admin_thread;
 
 struct spanner {
@@ -18,6 +19,7 @@ struct spanner {
     struct sealer *sealer;
     struct sessions *sessions;
     struct operations *operations;
+    struct statements *statements;
     struct admin_thread *admin, *info; /* databases made and dropped; queries over INFORMATION_SCHEMA */
     pthread_mutex_t lock;              /* guards `databases` */
     struct map *databases;             /* "instance/database" → struct engine_db, referenced */

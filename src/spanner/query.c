@@ -1,16 +1,21 @@
 #include "spanner/query.h"
 #include <string.h>
+#include "base/clock.h"
 #include "crypto/hash.h"
 #include "engine/sql/lower.h"
 #include "spanner/analysis.h"
 #include "spanner/info.h"
 #include "spanner/partition.h"
+#include "spanner/read_ranges.h"
 #include "spanner/rows.h"
 #include "spanner/token.h"
 #include "spanner/worker.h"
 
+enum { MAX_RESUMED_TABLES = 64 }; /* bits of handle.histories; Spanner has at most 20 joins */
+
 struct query_work {
     struct target target;
+    struct arena *arena; /* the call's */
     struct analysis analysis;
     struct when when;
     struct engine_query query;
@@ -30,6 +35,7 @@ enum code classify_execute_sql(struct call *call, struct err *err) {
     struct query_work *w = ARENA_NEW(call->arena, struct query_work);
     if (!w) return err_oom(err);
     call->prepared = w;
+    w->arena = call->arena;
     enum code rc = target_session(call, q->session, &w->target, err);
     if (!rc) rc = analysis_make(call, &w->target, q->sql, q->param_types.p, q->param_types.n, &w->analysis, err);
     return rc;
@@ -43,6 +49,7 @@ enum code classify_partition_query(struct call *call, struct err *err) {
         call->arena, struct spanner_ExecuteSqlRequest_ParamTypesEntry, q->param_types.n + 1);
     if (!w || !types) return err_oom(err);
     call->prepared = w;
+    w->arena = call->arena;
     for (size_t i = 0; i < q->param_types.n; i++)
         types[i] = (struct spanner_ExecuteSqlRequest_ParamTypesEntry){ .key = q->param_types.p[i].key,
                                                                        .value = q->param_types.p[i].value };
@@ -63,11 +70,33 @@ static void put_blob(struct buf *out, struct str bytes) {
     buf_add_char(out, '\'');
 }
 
+static size_t table_number(const struct query_work *w, const struct sql_table *table) {
+    const struct sql_access_list *access = &w->analysis.access;
+    size_t i = 0;
+    while (i < access->n_tables && access->tables[i].table != table) i++;
+    return i;
+}
+
+/* The first run notes which tables it reads with their history; one that resumes reads them in the same way. */
+static enum code write_table(struct query_work *w, const struct sql_source *source, struct buf *out, struct err *err) {
+    const struct sql_table *table = source->table;
+    size_t number = table_number(w, table);
+    uint64_t bit = number < MAX_RESUMED_TABLES ? UINT64_C(1) << number : 0;
+    bool history = w->next.histories & bit;
+    struct key_set read = { .arena = w->arena, .table = table };
+    enum code rc = w->when.engine.has_txn ? read_ranges(source, w->query.params, &read, err) : OK;
+    if (rc) return rc;
+    if (w->resuming) return engine_snapshot_replay(w->snapshot, table, &read, history, w->resume.seen_us, out, err);
+    rc = engine_snapshot_table(w->snapshot, table, &read, out, &history, err);
+    if (history) w->next.histories |= bit;
+    return rc;
+}
+
 static enum code write_source(void *ctx, const struct sql_source *source, struct buf *out, struct err *err) {
     struct query_work *w = ctx;
-    if (source != w->partitioned) return engine_snapshot_table(w->snapshot, source->table, out, err);
+    if (source != w->partitioned) return write_table(w, source, out, err);
     buf_add_z(out, "(SELECT * FROM ");
-    enum code rc = engine_snapshot_table(w->snapshot, source->table, out, err);
+    enum code rc = write_table(w, source, out, err);
     buf_add_z(out, " WHERE key >= ");
     put_blob(out, w->partition.lo);
     buf_add_z(out, " AND key < ");
@@ -81,24 +110,33 @@ static struct str next_token(struct rows *rows, struct arena *scratch, void *ctx
     struct str token = { NULL, 0 };
     struct err err;
     w->next.rows = rows->count + (w->resuming ? w->resume.rows : 0);
+    if (w->analysis.access.n_tables > MAX_RESUMED_TABLES) return token;
     if (handle_seal(&w->target, &w->next, scratch, &token, &err)) token = (struct str){ NULL, 0 };
     return token;
+}
+
+static enum code check_replay(const struct query_work *w, struct err *err) {
+    if (!w->resuming) return OK;
+    if (w->next.timestamp_us != w->resume.timestamp_us)
+        return err_set(err, INVALID_ARGUMENT, "The resume token belongs to another transaction");
+    if (memcmp(w->next.lowered, w->resume.lowered, sizeof w->next.lowered) == 0) return OK;
+    return err_set(err, INVALID_ARGUMENT, "The resume token belongs to another partition of the query");
 }
 
 static enum code write_sql(struct engine_query *q, struct engine_snapshot *snapshot, struct buf *out, struct err *err) {
     struct call *call = q->ctx;
     struct query_work *w = call->prepared;
-    struct sql_lowering how = { .source = write_source, .ctx = w };
+    struct sql_lowering how = { .source = write_source, .ctx = w, .now_us = w->next.now_us };
     struct sql_lowered lowered;
     w->snapshot = snapshot;
+    if (!w->resuming) w->next.seen_us = engine_snapshot_seen(snapshot);
     enum code rc = sql_lower(call->arena, &w->analysis.sql, &how, &lowered, err);
     if (rc) return rc;
     hash_sha256(lowered.sql, w->next.lowered);
-    if (w->resuming && memcmp(w->next.lowered, w->resume.lowered, sizeof w->next.lowered) != 0)
-        return err_set(err, FAILED_PRECONDITION,
-                       "The tables changed since the result began, and its order may be another: run the query again");
-    buf_add_str(out, lowered.sql);
     w->next.timestamp_us = w->rows.timestamp_us = engine_snapshot_timestamp(snapshot);
+    rc = check_replay(w, err);
+    if (rc) return rc;
+    buf_add_str(out, lowered.sql);
     return rows_begin(&w->rows, err);
 }
 
@@ -127,6 +165,7 @@ static enum code open_tokens(struct call *call, struct query_work *w, const stru
     const char *why;
     handle_request_of_sql(q, w->next.request);
     w->next.kind = HANDLE_RESUME_QUERY;
+    w->next.now_us = clock_wall_us();
     if (q->partition_token.n) {
         enum code rc = handle_open(&w->target, q->partition_token, HANDLE_PARTITION, w->next.request, call->arena,
                                    &w->partition, err);
@@ -139,8 +178,10 @@ static enum code open_tokens(struct call *call, struct query_work *w, const stru
     if (!q->resume_token.n) return OK;
     enum code rc = handle_open(&w->target, q->resume_token, HANDLE_RESUME_QUERY, w->next.request, call->arena, &w->resume,
                                err);
-    w->resuming = !rc;
-    if (rc || w->when.engine.has_txn) return rc;
+    if (rc) return rc;
+    w->resuming = true;
+    w->next = w->resume;
+    if (w->when.engine.has_txn) return OK;
     w->when.engine.at = true;
     w->when.engine.timestamp_us = w->resume.timestamp_us;
     return OK;
@@ -170,7 +211,8 @@ static void only_plan(struct call *call, struct query_work *w) {
 static void info_on_thread(struct call *call) {
     struct query_work *w = call->prepared;
     struct err err = { 0 };
-    enum code rc = info_query(call, &w->target, &w->analysis, &w->rows, w->params, &err);
+    enum code rc = info_query(call, &w->target, &w->analysis, &w->rows, w->params, &w->next,
+                              w->resuming ? &w->resume : NULL, &err);
     if (!rc) return; /* the call may be gone */
     when_failed(&w->target, &w->when);
     spanner_end(call, rc, &err);

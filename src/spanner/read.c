@@ -146,6 +146,8 @@ static struct str next_token(struct rows *rows, struct arena *scratch, void *ctx
 
 static enum code begin_rows(struct read_work *w, struct engine_read *read) {
     w->rows.timestamp_us = read->when.ret_timestamp_us;
+    if (w->resume.timestamp_us && w->resume.timestamp_us != w->rows.timestamp_us)
+        return err_set(&read->job.err, INVALID_ARGUMENT, "The resume token belongs to another transaction");
     return w->rows.begun ? OK : rows_begin(&w->rows, &read->job.err);
 }
 

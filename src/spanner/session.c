@@ -57,7 +57,7 @@ static void sweep(struct sessions *s, int64_t now_us) {
 static struct entry *entry_new(struct str owner, bool multiplexed, int64_t now_us) {
     struct entry *e = malloc(sizeof *e + owner.n);
     if (!e) return NULL;
-    e->session = (struct session){ now_us, now_us, multiplexed };
+    e->session = (struct session){ .created_us = now_us, .used_us = now_us, .multiplexed = multiplexed };
     e->owner_n = owner.n;
     if (owner.n) memcpy(e->owner, owner.p, owner.n);
     return e;
@@ -84,7 +84,7 @@ enum code session_create(struct sessions *s, struct str database, struct str own
         return full ? err_set(err, RESOURCE_EXHAUSTED, "too many sessions: close those that are not used") : err_oom(err);
     }
     *ret_name = name;
-    *ret = (struct session){ now_us, now_us, multiplexed };
+    *ret = (struct session){ .created_us = now_us, .used_us = now_us, .multiplexed = multiplexed };
     return OK;
 }
 
@@ -103,6 +103,16 @@ bool session_use(struct sessions *s, struct str name, struct str owner, struct s
     }
     (void)pthread_mutex_unlock(&s->lock);
     return found;
+}
+
+void session_begins(struct sessions *s, struct str name, struct str owner, const uint8_t txn[ENGINE_TXN_ID_BYTES]) {
+    (void)pthread_mutex_lock(&s->lock);
+    struct entry *e = map_get(s->by_name, name);
+    if (e && owned(e, owner) && !e->session.multiplexed) {
+        e->session.has_txn = true;
+        memcpy(e->session.txn, txn, ENGINE_TXN_ID_BYTES);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
 }
 
 bool session_delete(struct sessions *s, struct str name, struct str owner) {

@@ -3,13 +3,15 @@
  * A session is bound to its database and its owner (account and job run): used by another, it is not found, so that nothing
  * is told of it. Idle for an hour it may go. At most 1,000,000; labels are not kept. */
 #pragma once
-#include "base/err.h"
+#include "engine/engine.h"
 
 struct sessions;
 
 struct session {
     int64_t created_us, used_us;
     bool multiplexed;
+    bool has_txn; /* one that is not multiplexed: its latest read-write transaction */
+    uint8_t txn[ENGINE_TXN_ID_BYTES];
 };
 
 struct sessions *sessions_new(void);
@@ -20,6 +22,8 @@ MUST_USE enum code session_create(struct sessions *sessions, struct str database
                                   struct arena *arena, struct str *ret_name, struct session *ret, struct err *err);
 /* Touches it. False: there is none for this owner. */
 bool session_use(struct sessions *sessions, struct str name, struct str owner, struct session *ret);
+/* A read-write transaction begins in it. */
+void session_begins(struct sessions *sessions, struct str name, struct str owner, const uint8_t txn[ENGINE_TXN_ID_BYTES]);
 bool session_delete(struct sessions *sessions, struct str name, struct str owner);
 /* Calls fn for each of this database and owner that is not multiplexed, in no order; false stops. */
 void session_each(struct sessions *sessions, struct str database, struct str owner,

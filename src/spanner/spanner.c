@@ -8,6 +8,7 @@
 #include "spanner/methods.h"
 #include "spanner/operations.h"
 #include "spanner/session.h"
+#include "spanner/statements.h"
 #include "spanner/worker.h"
 #include "wire/pb/pb_write.h"
 
@@ -165,10 +166,11 @@ enum code spanner_new(const struct spanner_config *config, struct spanner **ret,
     s->sealer = sealer_new_random();
     s->sessions = sessions_new();
     s->operations = operations_new();
+    s->statements = statements_new();
     s->databases = map_new();
     s->admin = admin_thread_new();
     s->info = admin_thread_new();
-    bool made = s->sealer && s->sessions && s->operations && s->databases && s->admin && s->info;
+    bool made = s->sealer && s->sessions && s->operations && s->statements && s->databases && s->admin && s->info;
     enum code rc = made ? open_all(s, err) : err_oom(err);
     if (rc) spanner_free(s);
     else *ret = s;
@@ -185,6 +187,7 @@ void spanner_free(struct spanner *s) {
     admin_thread_free(s->info);
     map_free(s->databases, unref_database);
     operations_free(s->operations);
+    statements_free(s->statements);
     sessions_free(s->sessions);
     sealer_free(s->sealer);
     (void)pthread_mutex_destroy(&s->lock);

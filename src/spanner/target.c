@@ -132,14 +132,17 @@ static enum code begin_read_only(struct call *call, const struct target *t,
     return read_only_id(call, t, ret->engine.timestamp_us, &ret->id, err);
 }
 
-/* An attempt that was aborted may be named by the next one, which then may go first. One that is unknown is none. */
+/* An attempt that was aborted may be named by the next one, which then may go first; in a session that is not multiplexed
+ * it is the one before. One that is unknown, or was not aborted, is none. */
 static enum code begin_read_write(struct call *call, const struct target *t,
                                   const struct spanner_TransactionOptions_ReadWrite *o, struct when *ret, struct err *err) {
     uint8_t id_before[ENGINE_TXN_ID_BYTES];
     struct str before = o->multiplexed_session_previous_transaction_id;
-    const uint8_t *previous = before.n && !when_write_id(before, id_before, err) ? id_before : NULL;
+    const uint8_t *previous = t->state.has_txn ? t->state.txn : NULL;
+    if (before.n && !when_write_id(before, id_before, err)) previous = id_before;
     enum code rc = engine_txn_begin(t->db, t->owner, previous, ret->engine.txn, err);
     if (rc) return rc;
+    session_begins(t->spanner->sessions, t->session, t->owner, ret->engine.txn);
     char *id = arena_alloc(call->arena, 1 + ENGINE_TXN_ID_BYTES);
     if (!id) return err_oom(err);
     id[0] = TAG_WRITE;

@@ -38,6 +38,9 @@ enum code handle_seal(const struct target *t, const struct handle *h, struct are
     buf_add(&plain, &h->rows, sizeof h->rows);
     buf_add(&plain, h->request, sizeof h->request);
     buf_add(&plain, h->lowered, sizeof h->lowered);
+    buf_add(&plain, &h->seen_us, sizeof h->seen_us);
+    buf_add(&plain, &h->now_us, sizeof h->now_us);
+    buf_add(&plain, &h->histories, sizeof h->histories);
     put_bytes(&plain, h->lo);
     put_bytes(&plain, h->hi);
     if (!buf_ok(&plain)) return err_oom(err);
@@ -56,7 +59,9 @@ enum code handle_open(const struct target *t, struct str token, uint8_t kind, co
     bool ok = !unseal(t->spanner->sealer, token, context, arena, &plain, &inner) &&
               get(&plain, &ret->timestamp_us, sizeof ret->timestamp_us) && get(&plain, &ret->rows, sizeof ret->rows) &&
               get(&plain, ret->request, sizeof ret->request) && get(&plain, ret->lowered, sizeof ret->lowered) &&
-              get_bytes(&plain, &ret->lo) && get_bytes(&plain, &ret->hi);
+              get(&plain, &ret->seen_us, sizeof ret->seen_us) && get(&plain, &ret->now_us, sizeof ret->now_us) &&
+              get(&plain, &ret->histories, sizeof ret->histories) && get_bytes(&plain, &ret->lo) &&
+              get_bytes(&plain, &ret->hi);
     if (ok && memcmp(ret->request, request, 32) == 0) return OK;
     return err_set(err, INVALID_ARGUMENT,
                    kind == HANDLE_PARTITION ? "Invalid partition token, or not the request that it was made for"

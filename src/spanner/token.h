@@ -10,7 +10,11 @@ struct handle {
     uint64_t rows;       /* resume of a query: rows that the client has */
     struct str lo, hi;   /* partition: encoded key range; resume of a read: lo = last key */
     uint8_t request[32]; /* SHA-256 of what it was made for: SQL and parameters, or table, columns and keys */
-    uint8_t lowered[32]; /* resume of a query: of the statement that ran */
+    /* resume of a query: what makes its rows come again as they came */
+    uint8_t lowered[32]; /* digest of the statement that ran */
+    int64_t seen_us;     /* the last commit that the first run could see */
+    int64_t now_us;      /* its CURRENT_TIMESTAMP */
+    uint64_t histories;  /* bit i: it read table i of its access list with the history */
 };
 enum { HANDLE_PARTITION = 1, HANDLE_RESUME_QUERY, HANDLE_RESUME_READ };
 

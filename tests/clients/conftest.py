@@ -19,14 +19,14 @@ def pytest_addoption(parser):
     parser.addoption("--cache", help="where ./dev keeps what it downloads", default=str(pathlib.Path.home() / ".cache/linkspan"))
 
 
-def make_site(folder, linkspan, more_policy=""):
-    """A started server. `folder` must not exist."""
+def make_site(folder, linkspan, more_policy="", more_config=""):
+    """A started server. `folder` must not exist. `more_config` goes on with connections.demo."""
     site = linkspan_site.Site(linkspan, folder / "site")
     code = folder / "jobs"
     shutil.copytree(setting.JOBS, code)
     shutil.copy(setting.JOBS.parent / "hostile_job.py", code)
     values = {"CODE": code, "PYTHON": sys.executable}
-    site.make(setting.CONFIG, {"tests": setting.POLICY + more_policy}, values)
+    site.make(setting.CONFIG + more_config, {"tests": setting.POLICY + more_policy}, values)
     site.code = code
     return site
 

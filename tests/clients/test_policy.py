@@ -1,4 +1,5 @@
 """Decided on every path, explained to the operator, changed without losing a request."""
+import json
 import threading
 import time
 
@@ -112,6 +113,10 @@ def test_the_rule_that_explain_proposes_lets_exactly_that_request_pass(own_site,
         as_user.site.trust()
 
 
+def who(site, table):
+    return json.loads(site.run("policy", "who", "spanner demo/guarded", "read", table, "--config", site.config, "--json").stdout)
+
+
 def with_isolated_trust(site, users):
     import requests
     token = users.token("admin")
@@ -128,6 +133,9 @@ def with_isolated_trust(site, users):
     request = refused.json()["error"]["details"][0]["metadata"]["id"]
     explained = setting.explain(site, request)
     assert "Singers" in explained["rule"] and "Salary" in explained["rule"]
+    assert explained["additions"] == [{"file": explained["file"], "owner": explained["additions"][0]["owner"], "rule": explained["rule"]}]
+    assert [near["lacks"] for near in explained["near"]] == ["does not cover the column"]
+    before = {holder["name"] for holder in who(site, "Singers(Salary)")}
     old = (site.policies / "tests.policy").read_text()
 
     reload(site, old + "\nthis is no statement\n", "policy")
@@ -148,6 +156,8 @@ def with_isolated_trust(site, users):
     stop.set()
     asking.join()
     assert ask("Salary").status_code == 200 and ask("Score").status_code == 403
+    added = {holder["name"] for holder in who(site, "Singers(Salary)")} - before
+    assert len(added) == 1 and f"allow {added.pop()} to " in explained["rule"], "who is told of the rule as of any other"
     assert outcomes and set(outcomes) == {200}, "a reload loses no request"
 
 

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 from google.api_core import exceptions
-from google.cloud.spanner_v1 import KeySet
+from google.cloud.spanner_v1 import ExecuteSqlRequest, KeySet, Mutation, TransactionOptions, TransactionSelector
 
 import setting
 
@@ -124,3 +124,80 @@ def test_dml_is_refused_by_name(database):
     with pytest.raises(exceptions.MethodNotImplemented) as refused:
         database.run_in_transaction(lambda transaction: transaction.execute_update("UPDATE Singers SET Salary = 1 WHERE TRUE"))
     assert "UPDATE" in refused.value.message or "DML" in refused.value.message
+
+
+class Rival:
+    """A transaction by hand: reads with SQL, then writes one note."""
+
+    def __init__(self, database):
+        self.api = database.spanner_api
+        self.session = self.api.create_session(database=database.name).name
+        self.begin()
+
+    def begin(self):
+        self.id = self.api.begin_transaction(session=self.session, options=TransactionOptions(read_write=TransactionOptions.ReadWrite())).id
+
+    def read(self, sql):
+        return self.api.execute_sql(request=ExecuteSqlRequest(session=self.session, sql=sql, transaction=TransactionSelector(id=self.id)))
+
+    def commit(self, owner, number, delete=False):
+        keys = {"table": "Notes", "key_set": {"keys": [[owner, str(number)]]}}
+        write = {"table": "Notes", "columns": ["Owner", "Id"], "values": [[owner, str(number)]]}
+        mutation = Mutation(delete=keys) if delete else Mutation(insert_or_update=write)
+        self.api.commit(request={"session": self.session, "transaction_id": self.id, "mutations": [mutation]})
+
+
+@pytest.mark.parametrize("sql, owner, number, delete, conflict", [
+    ("SELECT Id FROM Notes WHERE Owner = 'ann'", "bob", 1, False, False),
+    ("SELECT Id FROM Notes WHERE Owner = 'ann'", "ann", 1, False, True),
+    ("SELECT Id FROM Notes WHERE Owner = 'ann'", "ann", 99, False, True),  # a phantom: it was not there
+    ("SELECT COUNT(*) FROM Notes WHERE Owner = 'ann' AND Id > 5", "ann", 3, False, False),
+    ("SELECT COUNT(*) FROM Notes WHERE Owner = 'ann' AND Id > 5", "ann", 7, False, True),
+    ("SELECT COUNT(*) FROM Notes WHERE Owner = 'ann' AND Id BETWEEN 2 AND 4", "ann", 3, True, True),
+    ("SELECT COUNT(*) FROM Notes WHERE Owner = 'ann' AND Id IN (2, 4)", "ann", 3, True, False),
+    ("SELECT Text FROM Notes WHERE Owner = 'zoe' AND Id = 1", "zoe", 1, False, True),  # another, of one row
+    ("SELECT Text FROM Notes WHERE Owner = 'zoe' AND Id = 1", "zoe", 2, False, False),
+    ("SELECT n.Id FROM Notes n JOIN Singers s ON s.SingerId = n.Id AND n.Owner = 'ann'", "bob", 1, False, False),
+    ("SELECT n.Id FROM Notes n LEFT JOIN Singers s ON s.SingerId = n.Id AND n.Owner = 'ann'", "bob", 1, False, True),
+    ("SELECT Id FROM Notes WHERE Text = 'x'", "bob", 1, False, True),  # no key: the whole table
+])
+def test_sql_conflicts_with_what_it_could_have_read_and_no_more(database, sql, owner, number, delete, conflict):
+    with database.batch() as batch:
+        batch.insert("Notes", ("Owner", "Id"), [(who, n) for who in ("ann", "bob") for n in range(10)])
+    first, second = Rival(database), Rival(database)
+    first.read(sql)
+    second.read("SELECT 1")
+    second.commit(owner, number, delete)
+    if not conflict:
+        return first.commit("cyd", 1)
+    with pytest.raises(exceptions.Aborted):
+        first.commit("cyd", 1)
+
+
+def test_of_two_over_different_ranges_both_commit(database):
+    with database.batch() as batch:
+        batch.insert("Notes", ("Owner", "Id"), [(who, n) for who in ("ann", "bob") for n in range(10)])
+    first, second = Rival(database), Rival(database)
+    for rival, owner in ((first, "ann"), (second, "bob")):
+        rival.read(f"SELECT MAX(Id) FROM Notes WHERE Owner = '{owner}'")
+    first.commit("ann", 10)
+    second.commit("bob", 10)
+
+
+def test_who_keeps_losing_in_a_session_goes_first(database):
+    """Whoever begins again in its session after ABORTED, as clients without multiplexed sessions do, wins after three losses."""
+    loser, rival = Rival(database), Rival(database)
+    for _ in range(3):
+        loser.read("SELECT COUNT(*) FROM Notes")
+        rival.begin()
+        rival.commit("ann", 1)
+        with pytest.raises(exceptions.Aborted):
+            loser.commit("ann", 2)
+        loser.begin()
+    loser.read("SELECT COUNT(*) FROM Notes")
+    rival.begin()
+    with pytest.raises(exceptions.Aborted):
+        rival.commit("ann", 1)
+    loser.commit("ann", 2)
+    rival.begin()
+    rival.commit("ann", 1)

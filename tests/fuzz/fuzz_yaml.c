@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct arena *arena = arena_new(16 << 20);
     struct node *root = NULL;
     struct err err = { 0 };
-    static struct faults faults; /* large; one thread */
+    static struct schema_faults faults; /* large; one thread */
     struct str text = { (const char *)data, size };
     if (yaml_read(text, 1 << 20, arena, &root, &err)) {
         if (err.code == OK) abort();

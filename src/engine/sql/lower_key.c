@@ -5,83 +5,8 @@
  * (engine/key.h: lk, lkn, lkz); the whole key by = becomes a point. The condition itself stays, so the range may be wider
  * than it, never narrower. Only literals, parameters and columns of other tables are used: nothing that could fail or be
  * slow. */
+#include "engine/sql/key_bounds.h"
 #include "engine/sql/lowerer.h"
-#include "googlesql/functions.h"
-
-struct bounds {
-    const struct sql_source *source;
-    const struct sql_expr *equal[SQL_MAX_KEY_PARTS];
-    const struct sql_expr *in;         /* EX_IN over the part that ends the equalities */
-    const struct sql_expr *low, *high; /* of the part after the equalities; by value, whatever the direction */
-    uint16_t n_equal;
-};
-
-static bool usable(const struct sql_expr *e, const struct sql_source *source, enum sql_type type) {
-    if (e->type != type) return false;
-    if (e->kind == EX_LITERAL || e->kind == EX_PARAM) return true;
-    return e->kind == EX_COLUMN && e->source != source;
-}
-
-static bool is_part(const struct sql_expr *e, const struct bounds *b, uint16_t part) {
-    return e->kind == EX_COLUMN && e->source == b->source && e->column == b->source->table->key[part].column;
-}
-
-/* The other operand of `op` when one is the key part; *ret_swapped: the part is on the right. */
-static const struct sql_expr *other(const struct sql_expr *e, const char *op, const struct bounds *b, uint16_t part,
-                                    bool *ret_swapped) {
-    if (e->kind != EX_CALL || e->n_args != 2 || !str_eq_z(e->text, op)) return NULL;
-    enum sql_type type = b->source->table->columns[b->source->table->key[part].column].type;
-    for (unsigned i = 0; i < 2; i++) {
-        if (!is_part(e->args[i], b, part) || !usable(e->args[1 - i], b->source, type)) continue;
-        *ret_swapped = i == 1;
-        return e->args[1 - i];
-    }
-    return NULL;
-}
-
-static const struct sql_expr *conjunct(const struct sql_expr *condition, size_t i) {
-    if (condition->kind != EX_AND) return i == 0 ? condition : NULL;
-    return i < condition->n_args ? condition->args[i] : NULL;
-}
-
-static const struct sql_expr *find_equal(const struct sql_expr *condition, const struct bounds *b, uint16_t part) {
-    bool swapped;
-    for (size_t i = 0; conjunct(condition, i); i++) {
-        const struct sql_expr *value = other(conjunct(condition, i), "=", b, part, &swapped);
-        if (value) return value;
-    }
-    return NULL;
-}
-
-static bool usable_list(const struct sql_expr *e, const struct bounds *b, uint16_t part) {
-    enum sql_type type = b->source->table->columns[b->source->table->key[part].column].type;
-    if (e->kind != EX_IN || e->flag || !is_part(e->args[0], b, part)) return false;
-    for (size_t i = 1; i < e->n_args; i++)
-        if (!usable(e->args[i], b->source, type) || e->args[i]->kind == EX_COLUMN) return false;
-    return true;
-}
-
-static void find_bounds(const struct sql_expr *condition, struct bounds *b, uint16_t part) {
-    static const struct {
-        const char *op;
-        bool low;
-    } ops[] = { { "<", false }, { "<=", false }, { ">", true }, { ">=", true } };
-    enum sql_type type = b->source->table->columns[b->source->table->key[part].column].type;
-    for (size_t i = 0; conjunct(condition, i); i++) {
-        const struct sql_expr *e = conjunct(condition, i);
-        bool between = e->kind == EX_CALL && str_eq_z(e->text, "BETWEEN") && is_part(e->args[0], b, part);
-        if (between && usable(e->args[1], b->source, type) && usable(e->args[2], b->source, type)) {
-            b->low = e->args[1];
-            b->high = e->args[2];
-        }
-        for (size_t k = 0; k < COUNT(ops); k++) {
-            bool swapped;
-            const struct sql_expr *value = other(e, ops[k].op, b, part, &swapped);
-            if (value && ops[k].low != swapped) b->low = value;
-            else if (value) b->high = value;
-        }
-    }
-}
 
 static void write_spec(struct lowerer *l, const struct sql_table *table, uint16_t n) {
     static const char letters[] = { [SQL_BOOL] = 'b', [SQL_INT64] = 'i',  [SQL_FLOAT64] = 'f', [SQL_TIMESTAMP] = 't',
@@ -95,7 +20,7 @@ static void write_spec(struct lowerer *l, const struct sql_table *table, uint16_
 }
 
 /* lk(spec, equalities …, last) */
-static enum code write_lk(struct lowerer *l, const struct bounds *b, const struct sql_expr *last) {
+static enum code write_lk(struct lowerer *l, const struct key_bounds *b, const struct sql_expr *last) {
     uint16_t n = (uint16_t)(b->n_equal + (last ? 1 : 0));
     buf_add_z(&l->out, "lk(");
     write_spec(l, b->source->table, n);
@@ -109,7 +34,7 @@ static enum code write_lk(struct lowerer *l, const struct bounds *b, const struc
 }
 
 /* From below: values from `low` on; from above: up to and with everything that begins with `high`. DESC turns them. */
-static enum code write_range(struct lowerer *l, const struct bounds *b) {
+static enum code write_range(struct lowerer *l, const struct key_bounds *b) {
     unsigned id = b->source->id;
     const struct sql_table *table = b->source->table;
     bool desc = b->n_equal < table->n_key && table->key[b->n_equal].desc;
@@ -127,7 +52,7 @@ static enum code write_range(struct lowerer *l, const struct bounds *b) {
     return rc;
 }
 
-static enum code write_points(struct lowerer *l, const struct bounds *b) {
+static enum code write_points(struct lowerer *l, const struct key_bounds *b) {
     buf_printf(&l->out, b->in ? " AND r%u.key IN (" : " AND r%u.key = ", b->source->id);
     if (!b->in) return write_lk(l, b, NULL);
     for (size_t i = 1; i < b->in->n_args; i++) {
@@ -140,16 +65,10 @@ static enum code write_points(struct lowerer *l, const struct bounds *b) {
 }
 
 static enum code bind_source(struct lowerer *l, const struct sql_source *source, const struct sql_expr *condition) {
-    struct bounds b = { .source = source };
-    uint16_t n_key = source->table->n_key;
-    while (b.n_equal < n_key && (b.equal[b.n_equal] = find_equal(condition, &b, b.n_equal))) b.n_equal++;
-    if (b.n_equal == n_key && n_key) return write_points(l, &b);
-    if (b.n_equal + 1 == n_key)
-        for (size_t i = 0; conjunct(condition, i) && !b.in; i++)
-            if (usable_list(conjunct(condition, i), &b, b.n_equal)) b.in = conjunct(condition, i);
-    if (b.in) return write_points(l, &b);
-    if (b.n_equal < n_key) find_bounds(condition, &b, b.n_equal);
-    return write_range(l, &b);
+    struct key_bounds b;
+    key_bounds_find(&b, source, condition, false);
+    bool points = b.in || (b.n_equal == source->table->n_key && b.n_equal);
+    return points ? write_points(l, &b) : write_range(l, &b);
 }
 
 enum code lower_key_ranges(struct lowerer *l, const struct sql_from *from, const struct sql_expr *condition) {

@@ -362,11 +362,11 @@ static void test_refusals_coalesce(void **state) {
     for (unsigned i = 0; i < 50000; i++) {
         char source[32];
         (void)snprintf(source, sizeof source, "10.0.%u.%u", i % 1000 / 250, i % 250);
-        audit_refusal_coalesce(r, str_z(source), i % 3 ? NO_PROOF : TOKEN_EXPIRED);
+        audit_refusal_coalesce(r, str_z(source), i % 3 ? NO_PROOF : TOKEN_EXPIRED, NULL);
     }
     clock_set_for_test(1800000001000000);
     audit_refusals_tick(r);
-    audit_refusal_coalesce(r, STR("10.9.9.9"), NO_PROOF);
+    audit_refusal_coalesce(r, STR("10.9.9.9"), NO_PROOF, NULL);
     audit_refusals_free(r);
     clock_set_for_test(0);
     audit_close(log);
@@ -374,6 +374,42 @@ static void test_refusals_coalesce(void **state) {
     struct found found = { 0 };
     assert_int_equal(audit_query(p.dir, &(struct audit_filter){ .reason = STR("NO_PROOF") }, on_entry, &found, NULL), OK);
     assert_int_equal(found.n, 258);
+    place_free(&p);
+}
+
+static bool on_tokens(void *ctx, uint64_t index, struct str json, const struct audit_entry *e) {
+    (void)index;
+    (void)json;
+    struct audit_entry *ret = ctx;
+    assert_int_equal(e->n_tokens, REFUSED_TOKENS_MAX);
+    assert_int_equal(e->refusals, 12);
+    assert_true(str_eq(e->tokens[0].issuer, STR("cloud")));
+    assert_true(str_eq(e->tokens[1].subject, STR("who\"1")));
+    assert_true(str_eq(e->tokens[2].token_id, STR("token2")));
+    assert_true(str_eq(e->tokens[3].reason, STR("TOKEN_EXPIRED")));
+    ret->n_tokens++;
+    return true;
+}
+
+/* Tokens that an issuer signed and that were refused all the same: the first few are named, each once. */
+static void test_refused_tokens(void **state) {
+    (void)state;
+    struct place p = place_new();
+    struct audit_log *log = log_open(&p);
+    struct audit_refusals *r = audit_refusals_new(log);
+    clock_set_for_test(1800000000000000);
+    for (unsigned i = 0; i < 12; i++) {
+        struct refused_token token = { .issuer = "cloud" };
+        (void)snprintf(token.id, sizeof token.id, "token%u", i / 2);
+        (void)snprintf(token.subject, sizeof token.subject, "who\"%u", i / 2);
+        audit_refusal_coalesce(r, STR("10.0.0.1"), TOKEN_EXPIRED, &token);
+    }
+    audit_refusals_free(r);
+    clock_set_for_test(0);
+    audit_close(log);
+    struct audit_entry seen = { 0 };
+    assert_int_equal(audit_query(p.dir, &(struct audit_filter){ 0 }, on_tokens, &seen, NULL), OK);
+    assert_int_equal(seen.n_tokens, 1);
     place_free(&p);
 }
 
@@ -427,6 +463,7 @@ int main(void) {
         cmocka_unit_test(test_open_intents_are_closed),
         cmocka_unit_test(test_state_entries),
         cmocka_unit_test(test_refusals_coalesce),
+        cmocka_unit_test(test_refused_tokens),
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_clock_floor), /* last: it moves this process's clock */
     };

@@ -118,7 +118,7 @@ static void test_all_faults_with_their_places(void **state) {
                           "strict: no\n"
                           "listen: [1]\n");
     assert_int_equal(yaml_read(text, 4096, arena, &root, &err), OK);
-    struct faults faults;
+    struct schema_faults faults;
     assert_false(schema_check(top, root, arena, &faults));
     DEFER(buf_free) struct buf out = BUF_INIT(8192);
     schema_print_faults(&faults, STR("c.yaml"), &out);
@@ -142,7 +142,7 @@ static void test_values_and_defaults(void **state) {
     struct err err = { 0 };
     struct arena *arena = arena_new(1 << 20);
     struct node *root = NULL;
-    struct faults faults;
+    struct schema_faults faults;
     assert_int_equal(yaml_read(STR("environment: production\ntimeout: 2s\ncache: 1GiB\n"), 4096, arena, &root, &err), OK);
     assert_true(schema_check(top, root, arena, &faults));
     assert_str(field_text(top, root, "environment"), "production");
@@ -169,7 +169,7 @@ static void test_short_memory(void **state) {
         struct err err = { 0 };
         struct arena *arena = arena_new(1 << 20);
         struct node *root = NULL;
-        struct faults faults;
+        struct schema_faults faults;
         arena_fail_after(n);
         enum code rc = yaml_read(STR("environment: x\nworkers: [a, {b: c}]\n"), 4096, arena, &root, &err);
         if (!rc) assert_false(schema_check(top, root, arena, &faults));

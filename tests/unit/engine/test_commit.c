@@ -402,7 +402,8 @@ struct querying {
 static enum code query_sql(struct engine_query *q, struct engine_snapshot *snapshot, struct buf *out, struct err *err) {
     struct querying *x = q->ctx;
     buf_add_z(out, x->format);
-    return engine_snapshot_table(snapshot, x->table, out, err);
+    bool history;
+    return engine_snapshot_table(snapshot, x->table, NULL, out, &history, err);
 }
 static enum engine_next query_row(struct engine_query *q, const struct engine_row *row) {
     ((struct querying *)q->ctx)->result = sqlite3_column_int64(row->stmt, 0);

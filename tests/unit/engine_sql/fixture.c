@@ -68,6 +68,7 @@ static void must(sqlite3 *db, const char *sql) {
 }
 
 void fixture_open(struct fixture *f) {
+    *f = (struct fixture){ 0 };
     if (sqlite3_open(":memory:", &f->db) != SQLITE_OK) abort();
     if (sql_functions_register(f->db, NULL)) abort();
     sqlite3_create_function(f->db, "lk", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, lk, NULL, NULL);
@@ -156,12 +157,28 @@ static void print_rows(struct fixture *f, sqlite3_stmt *stmt, const struct sql_a
     buf_printf(out, "%s: %s", code_name(code), err.message);
 }
 
-static enum code prepare(struct arena *arena, struct str text, bool key_ranges, struct sql_analysis *a,
-                         struct sql_lowered *lowered, struct err *err) {
+struct sources {
+    const struct fixture *f;
+    const struct sql_analysis *analysis;
+};
+
+static enum code write_source(void *ctx, const struct sql_source *source, struct buf *out, struct err *err) {
+    const struct sources *s = ctx;
+    (void)err;
+    return s->f->source(source, s->analysis, out);
+}
+
+static enum code prepare(const struct fixture *f, struct arena *arena, struct str text, bool key_ranges,
+                         struct sql_analysis *a, struct sql_lowered *lowered, struct err *err) {
     struct sql_query *query;
     enum code rc = sql_parse_query(arena, text, &query, err);
     if (!rc) rc = sql_analyse(arena, text, query, &fixture_catalog, params, COUNT(params), a, err);
+    struct sources sources = { f, a };
     struct sql_lowering how = { .now_us = INT64_C(1590000000123456), .no_key_ranges = !key_ranges };
+    if (f && f->source) {
+        how.source = write_source;
+        how.ctx = &sources;
+    }
     return rc ? rc : sql_lower(arena, a, &how, lowered, err);
 }
 
@@ -170,7 +187,7 @@ void fixture_ask(struct fixture *f, const char *sql, bool key_ranges, struct buf
     struct sql_analysis a;
     struct sql_lowered lowered;
     struct err err;
-    enum code rc = prepare(arena, str_z(sql), key_ranges, &a, &lowered, &err);
+    enum code rc = prepare(f, arena, str_z(sql), key_ranges, &a, &lowered, &err);
     if (rc) {
         buf_printf(out, "%s: %s", code_name(rc), err.message);
         return;
@@ -194,7 +211,7 @@ void fixture_lower(const char *sql, struct buf *out) {
     struct sql_analysis a;
     struct sql_lowered lowered;
     struct err err;
-    enum code rc = prepare(arena, str_z(sql), true, &a, &lowered, &err);
+    enum code rc = prepare(NULL, arena, str_z(sql), true, &a, &lowered, &err);
     if (rc) buf_printf(out, "%s: %s", code_name(rc), err.message);
     else buf_add_str(out, lowered.sql);
 }

@@ -7,6 +7,8 @@
 
 struct fixture {
     sqlite3 *db;
+    /* What lowering asks for a row source (lower.h), or NULL. */
+    enum code (*source)(const struct sql_source *source, const struct sql_analysis *analysis, struct buf *out);
 };
 
 /* Tab(k | s, f, b, y, d, t): (1, 'a', 1.5, true, b'xx', 2020-01-01, 2020-01-01T00:00:00Z), (2, 'b', NaN, false), (3)

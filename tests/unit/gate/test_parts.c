@@ -268,7 +268,12 @@ static void test_ids(void **state) {
 
 /* ---- configuration ---- */
 
-#define MINIMAL "listen: {public: \"127.0.0.1:8443\"}\nurl: https://linkspan.example\n"
+#define MINIMAL   "listen: {public: \"127.0.0.1:8443\"}\nurl: https://linkspan.example\n"
+#define TENANT    "00000000-0000-4000-8000-00000000de0e"
+#define OID       "11111111-0000-4000-8000-00000000de0e"
+#define APPID     "22222222-0000-4000-8000-00000000de0e"
+#define WORKSPACE "workspace: flights, tenant: " TENANT ", principal: " OID ", client: " APPID
+#define DATAPROC  "    dataproc: {back: embedded, project: p, region: r, code: [/tmp]}\n"
 
 static void test_config(void **state) {
     (void)state;
@@ -289,13 +294,44 @@ static void test_config(void **state) {
         { "own name", MINIMAL "issuers:\n  linkspan: {issuer: https://i, audiences: [a]}\n", "4:13|" },
         { "http keys in production", MINIMAL "issuers:\n  i: {issuer: https://i, audiences: [a], jwks_uri: http://i}\n",
           "4:52|" },
+        { "the workspaces' issuer", MINIMAL "issuers:\n  workspaces: {issuer: https://i, audiences: [a]}\n", "4:15|" },
+        { "everybody's audience",
+          MINIMAL
+          "issuers:\n  i: {issuer: https://i, jwks_uri: https://i, audiences: [a, \"https://dev.azuresynapse.net\",\n"
+          "    \"https://dev.azuresynapse.net/\", \"a b\", \"\"]}\n",
+          "4:62|5:5|5:38|5:45|" },
+        { "a workspace of Azure", MINIMAL "connections:\n  a:\n    synapse: {back: upstream, " WORKSPACE "}\n", "5:21|" },
+        { "an identity that is none",
+          MINIMAL
+          "connections:\n  a:\n    synapse: {back: embedded, workspace: a-ondemand,\n      tenant: common,\n"
+          "      principal: 11111111-0000-4000-8000-00000000DE0E,\n      client: 11111111-0000-4000-8000-00000000de0}\n",
+          "5:42|6:15|7:18|8:15|" },
+        { "pools",
+          MINIMAL "connections:\n  a:\n" DATAPROC "    synapse: {back: embedded, " WORKSPACE ",\n      pools: {\n"
+                  "        ok: {cluster: a_B-9}, no-pool: {cluster: c}, \"1st\": {cluster: c}, none: {},\n"
+                  "        bad: {cluster: \"../x\"}, tall: {cluster: c, nodes: 9}}}\n",
+          "8:81|9:24|9:52|" },
+        { "names of pools",
+          MINIMAL
+          "connections:\n  a:\n" DATAPROC "    synapse: {back: embedded, " WORKSPACE ",\n      pools: {\n"
+          "        ok: {cluster: a_B-9}, no-pool: {cluster: c}, \"1st\": {cluster: c}, sixteenlettersss: {cluster: c}}}\n",
+          "8:31|8:54|8:75|" },
+        { "jobs without clusters",
+          MINIMAL "connections:\n  a:\n    synapse: {back: embedded, " WORKSPACE ",\n      pools: {p: {cluster: c}}}\n"
+                  "    livy: {cluster: c}\n",
+          "6:14|7:11|" },
+        { "two workspaces",
+          MINIMAL "connections:\n  a:\n    synapse: {back: embedded, " WORKSPACE
+                  "}\n  b:\n    synapse: {back: embedded, " WORKSPACE "}\n",
+          "7:5|" },
+        { "a cluster for Livy", MINIMAL "connections:\n  a:\n" DATAPROC "    livy: {cluster: a/b}\n", "6:21|" },
     };
     char file[] = "/tmp/config-XXXXXX";
     int fd = mkstemp(file);
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct arena *arena = arena_new(4 << 20);
         struct config config;
-        static struct faults faults;
+        static struct schema_faults faults;
         struct err err = { 0 };
         assert_int_equal(ftruncate(fd, 0), 0);
         assert_int_equal(pwrite(fd, cases[i].text, strlen(cases[i].text), 0), (ssize_t)strlen(cases[i].text));
@@ -320,8 +356,54 @@ static void test_config(void **state) {
     unlink(file);
 }
 
+static void load(struct arena *arena, const char *text, struct config *ret) {
+    char file[] = "/tmp/config-XXXXXX";
+    static struct schema_faults faults;
+    struct err err = { 0 };
+    int fd = mkstemp(file);
+    assert_int_equal(pwrite(fd, text, strlen(text), 0), (ssize_t)strlen(text));
+    close(fd);
+    enum code rc = config_load(file, arena, ret, &faults, &err);
+    unlink(file);
+    if (rc) fail_msg("%s", err.message);
+}
+
+static void test_config_of_a_workspace(void **state) {
+    (void)state;
+    DEFER(arena_freep) struct arena *arena = arena_new(4 << 20);
+    struct config config;
+    load(arena, MINIMAL "connections: {}\n", &config);
+    assert_null(config_workspace(&config));
+    load(arena,
+         MINIMAL "connections:\n  other: {spanner: {back: embedded, project: p, instance: in}}\n  demo:\n" DATAPROC
+                 "    synapse: {back: embedded, " WORKSPACE
+                 ", audiences: [\"api://linkspan\"], pools: {small: {cluster: batch}}}\n"
+                 "    livy: {cluster: batch}\n",
+         &config);
+    const struct config_connection *c = config_workspace(&config);
+    assert_str(c->name, "demo");
+    const struct config_synapse *s = &c->synapse;
+    assert_str(s->account, "flights@demo.synapse");
+    assert_str(s->issuer, "https://linkspan.example/azure/" TENANT "/");
+    assert_str(s->tenant, TENANT);
+    assert_str(s->principal, OID);
+    assert_str(s->client, APPID);
+    assert_int_equal(s->n_audiences, 1);
+    assert_str(s->audiences[0], "api://linkspan");
+    assert_int_equal(s->n_pools, 1);
+    assert_str(s->pools[0].name, "small");
+    assert_str(s->pools[0].cluster, "batch");
+    assert_true(c->livy.present);
+    assert_str(c->livy.cluster, "batch");
+    /* Without audiences its tokens are for us. */
+    load(arena, MINIMAL "connections:\n  demo:\n    synapse: {back: embedded, " WORKSPACE "}\n", &config);
+    assert_int_equal(config_workspace(&config)->synapse.n_audiences, 1);
+    assert_str(config_workspace(&config)->synapse.audiences[0], "https://linkspan.example");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_config_of_a_workspace),
         cmocka_unit_test(test_every_template),
         cmocka_unit_test(test_no_route),
         cmocka_unit_test(test_templates),

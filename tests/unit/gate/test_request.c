@@ -235,6 +235,38 @@ static void test_too_large(void **state) {
     assert_int_equal(atomic_load(&handled), 0);
 }
 
+/* A large message is read beside the loop: as it would be on it, also when its client goes meanwhile. */
+static const char *large_name(const char *end) {
+    static char name[300 << 10];
+    memset(name, 'x', sizeof name - 1);
+    memcpy(name, "things/", 7);
+    memcpy(name + sizeof name - 1 - strlen(end), end, strlen(end));
+    return name;
+}
+
+static void test_large(void **state) {
+    (void)state;
+    struct reply r = { 0 };
+    reply_grpc(&r, "/test.Service/Get", large_name(""), NULL, 0);
+    reply_wait(&r);
+    if (r.code) fail_msg("%d %s %s", r.code, r.message, r.error);
+    assert_true(r.bytes > 300 << 10);
+    r = (struct reply){ 0 };
+    reply_grpc(&r, "/test.Service/Get", large_name("\xff"), NULL, 0); /* no UTF-8 */
+    reply_wait(&r);
+    if (r.code != INVALID_ARGUMENT) fail_msg("%d %s %s", r.code, r.message, r.error);
+    assert_int_equal(atomic_load(&handled), 1);
+    for (unsigned i = 0; i < 30; i++) {
+        r = (struct reply){ 0 };
+        reply_grpc(&r, "/test.Service/Get", large_name(""), i % 3 ? NULL : "1m", 0);
+        for (unsigned turns = i % 6; turns; turns--) loop_run_once(rig.loop, 1);
+        if (r.call && !r.over) http_call_cancel(r.call);
+        grpc_deframer_free(&r.frames);
+    }
+    for (unsigned i = 0; gate_rig_under_way() && i < 1000; i++) reply_turn(5);
+    assert_int_equal(gate_rig_under_way(), 0);
+}
+
 static void test_details(void **state) {
     (void)state;
     struct reply r = { 0 };
@@ -446,6 +478,7 @@ int main(void) {
         TEST(test_rest),
         TEST(test_refusals),
         TEST(test_too_large),
+        TEST(test_large),
         TEST(test_details),
         TEST(test_client_resets),
         TEST(test_client_resets_stream),

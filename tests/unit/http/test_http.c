@@ -442,9 +442,9 @@ static void test_connection_limit(void **state UNUSED) {
 
 /* ---- the client ---- */
 
-static bool allow_none(const struct net_address *address, struct str host UNUSED, void *ctx) {
+static const char *refuse_all(const struct net_address *address, void *ctx) {
     *(struct net_address *)ctx = *address;
-    return false;
+    return "is refused";
 }
 
 static void test_client_refuses(void **state UNUSED) {
@@ -454,7 +454,7 @@ static void test_client_refuses(void **state UNUSED) {
     rig_start(&rig, RIG_TLS, NULL, false);
     http_client_free(rig.client);
     const struct http_client_config config = {
-        .loop = rig.loop, .tls = rig.client_tls, .allow = allow_none, .allow_ctx = &asked
+        .loop = rig.loop, .tls = rig.client_tls, .refuse = refuse_all, .refuse_ctx = &asked
     };
     assert_int_equal(http_client_new(&config, &rig.client, &err), OK);
     struct rig_call call = one(&rig, &ways[0], "GET", "/", STR(""));

@@ -225,6 +225,12 @@ static void test_the_cache_keeps_doors_audiences_and_versions_apart(void **state
     late.now_s = NOW + 3600 + JWT_SKEW_S;
     assert_int_equal(verified_token(cache, &late, STR("public"), 2, token, &b, &refusal), JWT_REFUSED);
     assert_int_equal(refusal.reason, TOKEN_EXPIRED);
+    assert_string_equal(refusal.token.issuer, "corp"); /* it had signed it: so it can be said whose it was */
+    assert_int_equal(strlen(refusal.token.id), 32);
+    refusal = (struct refusal){ 0 };
+    struct str forged = str_upto(token, token.n - 8);
+    assert_int_equal(verified_token(cache, &ask, STR("public"), 2, forged, &b, &refusal), JWT_REFUSED);
+    assert_string_equal(refusal.token.id, "");
     for (int i = 0; i < 20; i++) {
         token = foreign(str_dupz(arena, arena_printf(arena, ",\"n\":%d", i)));
         TAKEN(ask, "public", 2, a);

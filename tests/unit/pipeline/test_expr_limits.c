@@ -86,7 +86,6 @@ static void cost_is_bounded(void **state) {
 /* Sharing makes it small in memory and vast as text: 2^30 leaves. */
 static void shared_values_are_measured(void **state) {
     struct expr_context context = { 0 };
-    DEFER(buf_free) struct buf b = BUF_INIT(EXPR_TEXT_MAX + 64);
     json_t *got = NULL;
     struct err err;
     (void)state;

@@ -46,3 +46,9 @@ static inline struct atoms atoms_of(struct arena *arena, const char *line) {
     while (rest.n) assert_true(atoms_add(&atoms, arena, atom_of(arena, str_dupz(arena, str_trim(str_cut(&rest, ';'))))));
     return atoms;
 }
+
+/* The only addition's text; empty when there is none. */
+static inline struct str only_rule(const struct policy_explanation *e) {
+    assert_true(e->n_additions <= 1);
+    return e->n_additions ? e->additions[0].rule : STR("");
+}

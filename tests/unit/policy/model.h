@@ -13,8 +13,21 @@ enum {
     MAX_RULES = 14,
     MAX_ATOMS = 3
 };
-enum act_model { M_DML, M_SCHEMA, M_READ_SCHEMA, M_RUN_JOBS, M_RUN_JOB, M_ACT_AS, M_SEE, M_CANCEL, M_ADMINISTER, M_COUNT };
+enum act_model {
+    M_DML,
+    M_SCHEMA,
+    M_READ_SCHEMA,
+    M_RUN_JOBS,
+    M_RUN_JOB,
+    M_ACT_AS,
+    M_SEE,
+    M_CANCEL,
+    M_ADMINISTER,
+    M_CALL,
+    M_COUNT
+};
 enum truth { NO, MAYBE, YES };
+enum { SPANNER, DATAPROC, SYNAPSE, N_SYSTEMS };
 
 struct mrule {
     bool allow, anyone;
@@ -24,10 +37,11 @@ struct mrule {
     int table;      /* -1 = every */
     int columns;    /* 0 = none, 1 = listed, 2 = except */
     unsigned column_bits;
-    int path; /* 0, 1: x, y; 2: star */
+    int system, path; /* path 0, 1: x, y; 2: star */
     int account, job;
-    int during, net; /* -1 = none */
-    int until;       /* day of 2026-01; now is day 10 */
+    int url, audience; /* M_CALL: of m_patterns, m_audiences */
+    int during, net;   /* -1 = none */
+    int until;         /* day of 2026-01; now is day 10 */
 };
 
 struct mpolicy {
@@ -41,13 +55,13 @@ struct mactor {
 };
 
 struct mcaller {
-    struct mactor actor, chain[2];
+    struct mactor actor, chain[PRINCIPAL_MAX_CHAIN];
     int n_chain, job, net; /* job -1; net: 0 unknown, 1 10.1.x, 2 10.2.x, 3 192.168.x */
 };
 
 struct matom {
     enum verb verb;
-    int path, table, job, account;
+    int system, path, table, job, account, url, audience;
     int columns[4], n_columns; /* column 4 is named by no rule */
     bool any;
 };
@@ -63,6 +77,41 @@ struct mverdict {
     int atom, column;
 };
 
+/* ---- URLs: as fields, as a rule writes them, as an atom holds them ---- */
+
+enum { N_URLS = 7, N_PATTERNS = 11, N_AUDIENCES = 3 };
+
+struct murl {
+    const char *text, *scheme, *host;
+    int port;
+    const char *path[4]; /* segments; "" at the end: a trailing slash */
+    bool star, port_written;
+};
+
+static const struct murl m_urls[N_URLS] = {
+    { "https://h/", "https", "h", 443, { "" }, false, false },
+    { "https://h/a", "https", "h", 443, { "a" }, false, false },
+    { "https://h/a/", "https", "h", 443, { "a", "" }, false, false },
+    { "https://h/a/b/c", "https", "h", 443, { "a", "b", "c" }, false, false },
+    { "https://h/ab/c", "https", "h", 443, { "ab", "c" }, false, false },
+    { "https://h:8443/a/b", "https", "h", 8443, { "a", "b" }, false, false },
+    { "http://h/a/b", "http", "h", 80, { "a", "b" }, false, false },
+};
+static const struct murl m_patterns[N_PATTERNS] = {
+    { "https://h/", "https", "h", 443, { "" }, false, false },
+    { "https://h/a", "https", "h", 443, { "a" }, false, false },
+    { "https://h:443/a/", "https", "h", 443, { "a", "" }, false, true },
+    { "https://h/*", "https", "h", 443, { NULL }, true, false },
+    { "https://h:443/*", "https", "h", 443, { NULL }, true, true },
+    { "https://h/a/*", "https", "h", 443, { "a" }, true, false },
+    { "https://h:443/a/b/*", "https", "h", 443, { "a", "b" }, true, true },
+    { "https://h:8443/*", "https", "h", 8443, { NULL }, true, true },
+    { "http://h/a/*", "http", "h", 80, { "a" }, true, false },
+    { "http://h:80/a/b", "http", "h", 80, { "a", "b" }, false, true },
+    { "https://g/*", "https", "g", 443, { NULL }, true, false },
+};
+static const char *const m_audiences[N_AUDIENCES] = { "", "api://x", "https://y \\" };
+
 /* ---- chance ---- */
 
 static uint64_t chance_state;
@@ -72,6 +121,12 @@ static inline unsigned chance(unsigned n) {
     chance_state ^= chance_state >> 7;
     chance_state ^= chance_state << 17;
     return (unsigned)(chance_state >> 20) % n;
+}
+
+static inline int random_system(enum act_model act) {
+    if (act == M_ADMINISTER) return (int)chance(N_SYSTEMS);
+    if (act == M_RUN_JOBS || act == M_SEE || act == M_CANCEL) return chance(2) ? DATAPROC : SYNAPSE;
+    return act == M_RUN_JOB ? DATAPROC : SPANNER;
 }
 
 static inline struct mrule random_rule(bool allow) {
@@ -85,9 +140,12 @@ static inline struct mrule random_rule(bool allow) {
     r.columns = (int)chance(3);
     if (r.act == M_SCHEMA || r.verbs & 8 || r.table < 0) r.columns = 0;
     r.column_bits = r.columns ? 1 + chance(15) : 0; /* columns 0..3 */
+    r.system = random_system(r.act);
     r.path = (int)chance(3);
     r.account = (int)chance(N_ACCOUNTS);
     r.job = (int)chance(2);
+    r.url = (int)chance(N_PATTERNS);
+    r.audience = (int)chance(N_AUDIENCES);
     r.during = (int)chance(6) - 4 < 0 ? -1 : (int)chance(2);
     r.net = chance(5) ? -1 : (int)chance(2);
     r.until = allow ? (int)(chance(6) ? 20 : 5) : 0;
@@ -107,13 +165,19 @@ static inline struct mactor random_actor(void) {
 }
 
 static inline struct matom random_atom(void) {
-    static const enum verb others[] = { VERB_CHANGE_SCHEMA, VERB_READ_SCHEMA, VERB_RUN_JOB,    VERB_ACT_AS,
-                                        VERB_SEE_JOBS,      VERB_CANCEL_JOBS, VERB_ADMINISTER, VERB_USE };
+    static const enum verb others[] = { VERB_CHANGE_SCHEMA, VERB_READ_SCHEMA, VERB_RUN_JOB, VERB_ACT_AS, VERB_SEE_JOBS,
+                                        VERB_CANCEL_JOBS,   VERB_ADMINISTER,  VERB_USE,     VERB_CALL,   VERB_CALL };
     struct matom a = { .verb = chance(4) ? (enum verb)chance(4) : others[chance(COUNT(others))] };
     a.path = (int)chance(2);
     a.table = (int)chance(N_TABLES);
     a.job = (int)chance(3) - 1;
+    a.system = a.verb == VERB_ADMINISTER || a.verb == VERB_USE ? (int)chance(N_SYSTEMS) : SPANNER;
+    if (a.verb == VERB_RUN_JOB || a.verb == VERB_SEE_JOBS || a.verb == VERB_CANCEL_JOBS)
+        a.system = chance(2) ? DATAPROC : SYNAPSE;
+    if (a.system == SYNAPSE) a.job = -1; /* a pipeline */
     a.account = (int)chance(N_ACCOUNTS);
+    a.url = (int)chance(N_URLS);
+    a.audience = (int)chance(N_AUDIENCES);
     if (a.verb > VERB_UPDATE) return a;
     a.any = a.verb == VERB_READ && chance(4) == 0;
     a.n_columns = (int)(chance(2) ? 1 : chance(4));
@@ -160,7 +224,16 @@ static inline bool m_subject(const struct mrule *r, const struct mcaller *c) {
 }
 
 static inline bool m_path(const struct mrule *r, const struct matom *a) {
-    return r->path == 2 || r->path == a->path;
+    return r->system == a->system && (r->path == 2 || r->path == a->path);
+}
+
+static inline bool m_url(const struct murl *pattern, const struct murl *url) {
+    if (strcmp(pattern->scheme, url->scheme) != 0 || strcmp(pattern->host, url->host) != 0 || pattern->port != url->port)
+        return false;
+    int i = 0;
+    for (; i < 4 && pattern->path[i]; i++)
+        if (!url->path[i] || strcmp(pattern->path[i], url->path[i]) != 0) return false;
+    return url->path[i] ? pattern->star : !pattern->star;
 }
 
 static inline bool m_act(const struct mrule *r, const struct matom *a, int column) {
@@ -175,7 +248,7 @@ static inline bool m_act(const struct mrule *r, const struct matom *a, int colum
         return (r->column_bits >> column & 1) == (r->columns == 1);
     case VERB_CHANGE_SCHEMA: return r->act == M_SCHEMA && table && m_path(r, a);
     case VERB_READ_SCHEMA: return r->act == M_READ_SCHEMA && m_path(r, a);
-    case VERB_USE: return r->allow && (r->act <= M_READ_SCHEMA || r->act == M_ADMINISTER) && m_path(r, a);
+    case VERB_USE: return r->allow && r->act != M_ACT_AS && r->act != M_CALL && m_path(r, a);
     case VERB_RUN_JOB:
         if (!r->allow && a->job < 0 && r->act == M_ACT_AS && r->account == a->account) return true;
         if (!m_path(r, a) || r->account != a->account) return false;
@@ -184,6 +257,7 @@ static inline bool m_act(const struct mrule *r, const struct matom *a, int colum
     case VERB_SEE_JOBS: return r->act == M_SEE && m_path(r, a);
     case VERB_CANCEL_JOBS: return r->act == M_CANCEL && m_path(r, a);
     case VERB_ADMINISTER: return r->act == M_ADMINISTER && m_path(r, a);
+    case VERB_CALL: return r->act == M_CALL && r->audience == a->audience && m_url(&m_patterns[r->url], &m_urls[a->url]);
     case VERB_COUNT: break;
     }
     return false;
@@ -233,12 +307,15 @@ static inline bool m_is_cluster(enum act_model act) {
     return act == M_RUN_JOBS || act == M_RUN_JOB || act == M_SEE || act == M_CANCEL;
 }
 
-static const char *const m_paths[2][3] = { { "spanner p/x", "spanner p/y", "spanner p/*" },
-                                           { "dataproc p/x", "dataproc p/y", "dataproc p/*" } };
+static const char *const m_paths[N_SYSTEMS][3] = { { "spanner p/x", "spanner p/y", "spanner p/*" },
+                                                   { "dataproc p/x", "dataproc p/y", "dataproc p/*" },
+                                                   { "synapse p/x", "synapse p/y", "synapse p/*" } };
 static const char *const m_tables[N_TABLES] = { "Flights", "Order", "S.Weather" };
 static const char *const m_written[N_TABLES] = { "FLIGHTS", "`order`", "s.weather" };
 static const char *const m_columns[N_COLUMNS] = { "aa", "Bb", "Select", "dd", "ee" };
 static const char *const m_columns_written[N_COLUMNS] = { "AA", "bb", "`select`", "dd", "ee" };
+
+static const char *const m_audiences_written[N_AUDIENCES] = { "", "api://x", "https://y \\\\" };
 
 static inline void write_names(struct buf *out, unsigned bits) {
     const char *before = "";
@@ -263,8 +340,8 @@ static inline void write_set(struct buf *out, const struct mrule *r) {
 }
 
 static inline void write_act(struct buf *out, const struct mrule *r) {
-    static const char *const words[] = { "",       "change schema", "read schema", "run jobs",  "run job",
-                                         "act as", "see jobs",      "cancel jobs", "administer" };
+    static const char *const words[] = { "",       "change schema", "read schema", "run jobs",   "run job",
+                                         "act as", "see jobs",      "cancel jobs", "administer", "call" };
     const char *before = "";
     buf_add_z(out, words[r->act]);
     for (unsigned v = 0; r->act == M_DML && v < 4; v++) {
@@ -274,13 +351,32 @@ static inline void write_act(struct buf *out, const struct mrule *r) {
     }
     if (r->act <= M_SCHEMA) write_set(out, r);
     if (r->act == M_RUN_JOB) buf_printf(out, " j/j%d", r->job);
-    if (r->act == M_ACT_AS) buf_printf(out, " a%d", r->account);
-    else if (r->act == M_ADMINISTER) buf_printf(out, " %s", m_paths[0][r->path]);
-    else buf_printf(out, m_is_cluster(r->act) ? " on %s" : " in %s", m_paths[m_is_cluster(r->act)][r->path]);
+    if (r->act == M_CALL)
+        buf_printf(out, " \"%s\" with audience \"%s\"", m_patterns[r->url].text, m_audiences_written[r->audience]);
+    else if (r->act == M_ACT_AS) buf_printf(out, " a%d", r->account);
+    else if (r->act == M_ADMINISTER) buf_printf(out, " %s", m_paths[r->system][r->path]);
+    else buf_printf(out, m_is_cluster(r->act) ? " on %s" : " in %s", m_paths[r->system][r->path]);
     if (r->act == M_RUN_JOB || r->act == M_RUN_JOBS) buf_printf(out, " as a%d", r->account);
 }
 
-static inline void write_rule(struct buf *out, const struct mrule *r) {
+/* Two domains, a file each: spanner's, and that of dataproc and synapse. Each defines one of the accounts. */
+struct mtext {
+    struct buf files[2];
+};
+static const struct str m_files[2] = { STR_INIT("d.policy"), STR_INIT("e.policy") };
+
+static inline struct mtext mtext_new(void) {
+    return (struct mtext){ { BUF_INIT(1 << 20), BUF_INIT(1 << 20) } };
+}
+
+static inline void mtext_free(struct mtext *t) {
+    buf_free(&t->files[0]);
+    buf_free(&t->files[1]);
+}
+
+static inline void write_rule(struct mtext *t, const struct mrule *r) {
+    bool placeless = r->act == M_ACT_AS || r->act == M_CALL;
+    struct buf *out = &t->files[placeless ? r->path % 2 : r->system != SPANNER];
     buf_add_z(out, r->allow ? "allow " : r->anyone ? "deny anyone" : "deny ");
     if (r->anyone && r->who) buf_add_z(out, " except ");
     write_names(out, r->who);
@@ -293,19 +389,29 @@ static inline void write_rule(struct buf *out, const struct mrule *r) {
     buf_add_char(out, '\n');
 }
 
-static inline void write_head(struct buf *out) {
-    buf_add_z(out,
-              "domain d covers spanner p/*, dataproc p/* owner o\njob j/j0 is pyspark \"x\"\njob j/j1 is pyspark \"y\"\n");
-    for (int i = 0; i < N_IDENTITIES; i++) buf_printf(out, "identity i%d is oidc corp where c%d = \"yes\"\n", i, i);
-    for (int i = 0; i < N_ACCOUNTS; i++) buf_printf(out, "account a%d is \"a%d@x\"\n", i, i);
+static inline void write_head(struct mtext *t) {
+    buf_add_z(&t->files[0], "domain d covers spanner p/* owner o\njob j/j0 is pyspark \"x\"\naccount a0 is \"a0@x\"\n");
+    buf_add_z(&t->files[1], "domain e covers dataproc p/*, synapse p/* owner q\njob j/j1 is pyspark \"y\"\n"
+                            "account a1 is \"a1@x\"\n");
+    for (int i = 0; i < N_IDENTITIES; i++)
+        buf_printf(&t->files[i % 2], "identity i%d is oidc corp where c%d = \"yes\"\n", i, i);
+}
+
+static inline struct policy *load_mtext(struct arena *arena, const struct mtext *t) {
+    struct policy_source sources[2];
+    struct policy_faults faults;
+    struct policy *policy = NULL;
+    struct err err = { 0 };
+    for (int i = 0; i < 2; i++) sources[i] = (struct policy_source){ m_files[i], buf_str(&t->files[i]) };
+    if (policy_load(sources, 2, NULL, arena, &faults, &policy, &err)) fail_msg("%s", err.message);
+    return policy;
 }
 
 static inline struct policy *load_model(struct arena *arena, const struct mpolicy *p) {
-    DEFER(buf_free) struct buf text = BUF_INIT(1 << 16);
+    DEFER(mtext_free) struct mtext text = mtext_new();
     write_head(&text);
     for (int i = 0; i < p->n; i++) write_rule(&text, &p->rules[i]);
-    buf_add_char(&text, '\0');
-    return load_text(arena, text.p);
+    return load_mtext(arena, &text);
 }
 
 static inline struct actor actor_of_model(const struct mactor *a) {
@@ -355,8 +461,7 @@ static inline const struct policy_subject *identify_model(const struct policy *p
 }
 
 static inline struct atom atom_of_model(const struct matom *a, struct arena *arena) {
-    bool cluster = a->verb == VERB_RUN_JOB || a->verb == VERB_SEE_JOBS || a->verb == VERB_CANCEL_JOBS;
-    struct atom out = { .verb = a->verb, .path = str_z(m_paths[cluster][a->path]), .any_column = a->any };
+    struct atom out = { .verb = a->verb, .path = str_z(m_paths[a->system][a->path]), .any_column = a->any };
     struct str *columns = ARENA_ARRAY(arena, struct str, 4);
     for (int i = 0; i < a->n_columns; i++) columns[i] = str_z(m_columns[a->columns[i]]);
     out.columns = columns;
@@ -364,7 +469,11 @@ static inline struct atom atom_of_model(const struct matom *a, struct arena *are
     if (a->verb <= VERB_CHANGE_SCHEMA) out.object = str_z(m_tables[a->table]);
     if (a->verb == VERB_RUN_JOB) out.object = job_of_model(a->job);
     if (a->verb == VERB_RUN_JOB || a->verb == VERB_ACT_AS) out.account = a->account ? STR("a1@x") : STR("a0@x");
-    if (a->verb == VERB_ACT_AS) out.path = STR("");
+    if (a->verb == VERB_CALL) {
+        out.object = str_z(m_urls[a->url].text);
+        out.account = str_z(m_audiences[a->audience]);
+    }
+    if (a->verb == VERB_ACT_AS || a->verb == VERB_CALL) out.path = STR("");
     return out;
 }
 

@@ -39,6 +39,38 @@ static void the_compiled_decision_is_the_naive_one(void **state) {
     for (size_t i = 0; i < COUNT(kinds); i++) assert_true(kinds[i] > 500); /* the chance is fair enough to mean something */
 }
 
+static bool m_port_written(const struct mpolicy *p, const struct mrequest *r) {
+    struct mpolicy writing = { 0 };
+    for (int i = 0; i < p->n; i++)
+        if (p->rules[i].allow && p->rules[i].act == M_CALL && m_patterns[p->rules[i].url].port_written)
+            writing.rules[writing.n++] = p->rules[i];
+    return m_says(&writing, &r->caller, &r->atoms[0], 0, true);
+}
+
+static void a_written_port_is_known(void **state) {
+    (void)state;
+    unsigned counts[2] = { 0 };
+    chance_state = 8;
+    for (int i = 0; i < 4 * POLICIES; i++) {
+        DEFER(arena_freep) struct arena *a = arena_new(1 << 22);
+        struct mpolicy m = random_policy(MAX_RULES);
+        for (int k = 0; k < m.n; k++)
+            if (chance(2)) m.rules[k].act = M_CALL;
+        DEFER(policy_unrefp) struct policy *policy = load_model(a, &m);
+        for (int k = 0; k < REQUESTS; k++) {
+            struct mrequest r = random_request();
+            r.n = 1;
+            r.atoms[0] =
+                (struct matom){ .verb = VERB_CALL, .url = (int)chance(N_URLS), .audience = (int)chance(N_AUDIENCES) };
+            struct atom atom = atom_of_model(&r.atoms[0], a);
+            bool want = m_port_written(&m, &r);
+            assert_int_equal(policy_call_port_written(policy, identify_model(policy, &r.caller, a), &atom, NOW), want);
+            counts[want]++;
+        }
+    }
+    assert_true(counts[0] > 500 && counts[1] > 500);
+}
+
 static void order_and_duplicates_do_not_matter(void **state) {
     (void)state;
     chance_state = 2;
@@ -90,7 +122,7 @@ static void allows_never_take_and_restrictions_never_give(void **state) {
 }
 
 /* One rule for each name, verb and listed column. */
-static void write_split(struct buf *out, const struct mrule *r) {
+static void write_split(struct mtext *out, const struct mrule *r) {
     for (int s = 0; s < (r->anyone ? 1 : N_SUBJECTS); s++)
         for (unsigned v = 0; v < 4; v++)
             for (int c = 0; c < (r->columns == 1 ? N_COLUMNS : 1); c++) {
@@ -107,13 +139,12 @@ static void splitting_changes_nothing(void **state) {
     chance_state = 4;
     for (int i = 0; i < POLICIES; i++) {
         DEFER(arena_freep) struct arena *a = arena_new(1 << 24);
-        DEFER(buf_free) struct buf text = BUF_INIT(1 << 20);
+        DEFER(mtext_free) struct mtext text = mtext_new();
         struct mpolicy m = random_policy(1 + (int)chance(MAX_RULES));
         write_head(&text);
         for (int k = 0; k < m.n; k++) write_split(&text, &m.rules[k]);
-        buf_add_char(&text, '\0');
         DEFER(policy_unrefp) struct policy *policy = load_model(a, &m);
-        DEFER(policy_unrefp) struct policy *split = load_text(a, text.p);
+        DEFER(policy_unrefp) struct policy *split = load_mtext(a, &text);
         for (int k = 0; k < REQUESTS; k++) {
             struct mrequest r = random_request();
             struct verdict x, y;
@@ -150,7 +181,13 @@ static void knowing_less_or_a_longer_chain_never_gives(void **state) {
 static bool asked_for(const struct mrequest *r, const struct matom *a) {
     for (int i = 0; i < r->n; i++) {
         const struct matom *b = &r->atoms[i];
-        if (a->verb != b->verb || a->path != b->path || a->table != b->table) continue;
+        if (a->verb != b->verb) continue;
+        if (a->verb == VERB_CALL && a->url == b->url && a->audience == b->audience) return true;
+        if (a->verb == VERB_ACT_AS && a->account == b->account) return true;
+        if (a->verb == VERB_CALL || a->verb == VERB_ACT_AS || a->path != b->path || a->system != b->system) continue;
+        if (a->verb == VERB_RUN_JOB && a->account == b->account && (b->job < 0 || b->job == a->job)) return true;
+        if (a->verb > VERB_CHANGE_SCHEMA && a->verb != VERB_RUN_JOB) return true;
+        if (a->verb == VERB_RUN_JOB || a->table != b->table) continue;
         if (b->any || !b->n_columns) return true;
         for (int k = 0; k < b->n_columns; k++)
             if (b->columns[k] == a->columns[0]) return true;
@@ -158,7 +195,7 @@ static bool asked_for(const struct mrequest *r, const struct matom *a) {
     return false;
 }
 
-/* Of all single columns, the proposal gives none that was not asked for, and nothing at all to others. */
+/* Of all single columns and acts, the proposal gives none that was not asked for, and nothing at all to others. */
 static void gives_no_more(const struct policy *before, const struct policy *after, const struct mrequest *r) {
     struct mrequest one = { .caller = r->caller, .n = 1 };
     struct matom *a = &one.atoms[0];
@@ -168,6 +205,20 @@ static void gives_no_more(const struct policy *before, const struct policy *afte
                              .table = (int)(at / 8 % N_TABLES),
                              .columns = { (int)(at / 8 / N_TABLES) },
                              .n_columns = at % 4 < 3 };
+        if (!asked_for(r, a)) assert_int_equal(allowed(before, &one), allowed(after, &one));
+    }
+    for (int at = 0; at < N_URLS * N_AUDIENCES; at++) {
+        *a = (struct matom){ .verb = VERB_CALL, .url = at % N_URLS, .audience = at / N_URLS };
+        if (!asked_for(r, a)) assert_int_equal(allowed(before, &one), allowed(after, &one));
+    }
+    static const enum verb placed[] = { VERB_CHANGE_SCHEMA, VERB_READ_SCHEMA, VERB_RUN_JOB,   VERB_ACT_AS,
+                                        VERB_SEE_JOBS,      VERB_CANCEL_JOBS, VERB_ADMINISTER };
+    for (size_t at = 0; at < COUNT(placed) * 36; at++) { /* 3 systems, 2 paths, 2 accounts, 3 jobs or tables */
+        int rest = (int)(at / COUNT(placed)), three = rest / 12;
+        *a = (struct matom){ .verb = placed[at % COUNT(placed)], .system = rest % 3, .path = rest / 3 % 2 };
+        a->account = rest / 6 % 2;
+        a->table = three;
+        a->job = three - 1;
         if (!asked_for(r, a)) assert_int_equal(allowed(before, &one), allowed(after, &one));
     }
     struct mrequest other = random_request();
@@ -200,13 +251,35 @@ static struct policy_explanation explain(const struct policy *policy, const stru
     return e;
 }
 
+static void paste(struct mtext *text, const struct policy_explanation *e) {
+    for (size_t i = 0; i < e->n_additions; i++) {
+        size_t file = str_eq(e->additions[i].file, m_files[1]);
+        assert_str(e->additions[i].owner, file ? "q" : "o");
+        buf_add_str(&text->files[file], e->additions[i].rule);
+    }
+}
+
+/* Of two additions, one alone lets nothing pass; the caller's definition, which the first may hold, is none by itself. */
+static void each_is_needed(const struct mpolicy *m, const struct policy_explanation *e, const struct mrequest *r,
+                           struct arena *a) {
+    DEFER(mtext_free) struct mtext text = mtext_new();
+    if (e->n_additions < 2) return;
+    struct policy_explanation first = { .additions = e->additions, .n_additions = 1 };
+    write_head(&text);
+    for (int k = 0; k < m->n; k++) write_rule(&text, &m->rules[k]);
+    paste(&text, &first);
+    DEFER(policy_unrefp) struct policy *half = load_mtext(a, &text);
+    assert_false(allowed(half, r));
+}
+
 static void the_proposed_rule_flips_exactly_that_verdict(void **state) {
     (void)state;
-    unsigned flipped = 0;
+    enum { FLIPS = 3 * POLICIES };
+    unsigned flipped[2] = { 0 };
     chance_state = 6;
-    for (int i = 0; i < POLICIES; i++) {
+    for (int i = 0; i < FLIPS; i++) {
         DEFER(arena_freep) struct arena *a = arena_new(1 << 24);
-        DEFER(buf_free) struct buf text = BUF_INIT(1 << 20);
+        DEFER(mtext_free) struct mtext text = mtext_new();
         struct mpolicy m = random_policy((int)chance(MAX_RULES));
         struct mrequest r = random_request();
         struct verdict v;
@@ -215,16 +288,26 @@ static void the_proposed_rule_flips_exactly_that_verdict(void **state) {
         DEFER(policy_unrefp) struct policy *policy = load_model(a, &m);
         if (run(policy, &r, &v) == REASON_NONE) continue;
         struct policy_explanation e = explain(policy, &r, &v, a);
-        assert_int_equal(e.rule.n > 0, v.reason != DENIED && (e.rule.n > 0 || !only_use_is_missing(policy, &r)));
-        if (!e.rule.n) continue;
-        buf_add_str(&text, e.rule);
-        buf_add_char(&text, '\0');
-        DEFER(policy_unrefp) struct policy *after = load_text(a, text.p);
-        if (!allowed(after, &r)) fail_msg("still refused with:\n%s", text.p);
+        assert_true(e.n_additions <= 2);
+        assert_int_equal(e.n_additions > 0, v.reason != DENIED && (e.n_additions || !only_use_is_missing(policy, &r)));
+        if (!e.n_additions) continue;
+        paste(&text, &e);
+        DEFER(policy_unrefp) struct policy *after = load_mtext(a, &text);
+        if (!allowed(after, &r)) fail_msg("still refused with:\n%.*s", STR_ARG(e.text));
         gives_no_more(policy, after, &r);
-        flipped++;
+        each_is_needed(&m, &e, &r, a);
+        flipped[e.n_additions - 1]++;
     }
-    assert_true(flipped > POLICIES / 5);
+    assert_true(flipped[0] > FLIPS / 5 && flipped[1] > FLIPS / 50);
+}
+
+static void format_twice(struct buf *out, struct str name, struct str text, struct arena *a) {
+    struct str once, twice;
+    struct err err;
+    assert_int_equal(policy_format((struct policy_source){ name, text }, a, &once, &err), OK);
+    assert_int_equal(policy_format((struct policy_source){ name, once }, a, &twice, &err), OK);
+    assert_true(str_eq(once, twice));
+    buf_add_str(out, once);
 }
 
 static void formatting_keeps_the_meaning(void **state) {
@@ -232,17 +315,14 @@ static void formatting_keeps_the_meaning(void **state) {
     chance_state = 7;
     for (int i = 0; i < POLICIES; i++) {
         DEFER(arena_freep) struct arena *a = arena_new(1 << 24);
-        DEFER(buf_free) struct buf text = BUF_INIT(1 << 20);
+        DEFER(mtext_free) struct mtext text = mtext_new();
         struct mpolicy m = random_policy((int)chance(MAX_RULES));
-        struct str once, twice;
-        struct err err;
+        DEFER(mtext_free) struct mtext canonical = mtext_new();
         write_head(&text);
         for (int k = 0; k < m.n; k++) write_rule(&text, &m.rules[k]);
-        assert_int_equal(policy_format((struct policy_source){ STR("t"), buf_str(&text) }, a, &once, &err), OK);
-        assert_int_equal(policy_format((struct policy_source){ STR("t"), once }, a, &twice, &err), OK);
-        assert_true(str_eq(once, twice));
+        for (int k = 0; k < 2; k++) format_twice(&canonical.files[k], m_files[k], buf_str(&text.files[k]), a);
         DEFER(policy_unrefp) struct policy *policy = load_model(a, &m);
-        DEFER(policy_unrefp) struct policy *formatted = load_text(a, str_dupz(a, once));
+        DEFER(policy_unrefp) struct policy *formatted = load_mtext(a, &canonical);
         for (int k = 0; k < REQUESTS; k++) {
             struct mrequest r = random_request();
             struct verdict x, y;
@@ -255,6 +335,7 @@ static void formatting_keeps_the_meaning(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_compiled_decision_is_the_naive_one),
+        cmocka_unit_test(a_written_port_is_known),
         cmocka_unit_test(order_and_duplicates_do_not_matter),
         cmocka_unit_test(allows_never_take_and_restrictions_never_give),
         cmocka_unit_test(splitting_changes_nothing),

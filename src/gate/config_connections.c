@@ -1,0 +1,136 @@
+/* config_connections.c: the systems behind us, as the configuration tells them. */
+#include <limits.h>
+#include <stdlib.h>
+#include "gate/config_priv.h"
+
+static void refuse_upstream(struct loader *l, const struct node *node, struct str connection, const char *system) {
+    if (str_eq(node_text(node_get(node, STR("back")), STR("")), STR("upstream")))
+        schema_fault_add(l->faults, l->arena, node_get(node, STR("back")),
+                         "connections.%.*s.%s.back: upstream is not supported by this version", STR_ARG(connection),
+                         system);
+}
+
+static void read_spanner(struct loader *l, struct config_connection *c, const struct node *node) {
+    refuse_upstream(l, node, c->name, "spanner");
+    c->spanner = (struct config_spanner){ true, field_text(config_spanner_fields, node, "project"),
+                                          field_text(config_spanner_fields, node, "instance") };
+}
+
+static void read_dataproc(struct loader *l, struct config_connection *c, const struct node *node) {
+    refuse_upstream(l, node, c->name, "dataproc");
+    struct config_dataproc *d = &c->dataproc;
+    *d = (struct config_dataproc){
+        .present = true,
+        .project = field_text(config_dataproc_fields, node, "project"),
+        .region = field_text(config_dataproc_fields, node, "region"),
+        .master = field_text(config_dataproc_fields, node, "master"),
+        .memory_bytes = field_int(config_dataproc_fields, node, "memory"),
+        .max_jobs = (size_t)field_int(config_dataproc_fields, node, "max_jobs"),
+    };
+    d->python = str_z(config_path(l, field_text(config_dataproc_fields, node, "python")));
+    const struct node *code = node_get(node, STR("code"));
+    config_list(code, d->code, CONFIG_MAX_FOLDERS, &d->n_code);
+    for (size_t i = 0; i < d->n_code; i++) {
+        char real[PATH_MAX];
+        const char *path = config_path(l, d->code[i]);
+        if (!path || !realpath(path, real))
+            schema_fault_add(l->faults, l->arena, code->items[i], "connections.%.*s.dataproc.code: no folder %s",
+                             STR_ARG(c->name), path ? path : "");
+        else d->code[i] = str_dup(l->arena, str_z(real));
+    }
+    config_list(node_get(node, STR("properties")), d->properties, CONFIG_MAX_FOLDERS, &d->n_properties);
+}
+
+/* Azure's own rule for Spark pools. */
+static const char *bad_pool(struct str name) {
+    bool ok = name.n <= 15 && name.n && !(name.p[0] >= '0' && name.p[0] <= '9');
+    for (size_t i = 0; ok && i < name.n; i++) {
+        char c = name.p[i];
+        ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    }
+    return ok ? NULL : "a Spark pool's name is a letter, then at most 14 letters and digits";
+}
+
+static void read_pools(struct loader *l, struct config_connection *c, const struct node *pools) {
+    for (size_t i = 0; pools && i < pools->n && i < CONFIG_MAX_POOLS; i++) {
+        struct str name = pools->keys[i]->text;
+        const char *wrong = bad_pool(name);
+        if (wrong)
+            schema_fault_add(l->faults, l->arena, pools->keys[i], "connections.%.*s.synapse.pools.%.*s: %s",
+                             STR_ARG(c->name), STR_ARG(name), wrong);
+        c->synapse.pools[c->synapse.n_pools++] = (struct config_pool){ name, field_text(config_pool_fields, pools->items[i],
+                                                                                        "cluster") };
+    }
+}
+
+static void read_synapse(struct loader *l, struct config_connection *c, const struct node *node) {
+    refuse_upstream(l, node, c->name, "synapse");
+    struct config_synapse *s = &c->synapse;
+    *s = (struct config_synapse){
+        .present = true,
+        .workspace = field_text(config_synapse_fields, node, "workspace"),
+        .tenant = field_text(config_synapse_fields, node, "tenant"),
+        .principal = field_text(config_synapse_fields, node, "principal"),
+        .client = field_text(config_synapse_fields, node, "client"),
+    };
+    s->account = arena_printf(l->arena, "%.*s@%.*s.synapse", STR_ARG(s->workspace), STR_ARG(c->name));
+    s->issuer = arena_printf(l->arena, "%.*s/azure/%.*s/", STR_ARG(l->config->url), STR_ARG(s->tenant));
+    config_list(node_get(node, STR("audiences")), s->audiences, ISSUER_AUDIENCES_MAX, &s->n_audiences);
+    if (s->n_audiences == 0) s->audiences[s->n_audiences++] = l->config->url;
+    read_pools(l, c, node_get(node, STR("pools")));
+}
+
+/* Jobs of both run on the clusters of the Dataproc beside them. */
+static void refuse_without_dataproc(struct loader *l, const struct config_connection *c, const struct node *node) {
+    if (c->dataproc.present) return;
+    if (c->synapse.n_pools)
+        schema_fault_add(l->faults, l->arena, node_get(node_get(node, STR("synapse")), STR("pools")),
+                         "connections.%.*s.synapse.pools: their clusters are this connection's: it needs dataproc too",
+                         STR_ARG(c->name));
+    if (c->livy.present)
+        schema_fault_add(l->faults, l->arena, node_get(node, STR("livy")),
+                         "connections.%.*s.livy: its cluster is this connection's: it needs dataproc too",
+                         STR_ARG(c->name));
+}
+
+static void refuse_second(struct loader *l, const struct config_connection *c, const struct config_connection *other,
+                          const struct node *node, const char *system) {
+    schema_fault_add(l->faults, l->arena, node, "connections.%.*s: connections.%.*s has %s already, one is supported",
+                     STR_ARG(c->name), STR_ARG(other->name), system);
+}
+
+/* A request must lead to one connection: the rows of most are told apart by no name yet, Spanner's by project and instance.
+ */
+static void refuse_twins(struct loader *l, const struct config_connection *c, const struct node *node) {
+    for (const struct config_connection *o = l->config->connections; o < c; o++) {
+        if (o->dataproc.present && c->dataproc.present) refuse_second(l, c, o, node, "dataproc");
+        if (o->synapse.present && c->synapse.present) refuse_second(l, c, o, node, "synapse");
+        if (o->livy.present && c->livy.present) refuse_second(l, c, o, node, "livy");
+        if (o->spanner.present && c->spanner.present && str_eq(o->spanner.project, c->spanner.project) &&
+            str_eq(o->spanner.instance, c->spanner.instance))
+            schema_fault_add(l->faults, l->arena, node,
+                             "connections.%.*s: connections.%.*s has the same project and instance", STR_ARG(c->name),
+                             STR_ARG(o->name));
+    }
+}
+
+static void read_connection(struct loader *l, struct config_connection *c, const struct node *node) {
+    const struct node *spanner = node_get(node, STR("spanner")), *dataproc = node_get(node, STR("dataproc")),
+                      *synapse = node_get(node, STR("synapse")), *livy = node_get(node, STR("livy"));
+    if (spanner) read_spanner(l, c, spanner);
+    if (dataproc) read_dataproc(l, c, dataproc);
+    if (synapse) read_synapse(l, c, synapse);
+    if (livy) c->livy = (struct config_livy){ true, field_text(config_livy_fields, livy, "cluster") };
+    refuse_without_dataproc(l, c, node);
+    refuse_twins(l, c, node);
+    if (!spanner && !dataproc && !synapse && !livy)
+        schema_fault_add(l->faults, l->arena, node, "connections.%.*s: names no system", STR_ARG(c->name));
+}
+
+void config_connections(struct loader *l, const struct node *map) {
+    for (size_t i = 0; map && i < map->n && i < CONFIG_MAX_CONNECTIONS; i++) {
+        struct config_connection *c = &l->config->connections[l->config->n_connections++];
+        c->name = map->keys[i]->text;
+        read_connection(l, c, map->items[i]);
+    }
+}

@@ -1,0 +1,19 @@
+/* config_priv.h: the configuration's tables and its reader, for gate/config*.c alone. */
+#pragma once
+#include "gate/config.h"
+
+/* Each ends with a row without key. */
+extern const struct field config_root[], config_listen[], config_tls[], config_audit[], config_issuer[];
+extern const struct field config_spanner_fields[], config_dataproc_fields[], config_synapse_fields[], config_pool_fields[],
+    config_livy_fields[];
+
+struct loader {
+    struct arena *arena;
+    struct config *config;
+    struct schema_faults *faults;
+};
+
+/* Against the configuration's folder, with its NUL. */
+const char *config_path(struct loader *l, struct str text);
+void config_list(const struct node *list, struct str *items, size_t max, size_t *n);
+void config_connections(struct loader *l, const struct node *map); /* NULL is fine */
