@@ -3,7 +3,7 @@
 #include <time.h>
 #include "pipeline/desk.h"
 
-enum { BATCH = 64 };
+enum { BATCH = 256 };
 #define LONGEST_SLEEP_US ((int64_t)60 * SECOND_US)
 
 /* ---- posted functions ---- */

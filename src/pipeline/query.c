@@ -296,8 +296,11 @@ static enum code make_sql(struct making *m, const char *from, struct bound fixed
     if (token) add_place(m, token);
     add_order(m);
     /* what is bound must outlive the token's tree */
-    for (size_t i = 0; i < m->n_bound; i++)
-        if (m->bound[i].is_text) m->bound[i].text = str_dup(arena, m->bound[i].text);
+    for (size_t i = 0; i < m->n_bound; i++) {
+        if (!m->bound[i].is_text) continue;
+        m->bound[i].text = str_dup(arena, m->bound[i].text);
+        if (!m->bound[i].text.p) return err_oom(err);
+    }
     return buf_ok(&m->sql) ? OK : err_oom(err);
 }
 

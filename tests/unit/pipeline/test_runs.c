@@ -470,6 +470,24 @@ static void a_failed_iteration_fails_the_loop_at_its_end(void **state) {
     world_close(&w);
 }
 
+static void a_loop_ends_at_the_limit_of_rows(void **state) {
+    (void)state;
+    char id[PIPELINE_UUID + 1];
+    world_open(&w, NULL, 0);
+    w.mute = true;
+    DEFER(buf_free) struct buf inner = BUF_INIT(1 << 14);
+    for (int i = 0; i < 30; i++) buf_printf(&inner, "%s" WAIT("A%d", "0", ""), i ? "," : "", i);
+    struct str text = arena_printf(w.arena, FOREACH("L", "\"batchCount\":50", "@range(1,1000)", "%.*s"),
+                                   STR_ARG(buf_str(&inner)));
+    world_put(&w, "p", text.p, NULL);
+    world_run(&w, "p", NULL, id);
+    world_is(&w, id, RUN_FAILED);
+    world_error(&w, id, "L", "TooManyActivities");
+    assert_in_range(world_count(&w, id, "A0", RUN_SUCCEEDED), PIPELINES_MAX_RUN_ACTIVITIES / 30 - 60,
+                    PIPELINES_MAX_RUN_ACTIVITIES / 30 + 60);
+    world_close(&w);
+}
+
 static void variables_hold_and_keep_their_type(void **state) {
     (void)state;
     char id[PIPELINE_UUID + 1];
@@ -629,6 +647,7 @@ int main(void) {
         cmocka_unit_test(locations_are_resolved_as_the_rfc_says),
         cmocka_unit_test(loops_begin_as_many_as_they_may),
         cmocka_unit_test(a_failed_iteration_fails_the_loop_at_its_end),
+        cmocka_unit_test(a_loop_ends_at_the_limit_of_rows),
         cmocka_unit_test(variables_hold_and_keep_their_type),
         cmocka_unit_test(a_child_run_tells_its_parent),
         cmocka_unit_test(recursion_has_an_end),
