@@ -67,8 +67,19 @@ static void end_for_each(struct node *node) {
     else node_succeed(node, NULL);
 }
 
+/* No row is written past the limit but by what has begun: the loop ends there, and says so. */
+static bool may_go_on(struct node *node) {
+    const struct run *run = node->scope->run;
+    if (run->n_rows < PIPELINES_MAX_RUN_ACTIVITIES || node->next_item == json_array_size(node->items)) return true;
+    if (node->n_working) return false;
+    node_fail(node, FINAL, "TooManyActivities", STR(""), "the run has more than %d activity runs: %zu items were not begun",
+              PIPELINES_MAX_RUN_ACTIVITIES, json_array_size(node->items) - node->next_item);
+    return false;
+}
+
 static void begin_iterations(struct node *node) {
     const size_t n = json_array_size(node->items);
+    if (!may_go_on(node)) return;
     while (node->n_working < node->def->for_each.batch_count && node->next_item < n) {
         struct scope *scope = scope_new(node->scope->run, node, &node->def->for_each.activities, node->next_item);
         if (!scope) {

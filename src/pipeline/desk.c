@@ -3,7 +3,7 @@
 #include <time.h>
 #include "pipeline/desk.h"
 
-enum { BATCH = 64 };
+enum { BATCH = 256 };
 #define LONGEST_SLEEP_US ((int64_t)60 * SECOND_US)
 
 /* ---- posted functions ---- */
@@ -185,7 +185,7 @@ enum code pipeline_desk_start(struct pipelines *p, struct err *err) {
 /* The requests that are under way are called off; what they were is in their rows, as if the process had died. */
 static void wait_for_answers(struct pipelines *p) {
     for (struct exchange *e = p->exchanges; e; e = e->next)
-        if (e->sent && !e->answered) p->effects.cancel(p->effects.ctx, e->ticket);
+        if (e->sent) p->effects.cancel(p->effects.ctx, e->ticket);
     struct exchange *next;
     for (struct exchange *e = p->exchanges; e; e = next) {
         next = e->next;

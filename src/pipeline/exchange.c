@@ -67,7 +67,7 @@ static bool copy_headers(struct arena *arena, const struct pipeline_reply *reply
     for (size_t i = 0; i < n; i++) {
         headers[i] = (struct pipeline_header){ str_dup(arena, reply->headers[i].name),
                                                str_dup(arena, reply->headers[i].value) };
-        if (!headers[i].name.p) return false;
+        if (!headers[i].name.p || !headers[i].value.p) return false;
     }
     ret->headers = headers;
     ret->n_headers = n;
@@ -82,7 +82,7 @@ static struct arena *copy_reply(const struct pipeline_reply *reply, struct pipel
         ret->message = str_dup(arena, reply->message);
         ret->request = str_dup(arena, reply->request);
         ret->body = str_dup(arena, reply->body);
-        if ((ret->body.p || !reply->body.n) && copy_headers(arena, reply, ret)) return arena;
+        if (ret->message.p && ret->request.p && ret->body.p && copy_headers(arena, reply, ret)) return arena;
         bool large = reply->body.n > PIPELINES_MAX_OUTPUT_BYTES;
         arena_free(arena);
         if (large) {

@@ -89,7 +89,9 @@ static void add_path(struct buf *out, const struct parts *base, const struct par
 bool location_resolve(struct str base_text, struct str reference, struct buf *out) {
     struct parts base = split(base_text), ref = split(reference);
     if (!reference.n || reference.n > MAX_URL_BYTES || base_text.n > MAX_URL_BYTES) return false;
-    if (!is_printable(reference) || !is_scheme(base.scheme) || (ref.scheme.n && !is_scheme(ref.scheme))) return false;
+    if (!is_printable(reference) || !is_printable(base_text) || !is_scheme(base.scheme) ||
+        (ref.scheme.n && !is_scheme(ref.scheme)))
+        return false;
     bool absolute = ref.scheme.n > 0;
     if (absolute && !ref.authority.n) return false;
     struct str authority = ref.authority.n ? ref.authority : base.authority;
@@ -100,7 +102,7 @@ bool location_resolve(struct str base_text, struct str reference, struct buf *ou
         remove_dots(out, ref.path, out->n);
         buf_add_str(out, ref.query);
     } else if (!ref.path.n) {
-        buf_add_str(out, base.path);
+        remove_dots(out, base.path, out->n);
         buf_add_str(out, ref.query.n ? ref.query : base.query);
     } else {
         add_path(out, &base, &ref);

@@ -12,56 +12,6 @@ enum {
     READ_MAX_BYTES = 64 << 20
 };
 
-/* ---- rows ---- */
-
-enum code query_read_run(sqlite3_stmt *stmt, struct arena *arena, struct run_info *ret, struct err *err) {
-    *ret = (struct run_info){ .id = rows_text(stmt, 0, arena),
-                              .pipeline = rows_text(stmt, 1, arena),
-                              .parameters = rows_text(stmt, 2, arena),
-                              .state = (enum run_state)sqlite3_column_int(stmt, 3),
-                              .message = rows_text(stmt, 4, arena),
-                              .created_us = sqlite3_column_int64(stmt, 5),
-                              .started_us = sqlite3_column_int64(stmt, 6),
-                              .ended_us = sqlite3_column_int64(stmt, 7),
-                              .updated_us = sqlite3_column_int64(stmt, 8),
-                              .request = rows_text(stmt, 9, arena),
-                              .issuer = rows_text(stmt, 10, arena),
-                              .subject = rows_text(stmt, 11, arena),
-                              .root_run = rows_text(stmt, 12, arena),
-                              .parent_run = rows_text(stmt, 13, arena),
-                              .parent_pipeline = rows_text(stmt, 14, arena),
-                              .parent_activity_run = rows_text(stmt, 15, arena) };
-    return ret->parent_activity_run.p && ret->id.p && ret->pipeline.p && ret->parameters.p ? OK : err_oom(err);
-}
-
-#define ACTIVITY_COLUMNS                                                                                                   \
-    "a.id, a.name, a.type, r.id, r.pipeline, a.state, a.started, a.ended, a.attempt, a.input, a.output, a.error,"          \
-    " a.iteration, a.user_properties, a.wait, a.wake, a.hidden"
-
-static enum code read_activity(sqlite3_stmt *stmt, struct arena *arena, struct activity_info *ret, struct err *err) {
-    bool hides_output = (sqlite3_column_int(stmt, 16) & 2) != 0;
-    *ret = (struct activity_info){ .id = rows_text(stmt, 0, arena),
-                                   .name = rows_text(stmt, 1, arena),
-                                   .type = rows_text(stmt, 2, arena),
-                                   .run = rows_text(stmt, 3, arena),
-                                   .pipeline = rows_text(stmt, 4, arena),
-                                   .state = (enum run_state)sqlite3_column_int(stmt, 5),
-                                   .started_us = sqlite3_column_int64(stmt, 6),
-                                   .ended_us = sqlite3_column_int64(stmt, 7),
-                                   .attempt = (unsigned)sqlite3_column_int(stmt, 8),
-                                   .input = rows_text(stmt, 9, arena),
-                                   .output = hides_output ? STR("{\"secureOutput\":true}") : rows_text(stmt, 10, arena),
-                                   .error = rows_text(stmt, 11, arena),
-                                   .iteration = rows_text(stmt, 12, arena),
-                                   .user_properties = rows_text(stmt, 13, arena),
-                                   .wait = (enum run_wait)sqlite3_column_int(stmt, 14),
-                                   .wake_us = sqlite3_column_int64(stmt, 15) };
-    bool lost = !ret->id.p || !ret->pipeline.p || (sqlite3_column_type(stmt, 9) != SQLITE_NULL && !ret->input.p) ||
-                (sqlite3_column_type(stmt, 10) != SQLITE_NULL && !ret->output.p) ||
-                (sqlite3_column_type(stmt, 11) != SQLITE_NULL && !ret->error.p);
-    return lost ? err_oom(err) : OK;
-}
-
 /* ---- fields ---- */
 
 enum value_kind { VALUE_TEXT, VALUE_STATE, VALUE_TIME };
@@ -296,8 +246,11 @@ static enum code make_sql(struct making *m, const char *from, struct bound fixed
     if (token) add_place(m, token);
     add_order(m);
     /* what is bound must outlive the token's tree */
-    for (size_t i = 0; i < m->n_bound; i++)
-        if (m->bound[i].is_text) m->bound[i].text = str_dup(arena, m->bound[i].text);
+    for (size_t i = 0; i < m->n_bound; i++) {
+        if (!m->bound[i].is_text) continue;
+        m->bound[i].text = str_dup(arena, m->bound[i].text);
+        if (!m->bound[i].text.p) return err_oom(err);
+    }
     return buf_ok(&m->sql) ? OK : err_oom(err);
 }
 
@@ -326,7 +279,7 @@ static enum code visit_row(struct page *page, sqlite3_stmt *stmt, struct err *er
     struct activity_info activity;
     enum code rc;
     if (page->visit_run) rc = query_read_run(stmt, page->arena, &run, err);
-    else rc = read_activity(stmt, page->arena, &activity, err);
+    else rc = query_read_activity(stmt, page->arena, &activity, err);
     if (rc) return rc;
     if (page->visit_run ? page->visit_run(page->ctx, &run) : page->visit_activity(page->ctx, &activity)) page->taken++;
     return OK;

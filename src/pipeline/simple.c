@@ -38,9 +38,13 @@ const struct node_kind wait_kind = { .begin = begin_wait, .timer = end_wait, .re
 
 /* ---- SetVariable ---- */
 
+static size_t cost_of(const json_t *value) {
+    return value ? json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) * DOCUMENT_COST : 0;
+}
+
 static bool store(struct run *run, const struct pipeline_slot *slot, json_t *value) {
-    size_t cost = json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) * DOCUMENT_COST;
-    if (!run_charge(run, cost)) return false; /* given back when the run ends: a bound on what it sets */
+    size_t before = cost_of(json_object_getn(run->variables, slot->name.p, slot->name.n)), after = cost_of(value);
+    if (after > before && !run_charge(run, after - before)) return false;
     if (json_object_setn(run->variables, slot->name.p, slot->name.n, value)) return false;
     run->variables_changed = true;
     run_touch(run);

@@ -61,7 +61,7 @@ static bool fill_headers(struct node *node, struct exchange *e, const json_t *js
         has_type = has_type || str_eq_nocase(name, STR("content-type"));
         headers[r->n_headers++] = (struct pipeline_header){ str_dup(e->arena, name),
                                                             str_dup(e->arena, json_text_of(value)) };
-        if (!headers[r->n_headers - 1].name.p) return no_memory(node);
+        if (!headers[r->n_headers - 1].name.p || !headers[r->n_headers - 1].value.p) return no_memory(node);
     }
     if (r->body.n && !has_type)
         headers[r->n_headers++] = (struct pipeline_header){ STR("Content-Type"), STR("application/json; charset=utf-8") };

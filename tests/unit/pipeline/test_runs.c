@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/buf.h"
+#include "pipeline/pipelines_priv.h"
 #include "pipeline/rules.h"
 
 static struct world w;
@@ -360,6 +361,55 @@ static void what_is_secure_is_not_shown(void **state) {
     world_close(&w);
 }
 
+struct location_case {
+    const char *reference, *result; /* NULL: refused */
+};
+
+/* RFC 3986 §5.4, without fragments, and what is refused. */
+static const struct location_case locations[] = {
+    { "g", "http://a/b/c/g" },
+    { "./g", "http://a/b/c/g" },
+    { "g/", "http://a/b/c/g/" },
+    { "/g", "http://a/g" },
+    { "//g", "http://g" },
+    { "//g/x?y", "http://g/x?y" },
+    { "?y", "http://a/b/c/d;p?y" },
+    { "g?y", "http://a/b/c/g?y" },
+    { "g?y#s", "http://a/b/c/g?y" },
+    { ".", "http://a/b/c/" },
+    { "..", "http://a/b/" },
+    { "../g", "http://a/b/g" },
+    { "../..", "http://a/" },
+    { "../../g", "http://a/g" },
+    { "../../../g", "http://a/g" },
+    { "/./g", "http://a/g" },
+    { "/../g", "http://a/g" },
+    { "g..", "http://a/b/c/g.." },
+    { "./../g", "http://a/b/g" },
+    { "g/./h", "http://a/b/c/g/h" },
+    { "g/../h", "http://a/b/c/h" },
+    { "https://x/y/../z?q", "https://x/z?q" },
+    { "", NULL },
+    { "ftp://x/", NULL },
+    { "file:///etc/passwd", NULL },
+    { "javascript:x", NULL },
+    { "http:g", NULL },
+    { "http:///x", NULL },
+    { "a b", NULL },
+    { "a\nb", NULL },
+    { "\\\\x", NULL },
+};
+
+static void locations_are_resolved_as_the_rfc_says(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(locations); i++) {
+        DEFER(buf_free) struct buf out = BUF_INIT(1000);
+        bool ok = location_resolve(STR("http://a/b/c/d;p?q"), str_z(locations[i].reference), &out);
+        if (ok != (locations[i].result != NULL)) fail_msg("%s: %d", locations[i].reference, ok);
+        if (ok) assert_str(buf_str(&out), locations[i].result);
+    }
+}
+
 /* ---- containers ---- */
 
 #define FOREACH(name, how, items, inner)                                                                                   \
@@ -417,6 +467,24 @@ static void a_failed_iteration_fails_the_loop_at_its_end(void **state) {
     assert_true(str_find(world_get(&w, id).message, STR("no luck")) > 0);
     world_run(&w, "p", "{\"list\":[]}", id);
     world_is(&w, id, RUN_SUCCEEDED);
+    world_close(&w);
+}
+
+static void a_loop_ends_at_the_limit_of_rows(void **state) {
+    (void)state;
+    char id[PIPELINE_UUID + 1];
+    world_open(&w, NULL, 0);
+    w.mute = true;
+    DEFER(buf_free) struct buf inner = BUF_INIT(1 << 14);
+    for (int i = 0; i < 30; i++) buf_printf(&inner, "%s" WAIT("A%d", "0", ""), i ? "," : "", i);
+    struct str text = arena_printf(w.arena, FOREACH("L", "\"batchCount\":50", "@range(1,1000)", "%.*s"),
+                                   STR_ARG(buf_str(&inner)));
+    world_put(&w, "p", text.p, NULL);
+    world_run(&w, "p", NULL, id);
+    world_is(&w, id, RUN_FAILED);
+    world_error(&w, id, "L", "TooManyActivities");
+    assert_in_range(world_count(&w, id, "A0", RUN_SUCCEEDED), PIPELINES_MAX_RUN_ACTIVITIES / 30 - 60,
+                    PIPELINES_MAX_RUN_ACTIVITIES / 30 + 60);
     world_close(&w);
 }
 
@@ -576,8 +644,10 @@ int main(void) {
         cmocka_unit_test(attempts_are_rows_of_their_own),
         cmocka_unit_test(an_effect_that_is_silent_is_not_waited_for),
         cmocka_unit_test(what_is_secure_is_not_shown),
+        cmocka_unit_test(locations_are_resolved_as_the_rfc_says),
         cmocka_unit_test(loops_begin_as_many_as_they_may),
         cmocka_unit_test(a_failed_iteration_fails_the_loop_at_its_end),
+        cmocka_unit_test(a_loop_ends_at_the_limit_of_rows),
         cmocka_unit_test(variables_hold_and_keep_their_type),
         cmocka_unit_test(a_child_run_tells_its_parent),
         cmocka_unit_test(recursion_has_an_end),
