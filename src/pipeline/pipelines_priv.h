@@ -217,7 +217,7 @@ struct version *version_unref(struct pipelines *p, struct version *version);
 /* ---- run.c: runs as a whole ---- */
 struct run_seed {
     struct str pipeline;
-    struct str id; /* chosen already; empty: none */
+    struct str id;            /* chosen already; empty: none */
     const json_t *parameters; /* NULL: none */
     const struct starter *starter;
     struct str request;
