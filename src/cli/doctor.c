@@ -5,6 +5,7 @@
 #include "cli/diagnosis.h"
 #include "cli/job_follow.h"
 #include "cli/operator.h"
+#include "cli/terminal.h"
 #include "dataproc/look.h"
 #include "gate/policies.h"
 #include "wire/pb/pb_json.h"
@@ -80,7 +81,10 @@ static enum code explain(struct doctor *d, const struct cause *c, struct policy_
 
 /* ---- for a person ---- */
 
-static void put_cause_text(const struct cause *c, struct buf *out) {
+/* Names, causes and the driver's words are others': each line is made safe. */
+static void put_cause_text(size_t number, const struct cause *c, struct buf *out) {
+    size_t from = out->n;
+    buf_printf(out, "%zu. ", number);
     switch (c->kind) {
     case CAUSE_PERMISSION:
         buf_printf(out, "a permission: %.*s may not %.*s (%.*s, request %.*s)", STR_ARG(c->who), STR_ARG(c->what),
@@ -100,14 +104,15 @@ static void put_cause_text(const struct cause *c, struct buf *out) {
     case CAUSE_KINDS: break;
     }
     if (c->sight && c->sight->times > 1) buf_printf(out, ", %u times", c->sight->times);
+    terminal_safe(out, from);
     buf_add_char(out, '\n');
-    if (c->text.n) buf_printf(out, "   %.*s\n", STR_ARG(c->text));
+    if (c->text.n) terminal_line(out, "   %.*s", STR_ARG(c->text));
 }
 
 static void put_additions(const struct policy_explanation *x, struct buf *out) {
     for (size_t i = 0; i < x->n_near; i++)
-        buf_printf(out, "   near: %.*s (%.*s:%u) %.*s\n", STR_ARG(x->near[i].rule), STR_ARG(x->near[i].file),
-                   x->near[i].line, STR_ARG(x->near[i].lacks));
+        terminal_line(out, "   near: %.*s (%.*s:%u) %.*s", STR_ARG(x->near[i].rule), STR_ARG(x->near[i].file),
+                      x->near[i].line, STR_ARG(x->near[i].lacks));
     for (size_t i = 0; i < x->n_additions; i++) {
         buf_printf(out, "   what would allow it, in %.*s, if %.*s agrees:\n", STR_ARG(x->additions[i].file),
                    STR_ARG(x->additions[i].owner));
@@ -119,18 +124,18 @@ static void put_additions(const struct policy_explanation *x, struct buf *out) {
 static void put_head(const struct doctor *d, struct buf *out) {
     const struct trail *t = &d->trail;
     if (t->is_pipeline)
-        buf_printf(out, "run %.*s of pipeline %.*s, started by %.*s at %.*s: %.*s\n", STR_ARG(t->asked),
-                   STR_ARG(t->pipeline), STR_ARG(t->starter), STR_ARG(t->started), STR_ARG(t->state));
+        terminal_line(out, "run %.*s of pipeline %.*s, started by %.*s at %.*s: %.*s", STR_ARG(t->asked),
+                      STR_ARG(t->pipeline), STR_ARG(t->starter), STR_ARG(t->started), STR_ARG(t->state));
     if (t->job.n)
-        buf_printf(out, "job %.*s, submitted by %.*s to run as %.*s: %.*s\n", STR_ARG(t->job), STR_ARG(t->job_submitter),
-                   STR_ARG(t->job_account), STR_ARG(d->job.state.n ? d->job.state : STR("never started")));
+        terminal_line(out, "job %.*s, submitted by %.*s to run as %.*s: %.*s", STR_ARG(t->job), STR_ARG(t->job_submitter),
+                      STR_ARG(t->job_account), STR_ARG(d->job.state.n ? d->job.state : STR("never started")));
 }
 
 static void put_waiting(const struct doctor *d, struct buf *out) {
     const struct trail *t = &d->trail;
     if (!d->diagnosis.going_on) return;
     if (t->activity.n)
-        buf_printf(out, "activity %.*s goes on since %.*s\n", STR_ARG(t->activity), STR_ARG(t->activity_since));
+        terminal_line(out, "activity %.*s goes on since %.*s", STR_ARG(t->activity), STR_ARG(t->activity_since));
     if (t->job.n && !t->last.n) buf_add_z(out, "the job has asked for nothing yet\n");
     if (t->last.n) buf_printf(out, "the job was last heard of at %.*s\n", STR_ARG(t->last));
 }
@@ -146,8 +151,7 @@ static enum code put_text(struct doctor *d, struct buf *out, struct err *err) {
         enum code rc = explain(d, &g->causes[i], &x, err);
         if (rc) return rc;
         if (g->causes[i].by_the_way && (i == 0 || !g->causes[i - 1].by_the_way)) buf_add_z(out, "seen by the way:\n");
-        buf_printf(out, "%zu. ", i + 1);
-        put_cause_text(&g->causes[i], out);
+        put_cause_text(i + 1, &g->causes[i], out);
         put_additions(&x, out);
     }
     return OK;

@@ -1,7 +1,7 @@
 #include "cli/trail.h"
 #include "audit/query.h"
 
-enum { ALL_ENTRIES = 0 };
+enum { ALL_ENTRIES = 0, RUN_ID = 36 };
 
 /* ---- texts ---- */
 
@@ -39,13 +39,29 @@ static struct str after(struct str text, struct str mark, char end) {
     return str_cut(&rest, end);
 }
 
-/* "…activity keep the outcome of run R, …": names may hold blanks. */
+/* "…activity keep the outcome of run R, started by request …": names may hold blanks and commas, and even " of run ", but
+ * have too few characters for all that follows them here: so a name cannot pass for another run's. */
+static ptrdiff_t root_at(struct str detail) {
+    static const struct str mark = STR_INIT(" of run "), then = STR_INIT(", started by request ");
+    for (size_t at = 0;;) {
+        ptrdiff_t found = str_find(str_from(detail, at), mark);
+        if (found < 0) return -1;
+        at += (size_t)found;
+        if (str_starts(str_from(detail, at + mark.n + RUN_ID), then)) return (ptrdiff_t)at;
+        at++; /* the blank at its end may begin the next */
+    }
+}
+
+static struct str root_of(struct str detail) {
+    ptrdiff_t at = root_at(detail);
+    return at < 0 ? (struct str){ NULL, 0 } : str_upto(str_from(detail, (size_t)at + 8), RUN_ID);
+}
+
 static struct str activity_of(struct str detail) {
-    ptrdiff_t from = str_find(detail, STR("activity "));
-    if (from < 0) return (struct str){ NULL, 0 };
-    struct str rest = str_from(detail, (size_t)from + 9);
-    ptrdiff_t to = str_find(rest, STR(" of run "));
-    return to < 0 ? (struct str){ NULL, 0 } : str_upto(rest, (size_t)to);
+    static const struct str mark = STR_INIT("activity ");
+    ptrdiff_t from = str_find(detail, mark), to = root_at(detail);
+    size_t begin = (size_t)from + mark.n;
+    return from < 0 || to < (ptrdiff_t)begin ? (struct str){ NULL, 0 } : str_from(str_upto(detail, (size_t)to), begin);
 }
 
 /* ---- what went wrong ---- */
@@ -81,8 +97,7 @@ static void see_refusal(struct trail *t, const struct audit_entry *e) {
 static bool is_of_run(const struct trail *t, const struct audit_entry *e) {
     if (!str_starts(e->resource, STR("workspaces/"))) return false;
     struct str run = after(e->resource, STR("/pipelineruns/"), '/');
-    struct str root = after(e->detail, STR(" of run "), ',');
-    return str_eq(run, t->asked) || str_eq(root, t->asked);
+    return str_eq(run, t->asked) || str_eq(root_of(e->detail), t->asked);
 }
 
 /* The first word of the detail is what became of it, the second its error code. */
