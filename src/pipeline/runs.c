@@ -187,11 +187,12 @@ void run_unknow(struct pipelines *p, const char *id) {
 }
 
 bool pipelines_run_known(struct pipelines *p, struct str id, struct arena *arena, struct run_known *ret) {
-    (void)pthread_mutex_lock(&p->known_lock);
+    (void)pthread_mutex_lock(&p->known_lock); /* once unlocked, the desk may free it */
     const struct known *k = map_get(p->known, id);
+    *ret = (struct run_known){ 0 };
     if (k)
         *ret = (struct run_known){ str_dup(arena, k->of.pipeline), str_dup(arena, k->of.issuer),
                                    str_dup(arena, k->of.subject) };
     (void)pthread_mutex_unlock(&p->known_lock);
-    return k && ret->pipeline.p && (ret->issuer.p || !k->of.issuer.n) && (ret->subject.p || !k->of.subject.n);
+    return ret->pipeline.p && ret->issuer.p && ret->subject.p;
 }

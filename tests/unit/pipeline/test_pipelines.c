@@ -245,13 +245,13 @@ static void filters_choose(void **state) {
     world_close(&w);
 }
 
-static void the_oldest_runs_are_forgotten(void **state) {
-    (void)state;
+static void forgets_the_oldest_runs(bool deaf) {
     char ids[8][PIPELINE_UUID + 1];
     struct err err = { 0 };
     struct run_info info;
     struct run_known known;
     w.max_ended = 3;
+    w.deaf = deaf;
     world_open(&w, NULL, 0);
     world_put(&w, "p", WAIT0("A"), NULL);
     for (int i = 0; i < 8; i++) {
@@ -264,6 +264,12 @@ static void the_oldest_runs_are_forgotten(void **state) {
         assert_true(pipelines_run_known(w.p, str_z(ids[i]), w.arena, &known) == (want == OK));
     }
     world_close(&w);
+}
+
+static void the_oldest_runs_are_forgotten(void **state) {
+    (void)state;
+    forgets_the_oldest_runs(false);
+    forgets_the_oldest_runs(true);
 }
 
 /* ---- threads ---- */
