@@ -5,9 +5,10 @@
  * Everything in a struct that is given is valid until the function returns: keep copies. */
 #pragma once
 #include "base/str.h"
+#include "base/uuid.h"
 #include "model/principal.h"
 
-enum { PIPELINE_UUID = 36 };
+enum { PIPELINE_UUID = UUID_LENGTH };
 
 struct pipeline_header {
     struct str name, value;

@@ -169,7 +169,6 @@ struct pipelines {
 
 /* ---- names.c ---- */
 void names_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]);
-MUST_USE enum code names_check(struct str name, struct err *err);
 /* A copy in the heap, NUL-terminated; NULL when memory is short (or the test says so). */
 char *names_copy(struct str text);
 

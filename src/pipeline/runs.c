@@ -11,6 +11,8 @@ enum { PARAMETERS_DEPTH = 32 };
 
 static enum code make_starter(const struct principal *principal, struct starter **ret, struct err *err) {
     DEFER(buf_free) struct buf text = BUF_INIT(PIPELINES_MAX_STARTER_BYTES);
+    if (principal->n_chain == PRINCIPAL_MAX_CHAIN) /* the workspace acts for whoever starts a run: one more */
+        return err_set(err, INVALID_ARGUMENT, "who acts for %d others already cannot start a run", PRINCIPAL_MAX_CHAIN);
     enum code rc = starter_write(principal, &text, err);
     return rc ? rc : starter_read(buf_str(&text), ret, err);
 }
