@@ -96,6 +96,7 @@ enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, st
     if (!c) return OK;
     struct workspace_runs *w = calloc(1, sizeof *w);
     if (!w) return err_oom(err);
+    *ret = w;
     struct synapse_config config = {
         .connection = c->name, .workspace = c->synapse.workspace, .account = c->synapse.account, .url = gate->config->url
     };
@@ -103,13 +104,7 @@ enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, st
     enum code rc = open_calls(w, gate, c, err);
     if (!rc) rc = open_pipelines(w, gate->config, c, err);
     if (!rc) rc = synapse_new(&config, atomic_load(&w->pipelines), &w->synapse, ret_service, err);
-    if (rc) {
-        workspace_runs_close(w);
-        workspace_runs_free(w);
-        return err_wrap(err, "connections.%.*s.synapse", STR_ARG(c->name));
-    }
-    *ret = w;
-    return OK;
+    return rc ? err_wrap(err, "connections.%.*s.synapse", STR_ARG(c->name)) : OK;
 }
 
 void workspace_runs_close(struct workspace_runs *w) {
