@@ -1,0 +1,106 @@
+/* doctor_text.c: the findings for a person. */
+#include "cli/doctor.h"
+
+const char *doctor_health(enum run_health health) {
+    static const char *const names[] = { [RUN_WELL] = "well",
+                                         [RUN_GOES_ON] = "going on",
+                                         [RUN_CANCELLED_BY_SOMEONE] = "cancelled",
+                                         [RUN_FAILED_OR_REFUSED] = "failed" };
+    return names[health];
+}
+
+/* ---- what it is about, and how it stands ---- */
+
+static void put_head(const struct doctor *d, struct buf *out) {
+    const struct trail *t = &d->trail;
+    if (t->is_pipeline && t->started.n)
+        buf_printf(out, "run %.*s of pipeline %.*s, started by %.*s at %.*s: %.*s\n", STR_ARG(t->asked),
+                   STR_ARG(t->pipeline), STR_ARG(t->starter), STR_ARG(t->started), STR_ARG(t->state));
+    else if (!t->n_jobs) buf_printf(out, "%.*s never began\n", STR_ARG(str_upto(t->asked, 100)));
+    for (size_t i = 0; i < t->n_jobs; i++) {
+        const struct trail_job *job = &t->jobs[i];
+        struct str state = d->ends[i].state;
+        buf_printf(out, "job %.*s, submitted by %.*s to run as %.*s: %.*s%s%.*s\n", STR_ARG(job->id),
+                   STR_ARG(job->submitter), STR_ARG(job->account), STR_ARG(state.n ? state : STR("deleted")),
+                   state.n ? " since " : "", STR_ARG(d->ends[i].since));
+    }
+    if (t->cancelled_by.n && d->diagnosis.health == RUN_CANCELLED_BY_SOMEONE)
+        buf_printf(out, "%.*s cancelled it\n", STR_ARG(t->cancelled_by));
+}
+
+static bool has_state(const struct job_end *end, const char *state) {
+    return str_eq_z(end->state, state);
+}
+
+static void put_waiting(const struct doctor *d, struct buf *out) {
+    const struct trail *t = &d->trail;
+    if (d->diagnosis.health != RUN_GOES_ON) return;
+    for (size_t i = 0; i < t->n_activities; i++)
+        buf_printf(out, "waits for activity %.*s (%.*s), since %.*s\n", STR_ARG(t->activities[i].name),
+                   STR_ARG(t->activities[i].type), STR_ARG(t->activities[i].since));
+    for (size_t i = 0; i < t->n_jobs; i++) {
+        const struct trail_job *job = &t->jobs[i];
+        if (has_state(&d->ends[i], "PENDING"))
+            buf_printf(out, "waits for its turn: job %.*s, since %.*s; %zu jobs run at once (max_jobs)\n", STR_ARG(job->id),
+                       STR_ARG(d->ends[i].since), d->max_jobs);
+        else if (!has_state(&d->ends[i], "RUNNING") && !has_state(&d->ends[i], "SETUP_DONE")) continue;
+        else if (job->heard[0]) buf_printf(out, "job %.*s last asked for something at %s\n", STR_ARG(job->id), job->heard);
+        else buf_printf(out, "job %.*s has asked for nothing yet\n", STR_ARG(job->id));
+    }
+}
+
+/* ---- causes ---- */
+
+static void put_cause(const struct cause *c, struct buf *out) {
+    switch (c->kind) {
+    case CAUSE_PERMISSION:
+        buf_printf(out, "a permission: %.*s may not %.*s (%.*s, request %.*s)", STR_ARG(c->who), STR_ARG(c->what),
+                   STR_ARG(c->reason), STR_ARG(c->sight->id));
+        break;
+    case CAUSE_TOKEN:
+        buf_printf(out, "a token: that of %.*s is not accepted: %.*s, since %.*s (%.*s)", STR_ARG(c->who),
+                   STR_ARG(c->reason), STR_ARG(c->since), STR_ARG(c->what));
+        break;
+    case CAUSE_UNREACHABLE:
+        buf_printf(out, "a service that does not answer: %.*s, since %.*s", STR_ARG(c->what), STR_ARG(c->since));
+        break;
+    case CAUSE_SPARK: buf_printf(out, "Spark: job %.*s failed at %.*s", STR_ARG(c->what), STR_ARG(c->since)); break;
+    case CAUSE_ACTIVITY:
+        buf_printf(out, "an activity: %.*s: %.*s%s%.*s, at %.*s", STR_ARG(c->sight->activity), STR_ARG(c->what),
+                   str_eq(c->what, c->reason) ? "" : " was answered with ",
+                   STR_ARG(str_eq(c->what, c->reason) ? STR("") : c->reason), STR_ARG(c->since));
+        break;
+    case CAUSE_KINDS: break;
+    }
+    if (c->sight && c->sight->times > 1) buf_printf(out, ", %u times", c->sight->times);
+    buf_add_char(out, '\n');
+    if (c->text.n) buf_printf(out, "   %.*s\n", STR_ARG(c->text));
+}
+
+static void put_missing(const struct policy_explanation *x, struct buf *out) {
+    for (size_t i = 0; i < x->n_near; i++)
+        buf_printf(out, "   near: %.*s (%.*s:%u) %.*s\n", STR_ARG(x->near[i].rule), STR_ARG(x->near[i].file),
+                   x->near[i].line, STR_ARG(x->near[i].lacks));
+    for (size_t i = 0; i < x->n_additions; i++) {
+        buf_printf(out, "   what would allow it, in %.*s, if %.*s agrees:\n", STR_ARG(x->additions[i].file),
+                   STR_ARG(x->additions[i].owner));
+        for (struct str rest = x->additions[i].rule, line; (line = str_cut(&rest, '\n')).n;)
+            buf_printf(out, "   + %.*s\n", STR_ARG(line));
+    }
+}
+
+void doctor_text(const struct doctor *d, struct buf *out) {
+    const struct diagnosis *g = &d->diagnosis;
+    put_head(d, out);
+    put_waiting(d, out);
+    if (!g->n_causes)
+        buf_add_z(out, g->health == RUN_FAILED_OR_REFUSED ? "the log holds no cause for its end\n"
+                                                          : "nothing was refused, and nothing failed\n");
+    for (size_t i = 0; i < g->n_causes; i++) {
+        if (g->causes[i].by_the_way && (i == 0 || !g->causes[i - 1].by_the_way))
+            buf_add_z(out, "seen by the way; it did not fail by this:\n");
+        buf_printf(out, "%zu. ", i + 1);
+        put_cause(&g->causes[i], out);
+        put_missing(&d->missing[i], out);
+    }
+}
