@@ -70,6 +70,7 @@ static void put_cause(const struct cause *c, const struct policy_explanation *x,
     member(out, "id", c->sight ? c->sight->id : STR(""));
     member(out, "text", c->text);
     put_additions(x, out);
+    member(out, "whyNoAddition", x->why_none);
     buf_printf(out, ",\"byTheWay\":%s}", c->by_the_way ? "true" : "false");
 }
 

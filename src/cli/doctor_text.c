@@ -81,6 +81,7 @@ static void put_missing(const struct policy_explanation *x, struct buf *out) {
     for (size_t i = 0; i < x->n_near; i++)
         buf_printf(out, "   near: %.*s (%.*s:%u) %.*s\n", STR_ARG(x->near[i].rule), STR_ARG(x->near[i].file),
                    x->near[i].line, STR_ARG(x->near[i].lacks));
+    if (x->why_none.n) buf_printf(out, "   no rule to add: %.*s\n", STR_ARG(x->why_none));
     for (size_t i = 0; i < x->n_additions; i++) {
         buf_printf(out, "   what would allow it, in %.*s, if %.*s agrees:\n", STR_ARG(x->additions[i].file),
                    STR_ARG(x->additions[i].owner));

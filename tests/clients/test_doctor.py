@@ -209,13 +209,24 @@ def test_a_call_without_a_rule_and_then_with_the_rule_that_it_names(place, elsew
     assert url in rule and rule.splitlines()[0] in found.text and f"{WORKSPACE} may not" in found.text and cause["id"] in found.text
     allow(place, rule)
     run(place, web(url, name=activity), status="Succeeded")
+    later, = doctor(place, run_id, 1).causes
+    assert later["additions"] == [] and later["whyNoAddition"] == "the policy in force allows it"
+
+
+def closed_job(place):
+    """On a cluster on which no rule lets the workspace run anything."""
+    return job(place, "says.py", cluster=place.closed, labels={"linkspan-account": "worker"})
 
 
 def test_the_bridge_refuses_the_workspace(place):
+    run_id = run(place, bridge(place, closed_job(place)))
+    cause = only(found := doctor(place, run_id, 1), "permission")
+    assert cause["who"] == f"{PRINCIPAL} of workspaces" and "run job" in cause["what"] and f"dataproc demo/{place.closed}" in cause["what"]
+    assert place.closed in cause["additions"][0]["rule"] and found.jobs == []
+    assert place.closed in found.text
     run_id = run(place, bridge(place, job(place, "says.py", cluster=place.closed)))
     cause = only(found := doctor(place, run_id, 1), "permission")
-    assert cause["who"] == f"{PRINCIPAL} of workspaces" and f"run job" in cause["what"] and f"dataproc demo/{place.closed}" in cause["what"]
-    assert place.closed in cause["additions"][0]["rule"] and found.jobs == []
+    assert cause["additions"] == [] and "linkspan-account" in cause["whyNoAddition"] and cause["whyNoAddition"] in found.text
 
 
 def test_a_job_lacks_a_table(place):
@@ -392,10 +403,10 @@ def test_what_the_log_does_not_know(place):
 
 
 SHAPE = {"run", "health", "pipeline", "state", "startedBy", "started", "ended", "cancelledBy", "jobs", "activities", "causes"}
-CAUSE = {"kind", "who", "what", "reason", "since", "times", "activity", "id", "text", "additions", "byTheWay"}
+CAUSE = {"kind", "who", "what", "reason", "since", "times", "activity", "id", "text", "additions", "whyNoAddition", "byTheWay"}
 
 
 def test_the_shape_of_its_json(place):
-    run_id = run(place, bridge(place, job(place, "says.py", cluster=place.closed)))
+    run_id = run(place, bridge(place, closed_job(place)))
     told = json.loads(place.site.run("doctor", run_id, "--config", place.site.config, "--json", check=False).stdout)
     assert set(told) == SHAPE and set(told["causes"][0]) == CAUSE and set(told["causes"][0]["additions"][0]) == {"file", "owner", "rule"}

@@ -25,7 +25,7 @@ struct line {
     const char *method, *resource, *permission, *detail, *token, *job_run;
     enum verb verb;
     const char *object, *account;
-    enum reason reason;  /* not 0: refused */
+    enum reason reason; /* not 0: refused */
     enum code code;
     enum reason unproved; /* not 0: instead, a stranger's refused token: issuer, subject, token */
 };
@@ -37,73 +37,121 @@ struct trail_case {
 };
 
 #define STARTED(run)                                                                                                       \
-    { .kind = EVENT_SYSTEM, .id = "e0", .subject = "w@demo.synapse", .method = EVENTS "RunStarted",                        \
-      .resource = "workspaces/w/pipelines/nightly/pipelineruns/" run, .detail = "of run " run ", started by request q; InProgress; pipeline " }
+    {                                                                                                                      \
+        .kind = EVENT_SYSTEM, .id = "e0", .subject = "w@demo.synapse", .method = EVENTS "RunStarted",                      \
+        .resource = "workspaces/w/pipelines/nightly/pipelineruns/" run,                                                    \
+        .detail = "of run " run ", started by request q; InProgress; pipeline "                                            \
+    }
 #define ACTIVITY(id_, what, status, name_)                                                                                 \
-    { .kind = EVENT_SYSTEM, .id = id_, .subject = "w@demo.synapse", .method = EVENTS what, .resource = STEP,               \
-      .detail = OF_RUN ", a Wait; " status "; activity " name_ }
+    {                                                                                                                      \
+        .kind = EVENT_SYSTEM, .id = id_, .subject = "w@demo.synapse", .method = EVENTS what, .resource = STEP,             \
+        .detail = OF_RUN ", a Wait; " status "; activity " name_                                                           \
+    }
 #define CALL(kind_, id_, reason_, detail_)                                                                                 \
-    { .kind = kind_, .id = id_, .subject = "w@demo.synapse", .method = WEB, .resource = STEP, .token = TOKEN,              \
-      .verb = VERB_CALL, .object = "https://x/", .account = "api://x", .reason = reason_,                                  \
-      .detail = OF_RUN ", POST by activity go" detail_ }
+    {                                                                                                                      \
+        .kind = kind_, .id = id_, .subject = "w@demo.synapse", .method = WEB, .resource = STEP, .token = TOKEN,            \
+        .verb = VERB_CALL, .object = "https://x/", .account = "api://x", .reason = reason_,                                \
+        .detail = OF_RUN ", POST by activity go" detail_                                                                   \
+    }
 #define SUBMIT(kind_, id_, run_, code_, reason_)                                                                           \
-    { .kind = kind_, .id = id_, .issuer = "cloud", .subject = "ann", .method = "submit", .resource = AT_JOB,               \
-      .permission = CREATE, .token = TOKEN, .verb = VERB_RUN_JOB, .account = "worker@demo", .code = code_,                 \
-      .reason = reason_, .detail = "sha256 00, run " run_ }
+    {                                                                                                                      \
+        .kind = kind_, .id = id_, .issuer = "cloud", .subject = "ann", .method = "submit", .resource = AT_JOB,             \
+        .permission = CREATE, .token = TOKEN, .verb = VERB_RUN_JOB, .account = "worker@demo", .code = code_,               \
+        .reason = reason_, .detail = "sha256 00, run " run_                                                                \
+    }
 #define ASKS(id_, run_, reason_)                                                                                           \
-    { .kind = EVENT_REFUSAL, .id = id_, .subject = "worker@demo", .method = "read", .job_run = run_, .verb = VERB_READ,    \
-      .object = "T", .reason = reason_ }
+    {                                                                                                                      \
+        .kind = EVENT_REFUSAL, .id = id_, .subject = "worker@demo", .method = "read", .job_run = run_, .verb = VERB_READ,  \
+        .object = "T", .reason = reason_                                                                                   \
+    }
 
 static const struct trail_case cases[] = {
-    { "a run and what goes on", RUN, { STARTED(RUN), ACTIVITY("e1", "ActivityStarted", "InProgress", "a; b of run " OTHER ", x") },
+    { "a run and what goes on",
+      RUN,
+      { STARTED(RUN), ACTIVITY("e1", "ActivityStarted", "InProgress", "a; b of run " OTHER ", x") },
       "pipeline nightly InProgress\nactivity a; b of run " OTHER ", x (Wait)\n" },
-    { "an activity's name does not draw it into another run", OTHER,
-      { STARTED(OTHER), ACTIVITY("e1", "ActivityStarted", "InProgress", "a of run " OTHER ", b") }, "pipeline nightly InProgress\n" },
-    { "an error code does not either", OTHER,
-      { STARTED(OTHER), ACTIVITY("e1", "ActivityEnded", "Failed of run " OTHER ", b", "a") }, "pipeline nightly InProgress\n" },
-    { "an activity that ended goes on no more", RUN,
-      { STARTED(RUN), ACTIVITY("e1", "ActivityStarted", "InProgress", "a"), ACTIVITY("e2", "ActivityEnded", "Failed E42", "a") },
+    { "an activity's name does not draw it into another run",
+      OTHER,
+      { STARTED(OTHER), ACTIVITY("e1", "ActivityStarted", "InProgress", "a of run " OTHER ", b") },
+      "pipeline nightly InProgress\n" },
+    { "an error code does not either",
+      OTHER,
+      { STARTED(OTHER), ACTIVITY("e1", "ActivityEnded", "Failed of run " OTHER ", b", "a") },
+      "pipeline nightly InProgress\n" },
+    { "an activity that ended goes on no more",
+      RUN,
+      { STARTED(RUN), ACTIVITY("e1", "ActivityStarted", "InProgress", "a"),
+        ACTIVITY("e2", "ActivityEnded", "Failed E42", "a") },
       "pipeline nightly InProgress\nfailed [a] w@demo.synapse: E42: E42, e2 to e2 1\n" },
-    { "control characters are not shown", RUN, { STARTED(RUN), ACTIVITY("e1", "ActivityStarted", "InProgress", "a\033[2J") },
+    { "control characters are not shown",
+      RUN,
+      { STARTED(RUN), ACTIVITY("e1", "ActivityStarted", "InProgress", "a\033[2J") },
       "pipeline nightly InProgress\nactivity a?[2J (Wait)\n" },
-    { "a call that policy refuses", RUN, { CALL(EVENT_REFUSAL, "e1", NO_RULE, "; NO_RULE: no"), CALL(EVENT_REFUSAL, "e2", NO_RULE, "; NO_RULE: no") },
+    { "a call that policy refuses",
+      RUN,
+      { CALL(EVENT_REFUSAL, "e1", NO_RULE, "; NO_RULE: no"), CALL(EVENT_REFUSAL, "e2", NO_RULE, "; NO_RULE: no") },
       "refused [go] w@demo.synapse: call https://x/ with audience api://x: NO_RULE, e1 to e2 2\n" },
-    { "a call that is not answered", RUN, { CALL(EVENT_OUTCOME, "e1", 0, "; CONNECT: nobody is at x:1") },
+    { "a call that is not answered",
+      RUN,
+      { CALL(EVENT_OUTCOME, "e1", 0, "; CONNECT: nobody is at x:1") },
       "unreachable [go] w@demo.synapse: call https://x/ with audience api://x: CONNECT, e1 to e1 1 (nobody is at x:1)\n" },
-    { "an address that may not be called", RUN, { CALL(EVENT_OUTCOME, "e1", 0, "; ADDRESS_REFUSED: loopback") },
+    { "an address that may not be called",
+      RUN,
+      { CALL(EVENT_OUTCOME, "e1", 0, "; ADDRESS_REFUSED: loopback") },
       "refused [go] w@demo.synapse: call https://x/ with audience api://x: ADDRESS_REFUSED, e1 to e1 1 (loopback)\n" },
-    { "answers that say no, and one that says yes", RUN,
-      { CALL(EVENT_OUTCOME, "e1", 0, "; HTTP 401"), CALL(EVENT_OUTCOME, "e2", 0, "; HTTP 500"), CALL(EVENT_OUTCOME, "e3", 0, "; HTTP 200") },
+    { "answers that say no, and one that says yes",
+      RUN,
+      { CALL(EVENT_OUTCOME, "e1", 0, "; HTTP 401"), CALL(EVENT_OUTCOME, "e2", 0, "; HTTP 500"),
+        CALL(EVENT_OUTCOME, "e3", 0, "; HTTP 200") },
       "token [go] w@demo.synapse: call https://x/ with audience api://x: 401, e1 to e1 1\n"
       "status [go] w@demo.synapse: call https://x/ with audience api://x: 500, e2 to e2 1\n" },
-    { "the bridge refuses", RUN, { CALL(EVENT_INTENT, "e1", 0, ""), SUBMIT(EVENT_REFUSAL, "e2", JOB_RUN, OK, NO_RULE) },
+    { "the bridge refuses",
+      RUN,
+      { CALL(EVENT_INTENT, "e1", 0, ""), SUBMIT(EVENT_REFUSAL, "e2", JOB_RUN, OK, NO_RULE) },
       "refused far [go] ann of cloud: run job as worker@demo: NO_RULE, e2 to e2 1\n" },
-    { "the token that an activity sent is refused", RUN,
+    { "the token that an activity sent is refused",
+      RUN,
       { CALL(EVENT_INTENT, "e1", 0, ""), { .unproved = AUDIENCE_WRONG, .issuer = "ours", .subject = "p", .token = TOKEN } },
       "token far [go] p of ours: call https://x/ with audience api://x: AUDIENCE_WRONG\n" },
-    { "a job that a run started, and what the job asked for", RUN,
-      { CALL(EVENT_INTENT, "e1", 0, ""), SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_OUTCOME, "e2", JOB_RUN, OK, 0), ASKS("e3", JOB_RUN, NO_RULE),
-        ASKS("e4", JOB_RUN2, NO_RULE) },
-      "job j " JOB_RUN " of ann of cloud as worker@demo [go] heard\nrefused far (job) worker@demo: read T: NO_RULE, e3 to e3 1\n" },
-    { "a job by its name", "j", { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_OUTCOME, "e2", JOB_RUN, OK, 0) },
+    { "a job that a run started, and what the job asked for",
+      RUN,
+      { CALL(EVENT_INTENT, "e1", 0, ""), SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0),
+        SUBMIT(EVENT_OUTCOME, "e2", JOB_RUN, OK, 0), ASKS("e3", JOB_RUN, NO_RULE), ASKS("e4", JOB_RUN2, NO_RULE) },
+      "job j " JOB_RUN
+      " of ann of cloud as worker@demo [go] heard\nrefused far (job) worker@demo: read T: NO_RULE, e3 to e3 1\n" },
+    { "a job by its name",
+      "j",
+      { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_OUTCOME, "e2", JOB_RUN, OK, 0) },
       "job j " JOB_RUN " of ann of cloud as worker@demo [] silent\n" },
-    { "a job by its run", JOB_RUN, { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0) }, "job j " JOB_RUN " of ann of cloud as worker@demo [] silent\n" },
-    { "another's try at a job's name that is taken", "j",
-      { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_OUTCOME, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_INTENT, "e3", JOB_RUN2, OK, 0),
-        SUBMIT(EVENT_OUTCOME, "e3", JOB_RUN2, ALREADY_EXISTS, 0), ASKS("e4", JOB_RUN, NO_RULE) },
-      "job j " JOB_RUN " of ann of cloud as worker@demo [] heard\nrefused far (job) worker@demo: read T: NO_RULE, e4 to e4 1\n" },
-    { "a job in the place of one that was deleted", "j",
-      { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_OUTCOME, "e2", JOB_RUN, OK, 0), ASKS("e4", JOB_RUN, NO_RULE),
-        SUBMIT(EVENT_INTENT, "e3", JOB_RUN2, OK, 0), SUBMIT(EVENT_OUTCOME, "e3", JOB_RUN2, OK, 0) },
+    { "a job by its run",
+      JOB_RUN,
+      { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0) },
+      "job j " JOB_RUN " of ann of cloud as worker@demo [] silent\n" },
+    { "another's try at a job's name that is taken",
+      "j",
+      { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_OUTCOME, "e2", JOB_RUN, OK, 0),
+        SUBMIT(EVENT_INTENT, "e3", JOB_RUN2, OK, 0), SUBMIT(EVENT_OUTCOME, "e3", JOB_RUN2, ALREADY_EXISTS, 0),
+        ASKS("e4", JOB_RUN, NO_RULE) },
+      "job j " JOB_RUN
+      " of ann of cloud as worker@demo [] heard\nrefused far (job) worker@demo: read T: NO_RULE, e4 to e4 1\n" },
+    { "a job in the place of one that was deleted",
+      "j",
+      { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_OUTCOME, "e2", JOB_RUN, OK, 0),
+        ASKS("e4", JOB_RUN, NO_RULE), SUBMIT(EVENT_INTENT, "e3", JOB_RUN2, OK, 0),
+        SUBMIT(EVENT_OUTCOME, "e3", JOB_RUN2, OK, 0) },
       "job j " JOB_RUN2 " of ann of cloud as worker@demo [] silent\n" },
-    { "the same requestId again is the first job", "j",
-      { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_OUTCOME, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_INTENT, "e3", JOB_RUN2, OK, 0),
-        SUBMIT(EVENT_OUTCOME, "e3", JOB_RUN, OK, 0) },
+    { "the same requestId again is the first job",
+      "j",
+      { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0), SUBMIT(EVENT_OUTCOME, "e2", JOB_RUN, OK, 0),
+        SUBMIT(EVENT_INTENT, "e3", JOB_RUN2, OK, 0), SUBMIT(EVENT_OUTCOME, "e3", JOB_RUN, OK, 0) },
       "job j " JOB_RUN " of ann of cloud as worker@demo [] silent\n" },
-    { "its owner's token, and a stranger's", "j",
-      { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0), { .unproved = TOKEN_EXPIRED, .issuer = "cloud", .subject = "ann", .token = "another" },
+    { "its owner's token, and a stranger's",
+      "j",
+      { SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0),
+        { .unproved = TOKEN_EXPIRED, .issuer = "cloud", .subject = "ann", .token = "another" },
         { .unproved = TOKEN_EXPIRED, .issuer = "cloud", .subject = "bob", .token = "a third" } },
-      "job j " JOB_RUN " of ann of cloud as worker@demo [] silent\ntoken far follower ann of cloud: ask this server, as who started it: TOKEN_EXPIRED\n" },
+      "job j " JOB_RUN " of ann of cloud as worker@demo [] silent\ntoken far follower ann of cloud: ask this server, as "
+                       "who started it: TOKEN_EXPIRED\n" },
     { "nothing of it", "nothing", { STARTED(RUN), SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0) }, NULL },
     { "nothing asked for", "", { STARTED(RUN) }, NULL },
 };
@@ -146,7 +194,8 @@ static void write_line(struct audit_log *log, struct audit_refusals *refusals, c
 static void write_case(const struct place *p, const struct trail_case *c) {
     struct audit_log *log = log_open(p);
     struct audit_refusals *refusals = audit_refusals_new(log);
-    for (size_t i = 0; i < MAX_LINES && (c->lines[i].id || c->lines[i].unproved); i++) write_line(log, refusals, &c->lines[i]);
+    for (size_t i = 0; i < MAX_LINES && (c->lines[i].id || c->lines[i].unproved); i++)
+        write_line(log, refusals, &c->lines[i]);
     audit_refusals_free(refusals);
     audit_close(log);
 }
