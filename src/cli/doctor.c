@@ -45,11 +45,14 @@ static enum code look_at_jobs(struct doctor *d, struct err *err) {
     return OK;
 }
 
-static enum code load_policy(struct doctor *d, struct err *err) {
+/* A policy that does not load is perhaps just being mended: then no rules are proposed, and all else is said. */
+static void load_policy(struct doctor *d) {
     DEFER(buf_free) struct buf report = BUF_INIT(OUT_BYTES);
-    enum code rc = policies_load(NULL, d->config, &report, &d->policy, err);
-    if (rc && report.n) (void)fwrite(report.p, 1, report.n, stderr);
-    return rc ? err_wrap(err, "%s", d->config->policy) : OK;
+    struct err err;
+    if (!policies_load(NULL, d->config, &report, &d->policy, &err)) return;
+    d->policy = NULL;
+    if (report.n) (void)fwrite(report.p, 1, report.n, stderr);
+    else (void)fprintf(stderr, "%s: %s\n", d->config->policy, err.message);
 }
 
 /* A permission that a person can give: another refusal is that of an address, or no policy's doing. */
@@ -59,6 +62,8 @@ static enum code explain(struct doctor *d, size_t at, struct err *err) {
     struct policy_recorded recorded;
     enum reason reason;
     if (c->kind != CAUSE_PERMISSION || !reason_from_name(c->reason, &reason)) return OK;
+    d->missing[at].why_none = STR("the policy does not load");
+    if (!d->policy) return OK;
     enum code rc = entry ? operator_entry(d->audit, c->sight->id, d->arena, entry, err) : err_oom(err);
     if (!rc) rc = operator_recorded(entry, d->arena, &recorded, err);
     return rc ? rc : policy_explain(d->policy, &recorded, clock_wall_us(), d->arena, &d->missing[at], err);
@@ -70,8 +75,8 @@ static enum code examine(struct doctor *d, const struct args *args, struct err *
     enum code rc = operator_audit_dir(args, d->arena, d->config, d->audit, err);
     if (!rc) rc = trail_walk(d->audit, str_z(args->operands[0]), d->arena, &d->trail, err);
     if (!rc) rc = look_at_jobs(d, err);
-    if (!rc) rc = load_policy(d, err);
     if (rc) return rc;
+    load_policy(d);
     diagnose(&d->trail, d->ends, &d->diagnosis);
     for (size_t i = 0; !rc && i < d->diagnosis.n_causes; i++) rc = explain(d, i, err);
     return rc;

@@ -28,8 +28,16 @@ static struct str activity_of(struct str detail) {
     return sight_after(detail, STR("; activity "), '\0');
 }
 
+static void drop_activity(struct trail *t, struct str run) {
+    size_t kept = 0;
+    for (size_t i = 0; i < t->n_activities; i++)
+        if (!str_eq(t->activities[i].run, run)) t->activities[kept++] = t->activities[i];
+    t->n_activities = kept;
+}
+
 static void activity_started(struct trail *t, const struct audit_entry *e) {
     struct str head = e->detail;
+    drop_activity(t, sight_after(e->resource, STR("/activityruns/"), '/')); /* after a crash the last may come again */
     if (t->n_activities == TRAIL_MAX_ACTIVITIES) return;
     head = str_cut(&head, ';');
     t->activities[t->n_activities++] = (struct trail_activity){
@@ -38,13 +46,6 @@ static void activity_started(struct trail *t, const struct audit_entry *e) {
         .type = sight_text(t->arena, sight_after(head, STR(", a "), ',')),
         .since = str_dup(t->arena, e->timestamp),
     };
-}
-
-static void drop_activity(struct trail *t, struct str run) {
-    size_t kept = 0;
-    for (size_t i = 0; i < t->n_activities; i++)
-        if (!str_eq(t->activities[i].run, run)) t->activities[kept++] = t->activities[i];
-    t->n_activities = kept;
 }
 
 static void activity_ended(struct trail *t, const struct audit_entry *e) {

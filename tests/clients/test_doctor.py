@@ -172,7 +172,7 @@ def cancel(place, *jobs):
 
 
 def doctor(place, asked, status, ready=lambda found: True):
-    """Both ways of saying it. Refused tokens are in the log a second later, all else at once."""
+    """Both ways of saying it. Refused tokens are in the log a second later, all else within 100 ms."""
     def ask():
         result = place.site.run("doctor", asked, "--config", place.site.config, "--json", check=False)
         found = json.loads(result.stdout) if result.stdout else None
@@ -410,3 +410,17 @@ def test_the_shape_of_its_json(place):
     run_id = run(place, bridge(place, closed_job(place)))
     told = json.loads(place.site.run("doctor", run_id, "--config", place.site.config, "--json", check=False).stdout)
     assert set(told) == SHAPE and set(told["causes"][0]) == CAUSE and set(told["causes"][0]["additions"][0]) == {"file", "owner", "rule"}
+
+
+def test_without_a_server_and_with_a_policy_that_does_not_load(place):
+    run_id = run(place, bridge(place, closed_job(place)))
+    place.site.stop_server()
+    cause = only(doctor(place, run_id, 1), "permission")
+    assert cause["additions"]
+    path = place.site.policies / "tests.policy"
+    whole = path.read_text()
+    path.write_text(whole + "\nallow nobody to")
+    cause = only(doctor(place, run_id, 1), "permission")
+    assert cause["additions"] == [] and cause["whyNoAddition"] == "the policy does not load" and place.closed in cause["what"]
+    path.write_text(whole)
+    place.site.start_server()

@@ -78,6 +78,11 @@ static const struct trail_case cases[] = {
       OTHER,
       { STARTED(OTHER), ACTIVITY("e1", "ActivityEnded", "Failed of run " OTHER ", b", "a") },
       "pipeline nightly InProgress\n" },
+    { "a beginning that is told twice, as after a crash",
+      RUN,
+      { STARTED(RUN), ACTIVITY("e1", "ActivityStarted", "InProgress", "a"),
+        ACTIVITY("e2", "ActivityStarted", "InProgress", "a") },
+      "pipeline nightly InProgress\nactivity a (Wait)\n" },
     { "an activity that ended goes on no more",
       RUN,
       { STARTED(RUN), ACTIVITY("e1", "ActivityStarted", "InProgress", "a"),
@@ -151,7 +156,7 @@ static const struct trail_case cases[] = {
         { .unproved = TOKEN_EXPIRED, .issuer = "cloud", .subject = "ann", .token = "another" },
         { .unproved = TOKEN_EXPIRED, .issuer = "cloud", .subject = "bob", .token = "a third" } },
       "job j " JOB_RUN " of ann of cloud as worker@demo [] silent\ntoken far follower ann of cloud: ask this server, as "
-                       "who started it: TOKEN_EXPIRED\n" },
+      "who started it: TOKEN_EXPIRED\n" },
     { "nothing of it", "nothing", { STARTED(RUN), SUBMIT(EVENT_INTENT, "e2", JOB_RUN, OK, 0) }, NULL },
     { "nothing asked for", "", { STARTED(RUN) }, NULL },
 };
