@@ -19,6 +19,7 @@ struct workspace_runs {
     struct web_calls *calls;
     struct run_events events;
     struct synapse *synapse;
+    atomic_bool closed;
 };
 
 /* ---- what runs ask of the world ---- */
@@ -112,7 +113,9 @@ enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, st
 }
 
 void workspace_runs_close(struct workspace_runs *w) {
-    if (w) pipelines_close(atomic_load(&w->pipelines));
+    if (!w || atomic_exchange(&w->closed, true)) return;
+    synapse_close(w->synapse);
+    pipelines_close(atomic_load(&w->pipelines));
 }
 
 void workspace_runs_free(struct workspace_runs *w) {

@@ -75,8 +75,10 @@ static enum code read_run(struct call *call, ask_fn *serve, const char *const *k
     if (rc) return rc;
     struct ask *ask = *ret;
     ask->run = ask->segments[1];
-    if (ask->run.n > PIPELINE_UUID || !pipelines_run_known(ask->synapse->pipelines, ask->run, call->arena, &ask->known))
-        return err_set(err, NOT_FOUND, "there is no pipeline run %.*s", STR_ARG(str_upto(ask->run, 100)));
+    bool known_run = false;
+    rc = ask_run_known(ask, &known_run, err);
+    if (rc) return rc;
+    if (!known_run) return err_set(err, NOT_FOUND, "there is no pipeline run %.*s", STR_ARG(str_upto(ask->run, 100)));
     ask->name = ask->known.pipeline;
     rc = set_resource(ask, err);
     return rc ? rc : synapse_needs_run(ask, verb, &ask->known, err);

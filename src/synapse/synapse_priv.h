@@ -1,9 +1,10 @@
 /* synapse_priv.h: what the folder's files share.
  *
  * A call is read and classified on its loop into a struct ask, which then goes to the pipelines' desk; there its `serve`
- * answers it. Everything in struct synapse is constant. */
+ * answers it. Everything in struct synapse is constant, but for its door. */
 #pragma once
 #include <jansson.h>
+#include <pthread.h>
 
 #include "pipeline/document.h"
 #include "pipeline/pipelines.h"
@@ -24,6 +25,8 @@ struct synapse {
     struct arena *arena;
     struct str connection, workspace, account, url;
     struct pipelines *pipelines;
+    pthread_rwlock_t door; /* read: a loop is inside the pipelines' functions. Write: the door closes */
+    bool closed;           /* under `door` */
 };
 
 struct ask;
@@ -61,6 +64,8 @@ MUST_USE enum code ask_bool(const struct ask *ask, const char *name, bool *ret, 
 MUST_USE enum code ask_check_name(struct str name, struct err *err);
 /* The body, as an object whose keys are in `known` (NULL-terminated; NULL: any). An empty body gives NULL. */
 MUST_USE enum code ask_object(const struct ask *ask, const char *const *known, json_t **ret, struct err *err);
+/* Is the run that the call names known? Fills `known`. UNAVAILABLE: the server stops. */
+MUST_USE enum code ask_run_known(struct ask *ask, bool *ret_known, struct err *err);
 /* To the desk, and there `serve`. */
 void ask_post(struct call *call);
 
