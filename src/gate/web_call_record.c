@@ -5,7 +5,8 @@
 
 enum { NAME_BYTES = 140, ENTRY_BYTES = 2 * AUDIT_ENTRY_MAX, SECRET_WORD_BYTES = 32 };
 
-/* The resource begins as createRun's does, so that a run's entries are found together. */
+/* The resource begins as createRun's does, so that a run's entries are found together. In the origin, what only we choose
+ * comes first: an activity's name may say anything. */
 bool web_call_describe(struct web_call *call, const struct pipeline_place *place) {
     struct str activity = str_upto(place->activity, NAME_BYTES);
     call->resource = arena_printf(call->arena, "workspaces/%.*s/pipelines/%.*s/pipelineruns/%.*s/activityruns/%.*s",
@@ -13,9 +14,9 @@ bool web_call_describe(struct web_call *call, const struct pipeline_place *place
                                   STR_ARG(str_upto(place->run, PIPELINE_UUID)),
                                   STR_ARG(str_upto(place->activity_run, PIPELINE_UUID)));
     call->method = arena_printf(call->arena, "pipeline.%.*s", STR_ARG(str_upto(place->type, 40)));
-    call->origin = arena_printf(call->arena, "%s%.*s by activity %.*s of run %.*s, started by request %.*s",
-                                call->poll ? "poll, " : "", STR_ARG(str_upto(call->request.method, 10)), STR_ARG(activity),
-                                STR_ARG(str_upto(place->root_run, PIPELINE_UUID)), STR_ARG(str_upto(place->request, 64)));
+    call->origin = arena_printf(call->arena, "of run %.*s, started by request %.*s, %s%.*s by activity %.*s",
+                                STR_ARG(str_upto(place->root_run, PIPELINE_UUID)), STR_ARG(str_upto(place->request, 64)),
+                                call->poll ? "poll, " : "", STR_ARG(str_upto(call->request.method, 10)), STR_ARG(activity));
     return call->resource.p && call->method.p && call->origin.p;
 }
 

@@ -234,7 +234,7 @@ static void test_a_call_with_a_token(void **state) {
     for (unsigned i = 0; i < 2; i++) {
         assert_string_equal(e.token[i], fingerprint);
         assert_null(strstr(e.detail[i], "secret"));
-        assert_non_null(strstr(e.detail[i], "POST by activity submit of run " RUN ", started by request 01REQUEST"));
+        assert_non_null(strstr(e.detail[i], "of run " RUN ", started by request 01REQUEST, POST by activity submit"));
     }
     assert_non_null(strstr(e.detail[1], "HTTP 202"));
     assert_string_equal(e.method, "pipeline.WebActivity");
