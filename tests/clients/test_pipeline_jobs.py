@@ -17,7 +17,7 @@ import linkspan_site
 import pipeline_site
 import plain
 import setting
-from synapse_setting import AUDIENCE, activities, client, finish, fresh, raw
+from synapse_setting import AUDIENCE, activities, client, finish, fresh
 
 NODE = pathlib.Path(__file__).parent / "node" / "pipeline_jobs.cjs"
 JOBS = "v1/projects/demo/regions/local/jobs"
@@ -64,6 +64,7 @@ def relay():
 def place(tmp_path_factory, linkspan, relay):
     place = pipeline_site.make(tmp_path_factory.mktemp("pipelines"), linkspan, f"""
 relay: allow workspace to call "http://127.0.0.1:{relay.port}/*" with audience "api://linkspan" owner team until @UNTIL@
+other: allow workspace to call "@URL@/bridge/*" with audience "https://vault.azure.net" owner team until @UNTIL@
 """)
     place.child = f"child-{uuid.uuid4().hex}"
     sleeps = (setting.JOBS / "sleeps.py").read_text()
@@ -78,10 +79,13 @@ relay: allow workspace to call "http://127.0.0.1:{relay.port}/*" with audience "
     assert "ERROR: AddressSanitizer" not in place.log() and "runtime error:" not in place.log(), place.log()
 
 
-def create(place, file, **more):
+def create(place, file, change=None, word=None, **more):
     author, name = client(place), fresh()
-    raw(author, name, pipeline_site.document(place, file, **more)["properties"])
-    return author, author.pipeline.create_pipeline_run(name, parameters={"word": uuid.uuid4().hex}).run_id
+    properties = pipeline_site.document(place, file, **more)["properties"]
+    if change:
+        change(properties["activities"][0]["typeProperties"])
+    author.pipeline.begin_create_or_update_pipeline(name, json.dumps({"properties": properties}).encode()).wait()
+    return author, author.pipeline.create_pipeline_run(name, parameters={"word": word or uuid.uuid4().hex}).run_id
 
 
 def logs(place, job_id):
@@ -146,6 +150,40 @@ def test_the_node_client(request, place):
     assert found["keep"]["output"]["value"] == f"{found['job']['output']['jobId']} DONE"
 
 
+# --- what fails ----------------------------------------------------------------------------------------------------------------------
+
+
+def check_failed(author, run_id, code, words):
+    run = finish(author, run_id, 120)
+    found = activities(author, run)
+    assert run.status == "Failed" and {key: item.status for key, item in found.items()} == {"job": "Failed", "keep": "Skipped"}
+    assert found["job"].error["errorCode"] == code and words in found["job"].error["message"], found["job"].error
+    assert words in run.message, "the run says why, too"
+
+
+def merge(**more):
+    return lambda properties: properties.update(more)
+
+
+FAILURES = [
+    ("a token for another audience", merge(authentication={"type": "MSI", "resource": "https://vault.azure.net"}), "TokenRejected", "401"),
+    ("no token", lambda properties: properties.pop("authentication"), "PolicyDenied", "NO_RULE"),
+    ("a cluster that is not there", lambda properties: properties["body"]["placement"].update(clusterName="nowhere"), "404", "nowhere"),
+    ("an account that is not granted", lambda properties: properties["body"].update(labels={"linkspan-account": "other"}), "403", "other"),
+    ("a key that a job does not have", lambda properties: properties["body"].update(colour="red"), "400", "colour"),
+    ("a body over 4 MiB", merge(body=f"@concat({', '.join(['pipeline().parameters.word'] * 22)})"), "InvalidRequest", "4 MiB"),
+    ("a job that fails", lambda properties: None, "400", "ValueError: the cause of it all"),
+]
+
+
+@pytest.mark.parametrize("name, change, code, words", FAILURES, ids=[row[0] for row in FAILURES])
+def test_what_fails_says_why(place, name, change, code, words):
+    before = jobs_of(place).keys()
+    author, run_id = create(place, "fails.py", change, "x" * 200000 if "4 MiB" in name else None)
+    check_failed(author, run_id, code, words)
+    assert len(jobs_of(place).keys() - before) == (name == "a job that fails")
+
+
 # --- the server ends in mid-run ------------------------------------------------------------------------------------------------------
 
 ENDS = pytest.mark.parametrize("hard", [True, False], ids=["killed", "stopped"])
@@ -161,14 +199,6 @@ def restart(place, hard):
 def check_no_job_is_left(place):
     assert not [job for job in jobs_of(place).values() if job["status"]["state"] not in ("DONE", "ERROR", "CANCELLED")]
     assert not processes(str(place.code), place.child)
-
-
-def check_failed(author, run_id, code, words):
-    run = finish(author, run_id, 60)
-    found = activities(author, run)
-    assert run.status == "Failed" and {key: item.status for key, item in found.items()} == {"job": "Failed", "keep": "Skipped"}
-    assert found["job"].error["errorCode"] == code and words in found["job"].error["message"], found["job"].error
-    assert words in run.message, "the run says why, too"
 
 
 def sleeping_job(place, before):
