@@ -165,13 +165,18 @@ def merge(**more):
     return lambda properties: properties.update(more)
 
 
+def many(times):
+    return f"@concat({', '.join(['pipeline().parameters.word'] * times)})"
+
+
 FAILURES = [
     ("a token for another audience", merge(authentication={"type": "MSI", "resource": "https://vault.azure.net"}), "TokenRejected", "401"),
     ("no token", lambda properties: properties.pop("authentication"), "PolicyDenied", "NO_RULE"),
     ("a cluster that is not there", lambda properties: properties["body"]["placement"].update(clusterName="nowhere"), "404", "nowhere"),
     ("an account that is not granted", lambda properties: properties["body"].update(labels={"linkspan-account": "other"}), "403", "other"),
     ("a key that a job does not have", lambda properties: properties["body"].update(colour="red"), "400", "colour"),
-    ("a body over 4 MiB", merge(body=f"@concat({', '.join(['pipeline().parameters.word'] * 22)})"), "InvalidRequest", "4 MiB"),
+    ("a text over 4 MiB", merge(body=many(22)), "InvalidTemplate", "longer than 4194304 bytes"),
+    ("a body over 4 MiB", merge(body={"a": many(15), "b": many(15)}), "InvalidTemplate", "larger than 4194304 bytes"),
     ("a job that fails", lambda properties: None, "400", "ValueError: the cause of it all"),
 ]
 
