@@ -14,7 +14,7 @@ struct web_calls {
     struct gate *gate;
     const struct workspace *workspace;
     struct arena *arena;
-    struct str name, account;
+    struct str name, account, url;
     void (*answer)(void *ctx, uint64_t ticket, const struct pipeline_reply *reply);
     void *answer_ctx;
     pthread_mutex_t lock; /* over the list, and each call's outbound_id and cancelled */

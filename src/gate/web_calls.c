@@ -181,6 +181,14 @@ static void refuse_call(struct web_call *call) {
     give_up(call, EVENT_REFUSAL, FAULT_POLICY, reason_code(call->verdict.reason), why);
 }
 
+/* Any other name may come to mean loopback (DNS rebinding), whatever a rule says of its port. Our own url's is the
+ * operator's. */
+static bool may_be_loopback(const struct web_calls *calls, const struct url *url) {
+    char buf[URL_MAX];
+    struct url own;
+    return url_is_loopback(url) || (!url_parse(calls->url, buf, &own, NULL) && url_same_origin(url, &own));
+}
+
 static void decide(struct web_call *call, const struct principal *starter, const struct url *url) {
     struct principal acting;
     int64_t now_us = clock_wall_us();
@@ -203,7 +211,8 @@ static void decide(struct web_call *call, const struct principal *starter, const
     }
     policy_decide(call->policy, subject, &(struct atoms){ &asked, 1, 1 }, now_us, &call->verdict);
     call->decided = true;
-    call->request.may_loopback = policy_call_port_written(call->policy, subject, &asked, now_us);
+    call->request.may_loopback = may_be_loopback(call->calls, url) &&
+                                 policy_call_port_written(call->policy, subject, &asked, now_us);
     if (call->verdict.reason) refuse_call(call);
     else mint_token(call);
 }
@@ -325,7 +334,8 @@ enum code web_calls_new(const struct web_calls_config *config, struct web_calls 
     calls->arena = arena_new(4096);
     if (calls->arena) calls->name = str_dup(calls->arena, config->name);
     if (calls->arena) calls->account = str_dup(calls->arena, config->account);
-    if (!calls->name.p || !calls->account.p) {
+    if (calls->arena) calls->url = str_dup(calls->arena, config->url);
+    if (!calls->name.p || !calls->account.p || (config->url.n && !calls->url.p)) {
         web_calls_free(calls);
         return err_oom(err);
     }

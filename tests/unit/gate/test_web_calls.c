@@ -87,20 +87,24 @@ static void open_workspace(void) {
     assert_int_equal(workspace_new(&config, rsa, &w.workspace, &err), OK);
 }
 
-/* PORT in the rules is the script's. */
+/* PORT in a text is the script's. */
+static void fill_port(char *text) {
+    char port[8], *mark;
+    snprintf(port, sizeof port, "%u", w.script.port);
+    while ((mark = strstr(text, "PORT"))) {
+        memmove(mark + strlen(port), mark + 4, strlen(mark + 4) + 1);
+        memcpy(mark, port, strlen(port));
+    }
+}
+
 static void start(const char *rules, struct script script) {
     struct err err = { 0 };
     char text[2000], filled[1500];
     w = (struct world){ .script = script };
     got = (struct got){ 0 };
     script_start(&w.script);
-    char port[8], *mark;
-    snprintf(port, sizeof port, "%u", w.script.port);
     snprintf(filled, sizeof filled, "%s", rules);
-    while ((mark = strstr(filled, "PORT"))) {
-        memmove(mark + strlen(port), mark + 4, strlen(mark + 4) + 1);
-        memcpy(mark, port, strlen(port));
-    }
+    fill_port(filled);
     snprintf(text, sizeof text, HEAD "%s", filled);
     open_audit();
     open_workspace();
@@ -111,9 +115,14 @@ static void start(const char *rules, struct script script) {
     w.gate.n_workers = 1;
     const struct outbound_config out = { .loop = w.loop, .resolver = names_resolver(&w.names) };
     assert_int_equal(outbound_new(&out, &w.gate.outbound, &err), OK);
-    const struct web_calls_config config = {
-        .gate = &w.gate, .workspace = w.workspace, .name = STR("flights"), .account = STR(WHO), .answer = on_reply
-    };
+    char own[64] = "http://own.example:PORT";
+    fill_port(own);
+    const struct web_calls_config config = { .gate = &w.gate,
+                                             .workspace = w.workspace,
+                                             .name = STR("flights"),
+                                             .account = STR(WHO),
+                                             .url = str_z(own),
+                                             .answer = on_reply };
     assert_int_equal(web_calls_new(&config, &w.calls, &err), OK);
 }
 
@@ -347,6 +356,11 @@ static void test_addresses(void **state) {
     } cases[] = {
         { "a name of loopback", "allow workspace to call \"http://in.example/a\" with audience \"\"" LAWFUL,
           "http://in.example/a", "127.0.0.1", FAULT_POLICY, "ADDRESS_REFUSED" },
+        { "a name of loopback, whose port the rule writes",
+          "allow workspace to call \"http://in.example:PORT/*\" with audience \"\"" LAWFUL, "http://in.example:PORT/a",
+          "127.0.0.1", FAULT_POLICY, "ADDRESS_REFUSED" },
+        { "the same in IPv6", "allow workspace to call \"http://in.example:PORT/*\" with audience \"\"" LAWFUL,
+          "http://in.example:PORT/a", "::1", FAULT_POLICY, "ADDRESS_REFUSED" },
         { "a name of a metadata service", "allow workspace to call \"http://in.example:80/a\" with audience \"\"" LAWFUL,
           "http://in.example:80/a", "169.254.169.254", FAULT_POLICY, "link-local" },
         { "no such name", "allow workspace to call \"http://in.example/a\" with audience \"\"" LAWFUL,
@@ -357,13 +371,35 @@ static void test_addresses(void **state) {
         start(cases[i].rules, accepted);
         w.names.answers[0][0] = cases[i].address;
         struct pipeline_request r = request_of(url, "/", "");
-        r.url = str_z(cases[i].url);
+        snprintf(url, sizeof url, "%s", cases[i].url);
+        fill_port(url);
+        r.url = str_z(url);
         ask(&r);
         struct entries e = entries_of(got.request);
         if (got.fault != cases[i].fault || e.n != 2 || !strstr(e.detail[1], cases[i].detail))
             fail_msg("%s: %d %s; %s", cases[i].what, got.fault, got.message, e.detail[1]);
         assert_int_not_equal(e.code[1], OK);
         assert_int_equal(atomic_load(&w.script.connections), 0);
+        stop();
+    }
+}
+
+/* Who names loopback himself, and the server's own name, come through. */
+static void test_lawful_loopback(void **state) {
+    (void)state;
+    static const char *const hosts[] = { "localhost", "in.localhost", "own.example" };
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        char url[200], rules[300];
+        snprintf(rules, sizeof rules, "allow workspace to call \"http://%s:PORT/*\" with audience \"\"" LAWFUL, hosts[i]);
+        start(rules, accepted);
+        w.names.answers[0][0] = "127.0.0.1";
+        struct pipeline_request r = request_of(url, "/", "");
+        snprintf(url, sizeof url, "http://%s:PORT/a", hosts[i]);
+        fill_port(url);
+        r.url = str_z(url);
+        ask(&r);
+        if (got.fault || got.status != 202) fail_msg("%s: %d %s", hosts[i], got.fault, got.message);
+        assert_int_equal(atomic_load(&w.script.connections), 1);
         stop();
     }
 }
@@ -452,6 +488,7 @@ int main(void) {
         cmocka_unit_test(test_a_poll),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_lawful_loopback),
         cmocka_unit_test(test_faults_of_servers),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_without_an_audit_log),
