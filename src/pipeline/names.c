@@ -9,11 +9,11 @@ static const char *const states[] = {
     [RUN_CANCELING] = "Canceling", [RUN_CANCELLED] = "Cancelled",    [RUN_SKIPPED] = "Skipped",
 };
 
-const char *run_state_name(enum run_state state) {
+const char *pipeline_run_state_name(enum run_state state) {
     return (size_t)state < COUNT(states) ? states[state] : "";
 }
 
-bool run_state_is_end(enum run_state state) {
+bool pipeline_run_state_is_end(enum run_state state) {
     return state == RUN_SUCCEEDED || state == RUN_FAILED || state == RUN_CANCELLED || state == RUN_SKIPPED;
 }
 
@@ -30,7 +30,7 @@ static const char *const fields[FIELD_COUNT] = {
     [FIELD_ACTIVITY_RUN_END] = "ActivityRunEnd",
 };
 
-bool run_field_read(struct str name, enum run_field *ret) {
+bool pipeline_run_field_read(struct str name, enum run_field *ret) {
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
         if (!str_eq_z(name, fields[i])) continue;
         *ret = (enum run_field)i;
@@ -46,7 +46,7 @@ static const char *const operators[] = {
     [FILTER_NOT_IN] = "NotIn",
 };
 
-bool filter_operator_read(struct str name, enum filter_operator *ret) {
+bool pipeline_filter_operator_read(struct str name, enum filter_operator *ret) {
     for (unsigned i = 0; i < COUNT(operators); i++) {
         if (!str_eq_z(name, operators[i])) continue;
         *ret = (enum filter_operator)i;
@@ -55,7 +55,7 @@ bool filter_operator_read(struct str name, enum filter_operator *ret) {
     return false;
 }
 
-void names_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]) {
+void pipeline_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]) {
     uint8_t bytes[16];
     p->effects.random(p->effects.ctx, bytes, sizeof bytes);
     uuid_of_random(bytes, out);
@@ -70,7 +70,7 @@ enum code pipelines_check_name(struct str name, struct err *err) {
         PIPELINE_NAME_MAX);
 }
 
-char *names_copy(struct str text) {
+char *pipeline_copy_text(struct str text) {
     char *copy = arena_should_fail() ? NULL : malloc(text.n + 1);
     if (!copy) return NULL;
     if (text.n) memcpy(copy, text.p, text.n);

@@ -98,8 +98,8 @@ MUST_USE enum code pipelines_list(struct pipelines *p, enum artifact_kind kind, 
 
 /* Synapse's words. A run is never Skipped; an activity is never Queued for longer than ForEach's batchCount makes it. */
 enum run_state { RUN_QUEUED, RUN_IN_PROGRESS, RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELING, RUN_CANCELLED, RUN_SKIPPED };
-const char *run_state_name(enum run_state state); /* "InProgress"; any thread */
-bool run_state_is_end(enum run_state state);
+const char *pipeline_run_state_name(enum run_state state); /* "InProgress"; any thread */
+bool pipeline_run_state_is_end(enum run_state state);
 
 struct run_start {
     struct str pipeline;
@@ -160,10 +160,10 @@ enum run_field {
     FIELD_COUNT
 };
 /* Synapse's spelling: operand "PipelineName", "ActivityType", …; orderBy's the same. False: unknown. Any thread. */
-bool run_field_read(struct str name, enum run_field *ret);
+bool pipeline_run_field_read(struct str name, enum run_field *ret);
 
 enum filter_operator { FILTER_EQUALS, FILTER_NOT_EQUALS, FILTER_IN, FILTER_NOT_IN };
-bool filter_operator_read(struct str name, enum filter_operator *ret);
+bool pipeline_filter_operator_read(struct str name, enum filter_operator *ret);
 
 enum { RUN_QUERY_MAX_FILTERS = 16, RUN_QUERY_MAX_VALUES = 100, RUN_QUERY_MAX_ORDERS = 3 };
 struct run_filter {

@@ -479,7 +479,8 @@ static void short_memory_ends_in_a_right_state(void **state) {
         }
         world_pass(&w, 1000);
         struct run_info info = world_get(&w, id);
-        if (!run_state_is_end(info.state)) fail_msg("allocation %u: the run is %s", n, run_state_name(info.state));
+        if (!pipeline_run_state_is_end(info.state))
+            fail_msg("allocation %u: the run is %s", n, pipeline_run_state_name(info.state));
         failed += info.state == RUN_FAILED;
         succeeded += info.state == RUN_SUCCEEDED;
     }

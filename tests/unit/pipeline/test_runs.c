@@ -62,11 +62,11 @@ static void graphs_end_as_synapses_do(void **state) {
         world_run(&w, "p", NULL, id);
         world_pass(&w, 60);
         if (world_get(&w, id).state != graphs[i].run)
-            fail_msg("%s: the run is %s", graphs[i].name, run_state_name(world_get(&w, id).state));
+            fail_msg("%s: the run is %s", graphs[i].name, pipeline_run_state_name(world_get(&w, id).state));
         for (const char *s = graphs[i].states; *s; s++, name[0]++) {
             enum run_state want = *s == 'S' ? RUN_SUCCEEDED : *s == 'F' ? RUN_FAILED : RUN_SKIPPED;
             if (world_activity(&w, id, name).state != want)
-                fail_msg("%s: %s is %s", graphs[i].name, name, run_state_name(world_activity(&w, id, name).state));
+                fail_msg("%s: %s is %s", graphs[i].name, name, pipeline_run_state_name(world_activity(&w, id, name).state));
         }
         world_close(&w);
     }
@@ -614,7 +614,7 @@ static void cancel_in_each_state(void **state) {
         assert_int_equal(pipelines_cancel_run(w.p, str_z(id), true, &err), OK);
         (void)pipelines_turn(w.p);
         if (world_get(&w, id).state != RUN_CANCELLED)
-            fail_msg("%s: %s", cases[i].name, run_state_name(world_get(&w, id).state));
+            fail_msg("%s: %s", cases[i].name, pipeline_run_state_name(world_get(&w, id).state));
         world_activity_is(&w, id, "A", RUN_CANCELLED);
         assert_int_equal(world_activity(&w, id, "B").id.n, 0);
         assert_int_equal(pipelines_cancel_run(w.p, str_z(id), true, &err), FAILED_PRECONDITION);

@@ -197,7 +197,7 @@ struct run_info world_get(struct world *w, const char *id) {
 void world_is(struct world *w, const char *id, enum run_state state) {
     struct run_info info = world_get(w, id);
     if (info.state != state)
-        fail_msg("the run is %s, should be %s: %.*s", run_state_name(info.state), run_state_name(state),
+        fail_msg("the run is %s, should be %s: %.*s", pipeline_run_state_name(info.state), pipeline_run_state_name(state),
                  STR_ARG(info.message));
 }
 
@@ -239,8 +239,8 @@ void world_activity_is(struct world *w, const char *id, const char *name, enum r
     struct activity_info info = world_activity(w, id, name);
     if (!info.id.n) fail_msg("activity %s has no row", name);
     if (info.state != state)
-        fail_msg("activity %s is %s, should be %s: %.*s", name, run_state_name(info.state), run_state_name(state),
-                 STR_ARG(info.error));
+        fail_msg("activity %s is %s, should be %s: %.*s", name, pipeline_run_state_name(info.state),
+                 pipeline_run_state_name(state), STR_ARG(info.error));
 }
 
 void world_error(struct world *w, const char *id, const char *name, const char *code) {
