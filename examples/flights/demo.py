@@ -183,8 +183,9 @@ class Demo:
         from azure.synapse.artifacts import models
         self.screen.step("the pipeline: started by a person in the other cloud; its managed identity asks the bridge to run the job")
         document = json.loads((HERE / "pipeline.json").read_text())
-        self.synapse(DEPLOYER).pipeline.begin_create_or_update_pipeline(
-            document["name"], models.PipelineResource.deserialize(document)).result()
+        saved = self.synapse(DEPLOYER).pipeline.begin_create_or_update_pipeline(
+            document["name"], models.PipelineResource.deserialize(document))
+        saved.wait()  # and not result(): the client would read one answer twice, and complain of what its first reading took out
         self.pipeline = self.synapse("operator-1", "linkspan-operators")
         parameters = {"linkspan": self.site.url, "code": f"file://{self.code}", "note": f"started {time.time():.0f}",
                       "jars": [f"file://{self.jar}"] if self.jar else []}

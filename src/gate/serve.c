@@ -82,7 +82,8 @@ static enum code open_audit(struct server *s, struct err *err) {
 static enum code open_outbound(struct server *s, struct err *err) {
     const char *ca = s->gate.config->ca;
     struct outbound_config config = { .loop = s->gate.workers[0].loop, .ca_file = access(ca, F_OK) == 0 ? ca : NULL };
-    return outbound_new(&config, &s->gate.outbound, err);
+    enum code rc = outbound_new(&config, &s->gate.outbound, err);
+    return rc ? rc : fetch_new(&config, s->gate.config->development, &s->fetch, err);
 }
 
 /* Our own tokens are verified like everybody's: by an issuer of the table. */
@@ -117,7 +118,6 @@ static enum code open_identity(struct server *s, struct err *err) {
     if (!rc) rc = data_path(c->data, DATA_REVOKED, path, err);
     if (!rc) rc = revoked_open(path, &s->revoked, &s->identity.revocations, err);
     if (!rc) rc = gate_workspace_open(c, &s->identity.workspace, err);
-    if (!rc) rc = fetch_new(s->gate.outbound, c->development, &s->fetch, err);
     if (!rc) rc = open_issuers(s, err);
     if (!rc && !(s->identity.verified = verified_new(VERIFIED_TOKENS))) rc = err_oom(err);
     s->gate.identity = &s->identity;
@@ -409,7 +409,8 @@ static void hold_signals(void) {
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
     close_systems(s);
-    outbound_stop(g->outbound); /* who waits for keys goes on without, and ends */
+    outbound_stop(g->outbound);
+    fetch_stop(s->fetch); /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
     workspace_runs_free(s->runs);

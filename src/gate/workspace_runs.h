@@ -9,7 +9,7 @@
 struct workspace_runs;
 
 /* Opens DATA/synapse/<connection>.sqlite, and fills the API's service. OK with *ret NULL when the configuration has none.
- */
+ * Failed, *ret may be half open, with requests under way: close and free it all the same, with the first loop turning. */
 MUST_USE enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, struct service *ret_service,
                                        struct err *err);
 /* Ends requests under way, and answers calls UNAVAILABLE from here on; runs go on at the next start. Blocks: not on a

@@ -64,13 +64,6 @@ enum code ask_bool(const struct ask *ask, const char *name, bool *ret, struct er
     return err_set(err, INVALID_ARGUMENT, "the query parameter %s must be true or false", name);
 }
 
-enum code ask_check_name(struct str name, struct err *err) {
-    if (pipeline_name_valid(name, PIPELINE_NAME_MAX)) return OK;
-    return err_set(err, INVALID_ARGUMENT,
-                   "a name has 1 to %d characters, begins with a letter, a digit or '_' and holds none of <>*#.%%&:\\+?/",
-                   PIPELINE_NAME_MAX);
-}
-
 /* ---- body ---- */
 
 enum code ask_object(const struct ask *ask, const char *const *known, json_t **ret, struct err *err) {

@@ -60,8 +60,6 @@ MUST_USE enum code ask_read(struct call *call, ask_fn *serve, const char *const 
 /* The value of a query parameter; empty when it is not there. */
 struct str ask_parameter(const struct ask *ask, const char *name);
 MUST_USE enum code ask_bool(const struct ask *ask, const char *name, bool *ret, struct err *err);
-/* The name of a pipeline or a linked service, as Synapse allows them. */
-MUST_USE enum code ask_check_name(struct str name, struct err *err);
 /* The body, as an object whose keys are in `known` (NULL-terminated; NULL: any). An empty body gives NULL. */
 MUST_USE enum code ask_object(const struct ask *ask, const char *const *known, json_t **ret, struct err *err);
 /* Is the run that the call names known? Fills `known`. UNAVAILABLE: the server stops. */

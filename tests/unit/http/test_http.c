@@ -531,6 +531,42 @@ static void test_client_verifies_the_name(void **state UNUSED) {
     rig_stop(&rig);
 }
 
+static enum code all_loopback(void *ctx UNUSED, const char *host UNUSED, struct net_address *addresses, size_t max UNUSED,
+                              size_t *ret_n, struct err *err) {
+    *ret_n = 1;
+    return net_address_parse(STR("127.0.0.1:0"), addresses, err);
+}
+
+/* Connections to other hosts take no place for long: one without a call makes room, and one that ends is followed by
+ * whoever waits, whatever its host. */
+static void test_client_makes_room(void **state UNUSED) {
+    static const char *const hosts[] = { "a.example", "b.example", "c.example", "d.example" };
+    struct rig rig;
+    struct rig_call first[COUNT(hosts)] = { 0 }, calls[COUNT(hosts)] = { 0 };
+    rig_start(&rig, RIG_PLAIN, NULL, false);
+    http_client_free(rig.client);
+    const struct http_client_config config = { .loop = rig.loop, .max_connections = 2, .resolver = { all_loopback, NULL } };
+    assert_int_equal(http_client_new(&config, &rig.client, NULL), OK);
+    struct http_client_request r = rig_request(&rig, "GET", "/");
+    r.scheme = STR("http");
+    r.timeout_ms = 3000;
+    for (size_t i = 0; i < COUNT(hosts); i++) { /* one after the other */
+        r.host = str_z(hosts[i]);
+        rig_send(&rig, &first[i], &r);
+        rig_finish(&rig, &first[i]);
+        if (first[i].status != 200) fail_msg("%s: %s", hosts[i], first[i].error);
+    }
+    for (size_t i = 0; i < COUNT(hosts); i++) { /* all at once */
+        r.host = str_z(hosts[i]);
+        rig_send(&rig, &calls[i], &r);
+    }
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        rig_finish(&rig, &calls[i]);
+        if (calls[i].status != 200) fail_msg("%s, with others: %s", hosts[i], calls[i].error);
+    }
+    rig_stop(&rig);
+}
+
 static void test_client_limits(void **state UNUSED) {
     for (size_t i = 0; i < COUNT(ways); i++) {
         struct rig rig;
@@ -607,6 +643,7 @@ int main(void) {
         cmocka_unit_test(test_connection_limit),
         cmocka_unit_test(test_client_refuses),
         cmocka_unit_test(test_client_verifies_the_name),
+        cmocka_unit_test(test_client_makes_room),
         cmocka_unit_test(test_client_limits),
         cmocka_unit_test(test_url_split),
     };
