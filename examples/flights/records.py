@@ -78,6 +78,9 @@ class Records:
         moved = sum(entry.get("outcome", {}).get(way, 0) for entry in entries for way in ("bytesIn", "bytesOut"))
         return {"rpcs": dict(sorted(counts.items())), "commits": len(done), "bytes": moved}
 
+    def requests_of(self, run):
+        return len([entry for entry in self.spanner_entries() if entry.get("jobRun") == run])
+
     def refused(self):
         return [entry for entry in self.outcomes() if entry.get("verdict", {}).get("allowed") is False]
 

@@ -198,7 +198,7 @@ enum code pipelines_put(struct pipelines *p, enum artifact_kind kind, struct str
     struct artifact a = { 0 };
     struct err ignored;
     enum code rc = settle(p, err);
-    if (!rc) rc = names_check(name, err);
+    if (!rc) rc = pipelines_check_name(name, err);
     if (!rc) rc = check_body(kind, body, faults, &pipeline, err);
     if (!rc && pipeline) rc = check_references(p, pipeline, name, err);
     if (rc) return rc;
@@ -258,10 +258,11 @@ enum code pipelines_delete(struct pipelines *p, enum artifact_kind kind, struct 
 enum code pipelines_rename(struct pipelines *p, enum artifact_kind kind, struct str name, struct str to, struct err *err) {
     DEFER(arena_freep) struct arena *arena = arena_new(1 << 16);
     if (!arena) return err_oom(err);
+    enum code rc = pipelines_check_name(to, err);
+    if (rc) return rc;
     struct str folded = fold(arena, to);
     if (!folded.p) return err_oom(err);
-    enum code rc = settle(p, err);
-    if (!rc) rc = names_check(to, err);
+    rc = settle(p, err);
     if (!rc) rc = check_there(p, kind, name, err);
     if (!rc) rc = check_unreferenced(p, kind, name, true, err); /* its own document would name what is gone */
     if (!rc) rc = check_new(p, kind, to, name, arena, err);

@@ -48,7 +48,7 @@ static bool run_posted(struct pipelines *p, enum code rc) {
         if (!item) return any;
         item->fn(p, item->ctx, rc);
         free(item);
-        scope_work(p);
+        if (!p->stuck) scope_work(p);
         any = true;
     }
     return any;

@@ -1,6 +1,7 @@
 /* names.c: states and fields by name, UUIDs, names of artifacts. */
 #include <stdlib.h>
 #include <string.h>
+#include "base/uuid.h"
 #include "pipeline/pipelines_priv.h"
 
 static const char *const states[] = {
@@ -54,28 +55,18 @@ bool filter_operator_read(struct str name, enum filter_operator *ret) {
     return false;
 }
 
-/* RFC 9562 §5.4. */
 void names_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]) {
-    static const char hex[] = "0123456789abcdef";
     uint8_t bytes[16];
     p->effects.random(p->effects.ctx, bytes, sizeof bytes);
-    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
-    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    char *at = out;
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-        *at++ = hex[bytes[i] >> 4];
-        *at++ = hex[bytes[i] & 15];
-    }
-    *at = 0;
+    uuid_of_random(bytes, out);
 }
 
-enum code names_check(struct str name, struct err *err) {
-    if (name.n <= PIPELINES_MAX_NAME_BYTES && pipeline_name_valid(name, PIPELINE_NAME_MAX)) return OK;
+enum code pipelines_check_name(struct str name, struct err *err) {
+    if (pipeline_name_valid(name, PIPELINE_NAME_MAX)) return OK;
     return err_set(
         err, INVALID_ARGUMENT,
-        "a name has 1 to %d characters, begins with a letter, a digit or '_', ends without a blank, and has none of "
-        ". + ? / < > * %% & : \\",
+        "a name has 1 to %d characters, begins with a letter, a digit or '_', does not end with a space, and holds none of "
+        "<>*#.%%&:\\+?/",
         PIPELINE_NAME_MAX);
 }
 

@@ -29,7 +29,7 @@ enum code pipelines_open(const struct pipelines_config *config, struct pipelines
     p->effects = config->effects;
     p->by_hand = config->by_hand;
     p->max_ended = config->max_ended_runs_for_test ? config->max_ended_runs_for_test : PIPELINES_MAX_ENDED_RUNS;
-    p->untold = true;
+    p->untold = config->effects.event != NULL;
     p->workspace = names_copy(config->workspace);
     p->known = map_new();
     enum code rc = p->workspace && p->known ? OK : err_oom(err);

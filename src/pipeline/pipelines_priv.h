@@ -169,7 +169,6 @@ struct pipelines {
 
 /* ---- names.c ---- */
 void names_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]);
-MUST_USE enum code names_check(struct str name, struct err *err);
 /* A copy in the heap, NUL-terminated; NULL when memory is short (or the test says so). */
 char *names_copy(struct str text);
 
@@ -227,8 +226,8 @@ struct run_seed {
 /* In memory only: dirty, not among the active ones. */
 MUST_USE enum code run_make(struct pipelines *p, const struct run_seed *seed, struct faults *faults, struct run **ret,
                             struct err *err);
-void run_enter(struct run *run);           /* among the active ones; it begins when it may */
-bool run_has_place(const struct run *run); /* by its pipeline's concurrency */
+void run_enter(struct run *run); /* among the active ones; it begins when it may */
+/* Those that wait for a place, in their order: of this pipeline, or of all (NULL). */
 void run_start_queued(struct pipelines *p, const char *pipeline);
 void run_finish(struct run *run, enum run_state state, const char *message);
 void run_cancel_chosen(struct pipelines *p); /* those with to_cancel */
@@ -287,7 +286,7 @@ const struct node_kind *node_activity_kind(const struct node *node);
 /* Evaluates in the node's place: parameters, variables, item(), the activities around it. */
 MUST_USE enum code evaluate(struct node *node, const struct template *t, json_t **ret, struct err *err);
 
-/* ---- timers.c: a heap by wake_us ---- */
+/* ---- timers.c: a heap by wake_us or deadline_us, whichever is first ---- */
 MUST_USE bool timers_reserve(struct pipelines *p, size_t n); /* room for n nodes more; undone by timers_release */
 void timers_release(struct pipelines *p, size_t n);
 void timers_set(struct pipelines *p, struct node *node); /* by node->now; removes it when there is nothing to wait for */

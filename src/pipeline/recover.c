@@ -214,20 +214,34 @@ static enum code read_tree(struct run *run, struct err *err) {
 
 /* ---- all active runs ---- */
 
-/* A run that cannot be made again must not keep the others from going on. */
-static enum code give_up(struct pipelines *p, int64_t seq, const char *why, struct err *err) {
-    DEFER(store_donep) sqlite3_stmt *stmt = NULL;
-    enum code rc = store_prepare(
-        p->store,
-        STR("UPDATE run SET state=?, message='it could not be resumed: ' || ?, ended=?3, updated=?3,"
-            " version='' WHERE seq=?4"),
-        &stmt, err);
+/* One of the statements that end what cannot be resumed: ?1 is the run, ?2 the time, ?3 why. */
+static enum code give_up_by(struct pipelines *p, struct str sql, const struct run *run, const char *why, struct err *err) {
+    sqlite3_stmt *stmt;
+    enum code rc = store_prepare(p->store, sql, &stmt, err);
     if (rc) return rc;
-    (void)sqlite3_bind_int(stmt, 1, RUN_FAILED);
-    rows_bind(stmt, 2, str_z(why));
-    (void)sqlite3_bind_int64(stmt, 3, p->effects.now_us(p->effects.ctx));
-    (void)sqlite3_bind_int64(stmt, 4, seq);
+    (void)sqlite3_bind_int64(stmt, 1, run->seq);
+    (void)sqlite3_bind_int64(stmt, 2, p->effects.now_us(p->effects.ctx));
+    rows_bind(stmt, 3, str_z(why));
     return store_run(stmt, err);
+}
+
+/* A run that cannot be made again must not keep the others from going on. It ends as any other does: nothing of it is in
+ * progress, hidden or kept for later, and its end is told. */
+static enum code give_up(struct pipelines *p, struct run *run, const char *why, struct err *err) {
+    static const struct str statements[] = {
+        STR_INIT("UPDATE run SET state=3, message='it could not be resumed: ' || ?3, ended=?2, updated=?2, version=''"
+                 " WHERE seq=?1"),
+        STR_INIT("UPDATE activity SET state=3, wait=0, wake=0, deadline=0, ended=?2, updated=?2, plan=NULL"
+                 " WHERE run=?1 AND ended=0 AND ?3=?3"),
+        STR_INIT("UPDATE activity SET output=NULL WHERE run=?1 AND hidden&2 AND ?2=?2 AND ?3=?3"),
+        STR_INIT("DELETE FROM version WHERE etag NOT IN (SELECT version FROM run) AND ?1=?1 AND ?2=?2 AND ?3=?3"),
+    };
+    _Static_assert(RUN_FAILED == 3, "as the statements have it");
+    enum code rc = begin_change(p, err);
+    if (rc) return rc;
+    for (size_t i = 0; i < COUNT(statements) && !rc; i++) rc = give_up_by(p, statements[i], run, why, err);
+    if (!rc) rc = rows_add_event(p, RUN_ENDED, p->effects.now_us(p->effects.ctx), run, "", err);
+    return end_change(p, rc, err);
 }
 
 static enum code load_run(struct pipelines *p, sqlite3_stmt *stmt, struct err *err) {
@@ -241,11 +255,14 @@ static enum code load_run(struct pipelines *p, sqlite3_stmt *stmt, struct err *e
         append(p, run);
         return OK;
     }
-    int64_t seq = run->seq;
+    if (rc == RESOURCE_EXHAUSTED || rc == INTERNAL) {
+        (void)err_set(err, rc, "%s", why.message);
+    } else {
+        p->n_ended++;
+        rc = give_up(p, run, why.message, err);
+    }
     run_destroy(run);
-    if (rc == RESOURCE_EXHAUSTED || rc == INTERNAL) return err_set(err, rc, "%s", why.message);
-    p->n_ended++;
-    return give_up(p, seq, why.message, err);
+    return rc;
 }
 
 static enum code load_runs(struct pipelines *p, struct err *err) {
@@ -312,18 +329,12 @@ static void resume_runs(struct pipelines *p) {
     run_cancel_chosen(p);
 }
 
-static struct run *next_to_start(struct pipelines *p) {
-    for (struct run *run = p->runs; run; run = run->next)
-        if (run->state == RUN_QUEUED && run_has_place(run)) return run;
-    return NULL;
-}
-
 enum code recover(struct pipelines *p, struct err *err) {
     enum code rc = know_all(p, err);
     if (!rc) rc = load_runs(p, err);
     if (rc) return rc;
     join_children(p);
     resume_runs(p);
-    for (struct run *run; (run = next_to_start(p));) run_start_queued(p, run_pipeline(run));
+    run_start_queued(p, NULL);
     return OK;
 }

@@ -226,9 +226,12 @@ static void bind_attempt(sqlite3_stmt *stmt, const struct node *node, const stru
     rows_bind(stmt, 12, str_z(a->id));
     rows_bind(stmt, 13, node->def->name);
     rows_bind(stmt, 14, str_z(activity_type(node->def->kind)));
-    const char *const texts[] = {
-        iteration && *iteration ? iteration : NULL, a->plan, a->input, a->output, a->error, a->user_properties
-    };
+    const char *const texts[] = { iteration && *iteration ? iteration : NULL,
+                                  a->ended_us ? NULL : a->plan,
+                                  a->input,
+                                  a->output,
+                                  a->error,
+                                  a->user_properties };
     for (int i = 0; i < (int)COUNT(texts); i++) bind_z(stmt, 15 + i, texts[i]);
 }
 

@@ -106,8 +106,8 @@ enum code run_make(struct pipelines *p, const struct run_seed *seed, struct faul
 void run_destroy(struct run *run) {
     if (!run) return;
     struct pipelines *p = run->p;
-    exchange_forget_run(run);
     scope_free(run->root_scope);
+    exchange_forget_run(run);
     p->charged -= run->charged;
     (void)version_unref(p, run->version);
     starter_free(run->starter);
@@ -121,7 +121,8 @@ void run_destroy(struct run *run) {
 
 /* ---- begun ---- */
 
-bool run_has_place(const struct run *run) {
+/* By its pipeline's concurrency. */
+static bool has_place(const struct run *run) {
     unsigned limit = run->version->pipeline->concurrency, n = 0;
     if (!limit) return true;
     for (const struct run *r = run->p->runs; r; r = r->next)
@@ -149,12 +150,21 @@ void run_enter(struct run *run) {
     run->next = NULL;
     p->n_runs++;
     run_touch(run);
-    if (run_has_place(run)) start(run);
+    if (has_place(run)) start(run);
+}
+
+/* None of its pipeline waits longer: each may be of a version with another `concurrency`. */
+static bool is_first_in_queue(const struct run *run) {
+    const struct run *r = run->p->runs;
+    while (r->state != RUN_QUEUED || strcmp(run_pipeline(r), run_pipeline(run)) != 0) r = r->next;
+    return r == run;
 }
 
 static struct run *next_queued(struct pipelines *p, const char *pipeline) {
-    for (struct run *run = p->runs; run; run = run->next)
-        if (run->state == RUN_QUEUED && strcmp(run_pipeline(run), pipeline) == 0) return run_has_place(run) ? run : NULL;
+    for (struct run *run = p->runs; run; run = run->next) {
+        if (run->state != RUN_QUEUED || (pipeline && strcmp(run_pipeline(run), pipeline) != 0)) continue;
+        if (is_first_in_queue(run) && has_place(run)) return run;
+    }
     return NULL;
 }
 

@@ -11,6 +11,8 @@ enum { PARAMETERS_DEPTH = 32 };
 
 static enum code make_starter(const struct principal *principal, struct starter **ret, struct err *err) {
     DEFER(buf_free) struct buf text = BUF_INIT(PIPELINES_MAX_STARTER_BYTES);
+    if (principal->n_chain == PRINCIPAL_MAX_CHAIN) /* the workspace acts for whoever starts a run: one more */
+        return err_set(err, INVALID_ARGUMENT, "who acts for %d others already cannot start a run", PRINCIPAL_MAX_CHAIN);
     enum code rc = starter_write(principal, &text, err);
     return rc ? rc : starter_read(buf_str(&text), ret, err);
 }
@@ -187,11 +189,12 @@ void run_unknow(struct pipelines *p, const char *id) {
 }
 
 bool pipelines_run_known(struct pipelines *p, struct str id, struct arena *arena, struct run_known *ret) {
-    (void)pthread_mutex_lock(&p->known_lock);
+    (void)pthread_mutex_lock(&p->known_lock); /* once unlocked, the desk may free it */
     const struct known *k = map_get(p->known, id);
+    *ret = (struct run_known){ 0 };
     if (k)
         *ret = (struct run_known){ str_dup(arena, k->of.pipeline), str_dup(arena, k->of.issuer),
                                    str_dup(arena, k->of.subject) };
     (void)pthread_mutex_unlock(&p->known_lock);
-    return k && ret->pipeline.p && (ret->issuer.p || !k->of.issuer.n) && (ret->subject.p || !k->of.subject.n);
+    return ret->pipeline.p && ret->issuer.p && ret->subject.p;
 }

@@ -129,13 +129,14 @@ enum code settle(struct pipelines *p, struct err *err) {
 
 /* ---- happenings ---- */
 
-/* A member of an activity's error. p == NULL: no memory. */
+/* A member of an activity's error; empty when it has none. p == NULL: no memory. */
 static struct str error_member(struct str error, const char *key, struct arena *arena) {
     json_t *json = NULL;
     struct err err;
     struct str text = STR("");
     if (!error.n) return text;
-    if (json_read(error, PIPELINES_MAX_OUTPUT_BYTES, 0, &json, &err)) return (struct str){ 0 };
+    enum code rc = json_read(error, PIPELINES_MAX_OUTPUT_BYTES, 0, &json, &err);
+    if (rc) return rc == RESOURCE_EXHAUSTED ? (struct str){ 0 } : text; /* no text may hold up all that comes after it */
     if (json_member_str(json, key, &text)) text = str_dup(arena, text);
     json_decref(json);
     return text.p ? text : (struct str){ 0 };
@@ -157,7 +158,7 @@ static bool tell_one(struct pipelines *p, sqlite3_stmt *stmt, struct arena *aren
                 .type = of_run ? (struct str){ 0 } : rows_text(stmt, 11, arena),
                 .root_run = rows_text(stmt, 5, arena),
                 .request = rows_text(stmt, 6, arena),
-                .starter = &starter->principal },
+                .starter = starter ? &starter->principal : NULL },
         .status = str_z(
             run_state_name(began ? RUN_IN_PROGRESS : (enum run_state)sqlite3_column_int(stmt, of_run ? 8 : 12))),
         .error_code = error_member(error, "errorCode", arena),
@@ -188,8 +189,10 @@ void settle_tell(struct pipelines *p) {
     while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
         DEFER(arena_freep) struct arena *arena = arena_new(TELL_ARENA_BYTES);
         struct starter *starter = NULL;
-        if (!arena || starter_read(rows_text(stmt, 7, arena), &starter, &err))
-            return; /* short of memory: at the next settle */
+        struct str text = arena ? rows_text(stmt, 7, arena) : (struct str){ 0 };
+        if (!text.p) return; /* short of memory: at the next settle */
+        enum code rc = starter_read(text, &starter, &err);
+        if (rc == RESOURCE_EXHAUSTED) return; /* one that cannot be read must not hold up all that comes after it */
         bool told = tell_one(p, stmt, arena, starter);
         starter_free(starter);
         if (!told) return;

@@ -39,7 +39,7 @@ static void ask(struct node *node) {
 
 static void ask_in_turn(struct node *node) {
     struct pipelines *p = node->scope->run->p;
-    if (p->n_flying < MAX_FLYING) {
+    if (!p->waiting && p->n_flying < MAX_FLYING) {
         ask(node);
         return;
     }

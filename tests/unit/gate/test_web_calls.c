@@ -243,7 +243,7 @@ static void test_a_call_with_a_token(void **state) {
     for (unsigned i = 0; i < 2; i++) {
         assert_string_equal(e.token[i], fingerprint);
         assert_null(strstr(e.detail[i], "secret"));
-        assert_non_null(strstr(e.detail[i], "POST by activity submit of run " RUN ", started by request 01REQUEST"));
+        assert_non_null(strstr(e.detail[i], "of run " RUN ", started by request 01REQUEST, POST by activity submit"));
     }
     assert_non_null(strstr(e.detail[1], "HTTP 202"));
     assert_string_equal(e.method, "pipeline.WebActivity");
@@ -265,6 +265,43 @@ static void test_a_call_without_a_token(void **state) {
     assert_null(strstr(w.script.seen, "authorization"));
     assert_string_equal(entries_of(got.request).token[1], "");
     stop();
+}
+
+/* A Location may be a capability: it is asked, and neither the log nor the activity's error repeat it. */
+static void test_a_poll(void **state) {
+    (void)state;
+    static const char secret[] = "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFy";
+    static const struct {
+        const char *rules, *path;
+        bool secret;
+        unsigned n;
+    } cases[] = {
+        { RULE, "/bridge/jobs/Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFy?sig=1", true, 2 },
+        { RULE "deny workspace to call \"http://127.0.0.1:PORT/bridge/jobs/*\" with audience \"api://x\" owner o\n",
+          "/bridge/jobs/Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFy", true, 1 },
+        { RULE, "/bridge/jobs/17/", false, 2 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char url[200], shown[200], hash[JWT_FINGERPRINT_BYTES];
+        start(cases[i].rules, accepted);
+        struct pipeline_request r = request_of(url, cases[i].path, "api://x");
+        r.poll = true;
+        r.method = STR("GET");
+        r.body = STR("");
+        ask(&r);
+        struct entries e = entries_of(got.request);
+        token_fingerprint(str_z(secret), hash);
+        snprintf(shown, sizeof shown, cases[i].secret ? "http://127.0.0.1:%u/bridge/jobs/~%s" : "http://127.0.0.1:%u%s",
+                 w.script.port, cases[i].secret ? hash : cases[i].path);
+        assert_int_equal(e.n, cases[i].n);
+        assert_string_equal(e.object, shown);
+        assert_null(strstr(got.message, secret));
+        for (unsigned k = 0; k < e.n; k++) assert_null(strstr(e.detail[k], secret));
+        assert_non_null(strstr(e.detail[0], "poll, GET"));
+        if (e.n == 2) assert_non_null(strstr(w.script.seen, cases[i].path));
+        else assert_int_equal(got.fault, FAULT_POLICY);
+        stop();
+    }
 }
 
 /* Nothing is sent, and the log says why. */
@@ -448,6 +485,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_call_with_a_token),
         cmocka_unit_test(test_a_call_without_a_token),
+        cmocka_unit_test(test_a_poll),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_lawful_loopback),

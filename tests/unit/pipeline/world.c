@@ -108,7 +108,7 @@ enum code world_start(struct world *w, struct err *err) {
     struct pipelines_config config = {
         .path = w->path,
         .workspace = STR("flights"),
-        .effects = { w, call, cancel, event, now, fill_random },
+        .effects = { w, call, cancel, w->deaf ? NULL : event, now, fill_random },
         .by_hand = true,
         .max_pages_for_test = w->max_pages,
         .max_ended_runs_for_test = w->max_ended,
@@ -125,9 +125,11 @@ void world_stop(struct world *w) {
 void world_open(struct world *w, struct script *scripts, size_t n) {
     struct err err = { 0 };
     unsigned max_pages = w->max_pages, max_ended = w->max_ended;
+    bool deaf = w->deaf;
     memset(w, 0, sizeof *w);
     w->max_pages = max_pages;
     w->max_ended = max_ended;
+    w->deaf = deaf;
     w->now_us = (int64_t)START_S * 1000000;
     w->seed = 7;
     w->scripts = scripts;
@@ -146,6 +148,7 @@ void world_close(struct world *w) {
     (void)snprintf(command, sizeof command, "rm -rf %s", w->dir);
     assert_int_equal(system(command), 0);
     w->max_pages = w->max_ended = 0;
+    w->deaf = false;
 }
 
 /* ---- what tests do ---- */
