@@ -5,7 +5,6 @@
 #include <unistd.h>
 #include "audit/audit.h"
 #include "audit/refusals.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "dataproc/dataproc.h"
@@ -20,22 +19,18 @@
 #include "gate/outbound.h"
 #include "gate/outbox.h"
 #include "gate/policies.h"
-#include "gate/record.h"
-#include "gate/request.h"
 #include "gate/revoked.h"
 #include "gate/route.h"
 #include "gate/tokens.h"
+#include "gate/workers.h"
 #include "gate/workspace.h"
 #include "gate/workspace_runs.h"
 #include "spanner/spanner.h"
 
 enum {
     VERIFIED_TOKENS = 10000,
-    REVIEW_EVERY_MS = 1000,
     KEY_SET_BYTES = 64 << 10,
-    QUEUE_BYTES = 64 << 10 /* a stream's: the spool holds what waits */,
     SPOOLS_BYTES = 64 << 20,
-    LAST_REQUESTS_US = 10 * 1000 * 1000
 };
 
 /* Everything that a running server holds, in the order in which it is opened; closed in reverse. */
@@ -211,108 +206,12 @@ static enum code open_routes(struct server *s, struct err *err) {
     return rc;
 }
 
-/* ---- workers ---- */
-
-static void review(struct loop_timer *timer, void *ctx) {
-    struct worker *w = ctx;
-    int64_t now_us = clock_wall_us();
-    for (struct request *r = w->requests, *next; r; r = next) {
-        next = r->next;
-        request_review(r, now_us);
-    }
-    if (w->index == 0) {
-        audit_refusals_tick(w->gate->refusals);
-        record_watch(w->gate);
-        revocations_expire(w->gate->identity->revocations, now_us / 1000000);
-    }
-    loop_timer_start(w->loop, timer, REVIEW_EVERY_MS);
-}
-
-static enum code open_worker(struct server *s, unsigned index, struct err *err) {
-    struct worker *w = &s->gate.workers[index];
-    w->gate = &s->gate;
-    w->index = index;
-    struct http_server_config config = {
-        .loop = w->loop,
-        .limits = { .queue_bytes = QUEUE_BYTES },
-        .handler = { .max_body = request_max_body,
-                     .on_too_large = request_too_large,
-                     .on_request = request_begin,
-                     .on_writable = request_writable,
-                     .on_gone = request_gone },
-        .ctx = w,
-    };
-    enum code rc = http_server_new(&config, &w->server, err);
-    struct http_listen listen = {
-        .address = s->gate.config->listen, .reuse_port = true, .tls = s->tls, .ctx = &s->gate.public_door
-    };
-    struct http_listener *listener;
-    if (!rc) rc = http_server_listen(w->server, &listen, &listener, err);
-    if (rc) return err_wrap(err, "listen on %.*s", STR_ARG(s->gate.config->listen));
-    w->review = (struct loop_timer){ .fn = review, .ctx = w };
-    loop_timer_start(w->loop, &w->review, REVIEW_EVERY_MS);
-    return OK;
-}
-
-/* SO_REUSEPORT lets a second server share the port unseen: the first bind is a plain one, to find who has it already. */
-static enum code port_is_free(const struct config *c, struct err *err) {
-    struct net_address address;
-    enum code rc = net_address_parse(c->listen, &address, err);
-    if (rc) return rc;
-    struct sockaddr_storage sa;
-    socklen_t n = net_address_to(&address, &sa);
-    DEFER(file_close) int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int on = 1;
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(fd, (struct sockaddr *)&sa, n) != 0) {
-        rc = err_errno(err, "bind");
-        return err_wrap(err, "%.*s cannot be listened on (choose another in listen.public, or stop who has it)",
-                        STR_ARG(c->listen));
-    }
-    return OK;
-}
-
-static enum code open_workers(struct server *s, struct err *err) {
-    const struct config *c = s->gate.config;
-    struct tls_server_config tls = { .cert_file = c->certificate, .key_file = c->key };
-    enum code rc = port_is_free(c, err);
-    if (!rc) rc = tls_server_new(&tls, &s->tls, err);
-    for (unsigned i = 0; !rc && i < s->gate.n_workers; i++) rc = open_worker(s, i, err);
-    return rc;
-}
-
-static void *run_worker(void *arg) {
-    struct worker *w = arg;
-    loop_run(w->loop);
-    return NULL;
-}
-
 /* ---- signals ---- */
-
-static void stop_loop(struct http_server *server, void *ctx) {
-    (void)server;
-    struct worker *w = ctx;
-    loop_stop(w->loop);
-}
-
-static void drain_task(struct loop_task *task, void *ctx) {
-    (void)task;
-    struct worker *w = ctx;
-    http_server_drain(w->server, (unsigned)w->gate->config->drain_ms, stop_loop, w);
-}
-
-static void start_drain(struct server *s) {
-    for (unsigned i = 0; i < s->gate.n_workers; i++) {
-        struct worker *w = &s->gate.workers[i];
-        w->drain = (struct loop_task){ .fn = drain_task, .ctx = w };
-        loop_post(w->loop, &w->drain);
-    }
-}
 
 static void *stop_runs(void *arg) {
     struct server *s = arg;
     workspace_runs_close(s->runs);
-    start_drain(s);
+    workers_drain(&s->gate);
     return NULL;
 }
 
@@ -323,7 +222,7 @@ static void on_terminate(int signal_number, void *ctx) {
     s->gate.draining = true;
     log_line(LOG_INFO, "signal %d: finishing what is under way", signal_number);
     s->stops_runs = s->runs && pthread_create(&s->stopper, NULL, stop_runs, s) == 0;
-    if (!s->stops_runs) start_drain(s);
+    if (!s->stops_runs) workers_drain(&s->gate);
 }
 
 static void on_reload(int signal_number, void *ctx) {
@@ -345,12 +244,11 @@ static enum code watch_signals(struct server *s, struct err *err) {
 /* ---- from start to end ---- */
 
 static enum code open_loops(struct server *s, struct err *err) {
-    s->gate.n_workers = s->gate.config->workers;
-    for (unsigned i = 0; i < s->gate.n_workers; i++) {
-        enum code rc = loop_new(&s->gate.workers[i].loop, err);
-        if (rc) return rc;
-    }
-    return OK;
+    return workers_make_loops(&s->gate, err);
+}
+
+static enum code open_workers(struct server *s, struct err *err) {
+    return workers_open(&s->gate, &s->tls, err);
 }
 
 static enum code recover(struct server *s, struct err *err) {
@@ -390,12 +288,6 @@ static void close_systems(struct server *s) {
     (void)pthread_join(thread, NULL);
 }
 
-/* Requests end by a task of their loop, and give back what they hold of the systems behind us. */
-static void finish_requests(struct worker *w) {
-    uint64_t end_us = clock_mono_us() + LAST_REQUESTS_US;
-    while (w->n_requests && clock_mono_us() < end_us) loop_run_once(w->loop, 20);
-}
-
 /* Without its loop a signal would do what it does by itself: a reload in the last moment would kill the server. */
 static void hold_signals(void) {
     sigset_t set;
@@ -412,7 +304,7 @@ static void close_all(struct server *s) {
     outbound_stop(g->outbound);
     fetch_stop(s->fetch); /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
-    for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
+    for (unsigned i = 0; i < g->n_workers; i++) workers_finish_requests(&g->workers[i]);
     workspace_runs_free(s->runs);
     livy_close(g);
     if (s->outbox) outbox_stop(s->outbox);
@@ -445,7 +337,7 @@ static enum code run(struct server *s, struct err *err) {
         if (rc) return rc;
     }
     for (unsigned i = 1; i < s->gate.n_workers; i++)
-        if (pthread_create(&s->gate.workers[i].thread, NULL, run_worker, &s->gate.workers[i]) != 0) return err_oom(err);
+        if (pthread_create(&s->gate.workers[i].thread, NULL, workers_run, &s->gate.workers[i]) != 0) return err_oom(err);
     log_line(LOG_INFO, "ready on %.*s, %zu rules, %u workers", STR_ARG(s->gate.config->listen),
              policy_rule_count(s->gate.policy), s->gate.n_workers);
     loop_run(s->gate.workers[0].loop);
