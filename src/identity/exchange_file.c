@@ -38,14 +38,16 @@ static enum code check_keys(json_t *doc, struct err *err) {
     return OK;
 }
 
-static enum code check_url(const char *what, struct str text, bool allow_http, struct err *err) {
+/* What is called is the one spelling that was read. */
+static enum code check_url(const char *what, struct str *text, bool allow_http, struct arena *arena, struct err *err) {
     char buf[URL_MAX];
     struct url url;
-    enum code rc = url_parse(text, buf, &url, err);
+    enum code rc = url_parse(*text, buf, &url, err);
     if (rc) return err_wrap(err, "%s", what);
     if (url.query.p) return err_set(err, INVALID_ARGUMENT, "%s may have no query", what);
     if (!str_eq(url.scheme, STR("https")) && !allow_http) return err_set(err, INVALID_ARGUMENT, "%s must be https", what);
-    return OK;
+    *text = str_dup(arena, url.normal);
+    return text->p ? OK : err_oom(err);
 }
 
 /* A name as it stands in a path: nothing that could end the segment. */
@@ -60,10 +62,10 @@ static bool is_account(struct str email) {
     return at && email.n <= 254;
 }
 
-static enum code check_impersonation(struct str url, bool allow_http, struct err *err) {
-    enum code rc = check_url("service_account_impersonation_url", url, allow_http, err);
-    struct str email = url;
+static enum code check_impersonation(struct str *url, bool allow_http, struct arena *arena, struct err *err) {
+    enum code rc = check_url("service_account_impersonation_url", url, allow_http, arena, err);
     if (rc) return rc;
+    struct str email = *url;
     bool method = str_strip_suffix(&email, STR(":generateAccessToken"));
     ptrdiff_t at = str_find(email, STR("/serviceAccounts/"));
     if (!method || at < 0 || !is_account(str_from(email, (size_t)at + 17)))
@@ -138,8 +140,8 @@ enum code exchange_config_read(struct str json, bool allow_http, struct arena *a
     (void)json_member_str(doc, "client_secret", &c.client_secret);
     bool second = json_member_str(doc, "service_account_impersonation_url", &c.impersonation_url);
     rc = check_texts(doc, &c, err);
-    if (!rc) rc = check_url("token_url", c.token_url, allow_http, err);
-    if (!rc && second) rc = check_impersonation(c.impersonation_url, allow_http, err);
+    if (!rc) rc = check_url("token_url", &c.token_url, allow_http, arena, err);
+    if (!rc && second) rc = check_impersonation(&c.impersonation_url, allow_http, arena, err);
     if (!rc) rc = read_lifetime(doc, &c, err);
     if (!rc) rc = read_source(doc, &c, err);
     if (rc) return rc;
