@@ -3,81 +3,18 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "crypto/random.h"
 #include "identity/exchange_priv.h"
 
 enum {
     SECOND = 1000000,
     ENTRIES_DEFAULT = 4096,
-    RENEW_S = 600,
-    MARGIN_S = 60,       /* before its end a token is handed out no more */
-    REJECTED_S = 30,     /* a rejected token this young is not exchanged again */
     BREAKER_FAILURES = 5 /* in a row */
 };
 
-/* ---- tokens ---- */
-
-struct exchange_token *exchange_token_new(struct str text, int64_t fetched_us, int64_t expires_us) {
-    struct exchange_token *t = malloc(sizeof *t + text.n);
-    if (!t) return NULL;
-    atomic_init(&t->refs, 1);
-    atomic_init(&t->rejected, false);
-    t->fetched_us = fetched_us;
-    t->expires_us = expires_us;
-    t->n = text.n;
-    memcpy(t->text, text.p, text.n);
-    return t;
-}
-
-static struct exchange_token *token_ref(struct exchange_token *t) {
-    if (t) atomic_fetch_add(&t->refs, 1);
-    return t;
-}
-
-struct exchange_token *exchange_token_unref(struct exchange_token *t) {
-    if (t && atomic_fetch_sub(&t->refs, 1) == 1) {
-        explicit_bzero(t->text, t->n);
-        free(t);
-    }
-    return NULL;
-}
-
-struct str exchange_token_text(const struct exchange_token *t) {
-    return (struct str){ t->text, t->n };
-}
-
-int64_t exchange_token_expires_us(const struct exchange_token *t) {
-    return t->expires_us;
-}
-
-void exchange_token_reject(struct exchange_token *t) {
-    atomic_store(&t->rejected, true);
-}
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static bool is_usable(const struct exchange_token *t, int64_t now_us) {
-    if (!t) return false;
-    bool replaceable = t->rejected && now_us - t->fetched_us >= (int64_t)REJECTED_S * SECOND;
-    int64_t margin = least((int64_t)MARGIN_S * SECOND, (t->expires_us - t->fetched_us) / 4);
-    return !replaceable && now_us < t->expires_us - margin;
-}
-
-static int64_t renewal_us(const struct exchange_token *t) {
-    int64_t life = t->expires_us - t->fetched_us, before = life / 5;
-    uint16_t jitter;
-    if (before < (int64_t)RENEW_S * SECOND) before = (int64_t)RENEW_S * SECOND;
-    before = least(before, life / 2);
-    random_bytes(&jitter, sizeof jitter);
-    return t->expires_us - before - before / 10 * jitter / UINT16_MAX;
-}
-
 /* ---- what fails ---- */
 
-static int64_t delay_us(unsigned failures) { /* 1 s, 2 s, … 60 s */
-    return failures > 6 ? 60LL * SECOND : least((int64_t)SECOND << (failures - 1), 60LL * SECOND);
+static int64_t delay_us(unsigned failures) { /* 1 s, 2 s, … 32 s, 60 s */
+    return failures > 6 ? 60LL * SECOND : (int64_t)SECOND << (failures - 1);
 }
 
 static void failed(struct backoff *b, unsigned free_failures, int64_t now_us) {
@@ -222,14 +159,14 @@ static enum code ask(struct exchange *x, const struct principal *p, const struct
     int64_t now_us = clock_wall_us();
     enum code rc = find_entry(x, p, scopes, n, &e, err);
     if (rc) return rc;
-    bool usable = is_usable(e->token, now_us);
+    bool usable = exchange_token_usable(e->token, now_us);
     bool wanted = !e->flight && (!usable || now_us >= e->renew_us);
     if (wanted) {
         rc = prepare(x, e, p, scopes, n, now_us, usable ? NULL : err);
         *ret_begin = rc ? NULL : e->flight;
         if (rc && !usable) return rc;
     }
-    *ret_token = usable ? token_ref(e->token) : NULL;
+    *ret_token = usable ? exchange_token_ref(e->token) : NULL;
     if (!usable) join(e, wait);
     return OK;
 }
@@ -275,8 +212,8 @@ static void note_failure(struct exchange *x, struct exchange_entry *e, const str
 
 static void note_token(struct exchange *x, struct exchange_entry *e, struct exchange_token *token) {
     (void)exchange_token_unref(e->token);
-    e->token = token_ref(token);
-    e->renew_us = renewal_us(token);
+    e->token = exchange_token_ref(token);
+    e->renew_us = exchange_token_renewal_us(token);
     e->backoff = x->breaker = (struct backoff){ 0 };
 }
 
@@ -290,7 +227,7 @@ static struct exchange_wait *take_waiting(struct exchange_entry *e) {
 static void tell(struct exchange_wait *w, struct exchange_token *token, const struct err *err) {
     while (w) {
         struct exchange_wait *next = w->next;
-        w->done(w, token_ref(token), token ? NULL : err);
+        w->done(w, exchange_token_ref(token), token ? NULL : err);
         w = next;
     }
 }

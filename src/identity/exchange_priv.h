@@ -68,4 +68,8 @@ void flight_free(struct flight *flight);
 
 /* The end of a flight: with a token (taken) or with what went wrong. Frees the flight. */
 void exchange_settle(struct flight *flight, struct exchange_token *token, const struct err *err);
+/* exchange_token.c */
 struct exchange_token *exchange_token_new(struct str text, int64_t fetched_us, int64_t expires_us);
+struct exchange_token *exchange_token_ref(struct exchange_token *token);        /* NULL is fine */
+bool exchange_token_usable(const struct exchange_token *token, int64_t now_us); /* false for NULL */
+int64_t exchange_token_renewal_us(const struct exchange_token *token);          /* with jitter: once a token */
