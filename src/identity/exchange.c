@@ -97,34 +97,31 @@ static bool make_room(struct exchange *x) {
     return oldest != NULL;
 }
 
-static enum code add_entry(struct exchange *x, const uint8_t principal[SHA256_BYTES], const uint8_t key[SHA256_BYTES],
-                           struct exchange_entry **ret, struct err *err) {
-    if (!make_room(x)) return err_set(err, RESOURCE_EXHAUSTED, "%zu token exchanges are under way", x->max_entries);
-    struct exchange_entry *e = calloc(1, sizeof *e);
-    if (!e) return err_oom(err);
+/* NULL: there is no room, or no memory. */
+static struct exchange_entry *add_entry(struct exchange *x, const uint8_t principal[SHA256_BYTES],
+                                        const uint8_t key[SHA256_BYTES]) {
+    struct exchange_entry *e = make_room(x) ? calloc(1, sizeof *e) : NULL;
+    if (!e) return NULL;
     memcpy(e->principal, principal, SHA256_BYTES);
     memcpy(e->key, key, SHA256_BYTES);
     if (!map_put(x->by_key, key_of(e), e, NULL)) {
         free(e);
-        return err_oom(err);
+        return NULL;
     }
     e->next = x->entries;
     e->at = &x->entries;
     if (e->next) e->next->at = &e->next;
-    x->entries = *ret = e;
-    return OK;
+    return x->entries = e;
 }
 
-static enum code find_entry(struct exchange *x, const struct principal *p, const struct str *scopes, size_t n,
-                            struct exchange_entry **ret, struct err *err) {
+static struct exchange_entry *find_entry(struct exchange *x, const struct principal *p, const struct str *scopes,
+                                         size_t n) {
     uint8_t principal[SHA256_BYTES], key[SHA256_BYTES];
-    if (!digests(p, scopes, n, principal, key)) return err_oom(err);
+    if (!digests(p, scopes, n, principal, key)) return NULL;
     struct exchange_entry *e = map_get(x->by_key, (struct str){ (const char *)key, SHA256_BYTES });
-    enum code rc = e ? OK : add_entry(x, principal, key, &e, err);
-    if (rc) return rc;
-    e->used = ++x->count;
-    *ret = e;
-    return OK;
+    if (!e) e = add_entry(x, principal, key);
+    if (e) e->used = ++x->count;
+    return e;
 }
 
 /* ---- asking ---- */
@@ -155,10 +152,11 @@ static enum code prepare(struct exchange *x, struct exchange_entry *e, const str
 static enum code ask(struct exchange *x, const struct principal *p, const struct str *scopes, size_t n,
                      struct exchange_wait *wait, struct exchange_token **ret_token, struct flight **ret_begin,
                      struct err *err) {
-    struct exchange_entry *e;
+    enum code rc = OK;
     int64_t now_us = clock_wall_us();
-    enum code rc = find_entry(x, p, scopes, n, &e, err);
-    if (rc) return rc;
+    struct exchange_entry *e = find_entry(x, p, scopes, n);
+    if (!e)
+        return err_set(err, RESOURCE_EXHAUSTED, "%zu token exchanges are under way, or memory is short", x->max_entries);
     bool usable = exchange_token_usable(e->token, now_us);
     bool wanted = !e->flight && (!usable || now_us >= e->renew_us);
     if (wanted) {

@@ -36,8 +36,11 @@ static struct upstream {
     struct http_stream *stream;
 } up;
 
-static const struct http_header GRPC[] = { { STR_INIT("content-type"), STR_INIT("application/grpc") } };
-static const struct http_header FINE[] = { { STR_INIT("grpc-status"), STR_INIT("0") } };
+#define GRPC_TYPE                                                                                                          \
+    { STR_INIT("content-type"), STR_INIT("application/grpc") }
+#define STATUS_OK                                                                                                          \
+    { STR_INIT("grpc-status"), STR_INIT("0") }
+static const struct http_header GRPC[] = { GRPC_TYPE }, FINE[] = { STATUS_OK };
 
 /* Message i holds bytes that tell its number and place. */
 static void make_message(struct buf *out, unsigned i) {
@@ -357,12 +360,12 @@ static void test_status_and_details(void **state) {
 static void test_no_lawful_answers(void **state) {
     (void)state;
     static const struct http_header html[] = { HTML },
-                                    gzip[] = { GRPC[0], { STR_INIT("grpc-encoding"), STR_INIT("gzip") } },
+                                    gzip[] = { GRPC_TYPE, { STR_INIT("grpc-encoding"), STR_INIT("gzip") } },
                                     odd[] = { { STR_INIT("grpc-status"), STR_INIT("17") } },
                                     text[] = { { STR_INIT("grpc-status"), STR_INIT("OK") } },
-                                    twice[] = { FINE[0], { STR_INIT("grpc-status"), STR_INIT("7") } },
-                                    shorter[] = { GRPC[0], { STR_INIT("content-length"), STR_INIT("3") } },
-                                    longer[] = { GRPC[0], { STR_INIT("content-length"), STR_INIT("300") } };
+                                    twice[] = { STATUS_OK, { STR_INIT("grpc-status"), STR_INIT("7") } },
+                                    shorter[] = { GRPC_TYPE, { STR_INIT("content-length"), STR_INIT("3") } },
+                                    longer[] = { GRPC_TYPE, { STR_INIT("content-length"), STR_INIT("300") } };
     static const struct {
         const char *name;
         unsigned status;
