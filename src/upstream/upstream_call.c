@@ -21,7 +21,8 @@ struct upstream_call {
     void *ctx;
     struct arena *arena; /* secret */
     struct str name;
-    struct buf request, pending; /* pending: of the answer, not handed over yet */
+    struct buf request, pending; /* pending: of the answer; from pending_at on it is not handed over yet */
+    size_t pending_at;
     size_t max_message_bytes;
     struct loop_task drain;
     struct upstream_status status;
@@ -91,19 +92,38 @@ static bool settle(struct upstream_call *c, enum code rc, const struct err *err)
         return false;
     }
     if (!rc) return true;
-    buf_free(&c->pending); /* nothing of it can be told apart any more */
+    c->pending.n = c->pending_at = 0; /* nothing of it can be told apart any more */
     end_ours(c, rc == UNIMPLEMENTED ? INTERNAL : rc, "answers with what is no gRPC message, or too long a one",
              err->message);
     return false;
 }
 
+static void drop_pending(struct upstream_call *c) {
+    buf_free(&c->pending); /* the room of a large message is given back */
+    c->pending_at = 0;
+}
+
+/* What was handed over goes when it is the larger part, so that each byte is moved once at most. */
+static void compact(struct upstream_call *c, size_t at_least) {
+    if (c->pending_at < at_least) return;
+    buf_consume(&c->pending, c->pending_at);
+    c->pending_at = 0;
+}
+
 static bool drain_pending(struct upstream_call *c) {
     struct err err;
-    struct str rest = buf_str(&c->pending);
+    struct str rest = str_from(buf_str(&c->pending), c->pending_at);
     enum code rc = hand_over(c, &rest, &err);
-    if (!rc && rest.n == 0) buf_free(&c->pending); /* the room of a large message is given back */
-    else if (!rc) buf_consume(&c->pending, c->pending.n - rest.n);
+    c->pending_at = c->pending.n - rest.n;
+    if (!rc && rest.n == 0) drop_pending(c);
+    else compact(c, c->pending.n / 2 + 1);
     return settle(c, rc, &err);
+}
+
+static bool add_pending(struct upstream_call *c, struct str data) {
+    if (c->pending.n + data.n > c->pending.cap) compact(c, 1);
+    buf_add_str(&c->pending, data);
+    return buf_ok(&c->pending);
 }
 
 static void on_drain(struct loop_task *task, void *ctx) {
@@ -136,9 +156,8 @@ static void on_data(struct http_call *http, struct str data, void *ctx) {
     enum code rc = OK;
     if (c->pending.n == 0 && !c->paused) rc = hand_over(c, &data, &err); /* mostly: without a copy */
     if (!settle(c, rc, &err)) return;
-    buf_add_str(&c->pending, data);
-    if (!buf_ok(&c->pending)) {
-        buf_free(&c->pending);
+    if (!add_pending(c, data)) {
+        drop_pending(c);
         end_ours(c, RESOURCE_EXHAUSTED, "answers with more than there is memory for", "");
         return;
     }
