@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).parent
-NAMES = ("requirements", "requirements-airflow")
+NAMES = ("requirements", "requirements-airflow", "requirements-go")
 
 
 def plain(name):

@@ -21,8 +21,9 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SAN, TSAN, RELEASE = (ROOT / "build" / name for name in ("san", "tsan", "release"))
 # Tests in which threads share something: the loop's posts, the engine's writer and readers, the audit log's owner, the runner.
-THREADS = ("net", "http", "engine", "audit", "runner", "dataproc", "spanner", "gate", "identity", "store", "threads")
-CLIENT_MINUTES, DEMO_MINUTES = 20, 20
+THREADS = ("net", "http", "engine", "audit", "runner", "dataproc", "spanner", "gate", "identity", "store", "threads", "outbound", "dial", "calls",
+           "pipeline", "pipelines", "livy")
+CLIENT_MINUTES, DEMO_MINUTES = 40, 20
 PATIENCE_SECONDS = 15
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

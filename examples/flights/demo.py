@@ -183,8 +183,9 @@ class Demo:
         from azure.synapse.artifacts import models
         self.screen.step("the pipeline: started by a person in the other cloud; its managed identity asks the bridge to run the job")
         document = json.loads((HERE / "pipeline.json").read_text())
-        self.synapse(DEPLOYER).pipeline.begin_create_or_update_pipeline(
-            document["name"], models.PipelineResource.deserialize(document)).result()
+        saved = self.synapse(DEPLOYER).pipeline.begin_create_or_update_pipeline(
+            document["name"], models.PipelineResource.deserialize(document))
+        saved.wait()  # and not result(): the client would read one answer twice, and complain of what its first reading took out
         self.pipeline = self.synapse("operator-1", "linkspan-operators")
         parameters = {"linkspan": self.site.url, "code": f"file://{self.code}", "note": f"started {time.time():.0f}",
                       "jars": [f"file://{self.jar}"] if self.jar else []}
@@ -279,13 +280,24 @@ class Demo:
         self.report["chain"] = self.records.chain(JOB)
         self.report["spanner"] = self.records.spanner()
 
+    def show_chain(self):
+        """Each link by the ids that both of its sides wrote into the audit log."""
+        self.screen.line("      chain:")
+        for link in self.report["chain"]:
+            what = (f"pipeline {link['pipeline']}, run {link['run']}" if "pipeline" in link else
+                    f"job {link['job']}, run {link['run']}" if "job" in link else
+                    f"token {link['token']}" if "token" in link else "")
+            self.screen.line("      " + " · ".join(part for part in (f"→ {link['who']}", what, f"request {link['id']}" if "id" in link else "") if part))
+        run = self.report["chain"][-1]["run"] if self.report["chain"] else None
+        self.screen.line(f"      → {self.records.requests_of(run):,} requests to Spanner, each recorded under that run")
+
     def show_records(self):
         report, spanner = self.report, self.report["spanner"]
         verified = self.site.run("audit", "verify", "--config", self.site.config, "--json", check=False)
         verdict = json.loads(verified.stdout or "{}")
         report["audit"] = {"entries": verdict.get("entries"), "verified": verified.returncode == 0,
                            "checkpoint": (self.site.data / "audit" / "checkpoint").read_text()}
-        self.screen.line("      chain: " + " → ".join(link["who"] for link in report["chain"]))
+        self.show_chain()
         self.screen.line(f"      {report['rows_loaded']:,} rows loaded in {report['load_seconds']} s; {sum(spanner['rpcs'].values()):,} RPCs, "
                          f"{spanner['commits']:,} commits, {self.records.denials()} denied, {spanner['bytes']:,} bytes")
         self.screen.line(f"      audit log: {report['audit']['entries']} entries, "

@@ -78,6 +78,9 @@ class Records:
         moved = sum(entry.get("outcome", {}).get(way, 0) for entry in entries for way in ("bytesIn", "bytesOut"))
         return {"rpcs": dict(sorted(counts.items())), "commits": len(done), "bytes": moved}
 
+    def requests_of(self, run):
+        return len([entry for entry in self.spanner_entries() if entry.get("jobRun") == run])
+
     def refused(self):
         return [entry for entry in self.outcomes() if entry.get("verdict", {}).get("allowed") is False]
 
@@ -99,10 +102,10 @@ class Records:
                     "reason": verdict["reason"], "id": entry["insertId"]}
         return None
 
-    def job_chain(self, job):
-        """Who acted for whom when the job wrote: the first who asked, first."""
+    def job_chain(self, job, commit=None):
+        """Who acted for whom when the job wrote (first, or by the request with this id): the first who asked, first."""
         for entry in self.of_job(job):
-            if self.method(entry) == COMMIT:
+            if self.method(entry) == COMMIT and commit in (None, entry["insertId"]):
                 info = entry["protoPayload"]["authenticationInfo"]
                 links = [{"who": self.actor(link)} for link in info.get("serviceAccountDelegationInfo", [])]
                 return [*links, {"who": self.actor(info), "job": entry["job"], "run": entry["jobRun"], "id": entry["insertId"]}]
@@ -117,11 +120,11 @@ class Records:
         """The Web activity that sent the token with this fingerprint."""
         return next((entry for entry in self.outcomes() if self.method(entry) == WEB and entry.get("tokenId") == token), None)
 
-    def chain(self, job):
+    def chain(self, job, commit=None):
         """The whole chain: person → pipeline's run → managed identity → account and job. Each step is found by an id that both sides
         wrote: the run that a person created, the token that the activity sent and the bridge verified, the run that the job has. Where a
         link is missing, the chain begins after it."""
-        chain = self.job_chain(job)
+        chain = self.job_chain(job, commit)
         submitted = self.submission(chain[-1]["run"]) if chain else None
         if not submitted:
             return chain

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/operator.h"
+#include "cli/terminal.h"
 #include "crypto/key.h"
 #include "gate/data_dir.h"
 
@@ -111,13 +112,6 @@ static void put_line(struct buf *out, uint64_t index, const struct audit_entry *
     if (e->rule.n) buf_printf(out, "  by %.*s", STR_ARG(e->rule));
     if (e->rows) buf_printf(out, "  %" PRIu64 " rows", e->rows);
     if (e->refusals) buf_printf(out, "  %" PRIu64 " times", e->refusals);
-    buf_add_char(out, '\n');
-}
-
-/* Texts of callers may not draw on the terminal: only printable ASCII and UTF-8 goes through. */
-static void make_safe(struct buf *out, size_t from) {
-    for (size_t i = from; i + 1 < out->n; i++)
-        if ((unsigned char)out->p[i] < 0x20 || out->p[i] == 0x7f) out->p[i] = '?';
 }
 
 static bool on_entry(void *ctx, uint64_t index, struct str json, const struct audit_entry *entry) {
@@ -128,7 +122,8 @@ static bool on_entry(void *ctx, uint64_t index, struct str json, const struct au
         buf_add_char(&s->out, '\n');
     } else {
         put_line(&s->out, index, entry);
-        make_safe(&s->out, from);
+        terminal_safe(&s->out, from);
+        buf_add_char(&s->out, '\n');
     }
     if (s->out.n < FLUSH_BYTES) return true;
     s->rc = file_write_all(STDOUT_FILENO, buf_str(&s->out), s->err);

@@ -1,5 +1,5 @@
-/* diagnosis.h: why a run failed or hangs: causes told apart, from its trail in the audit log and its job's last state.
- * Plain data; text lives in the trail's arena. Main thread. */
+/* diagnosis.h: why a run failed or hangs: causes told apart, from its trail in the audit log and how its jobs stand.
+ * Plain data; text lives in the trail's arena. Main thread. docs/doctor.md has the rules. */
 #pragma once
 #include "cli/trail.h"
 
@@ -15,22 +15,27 @@ const char *cause_name(enum cause_kind kind); /* "permission" */
 
 struct cause {
     enum cause_kind kind;
-    const struct sight *sight;                 /* NULL: the job's own end */
+    const struct sight *sight;                 /* NULL: a job's own end */
     struct str who, what, reason, since, text; /* text: one sentence for a person; or empty */
     bool by_the_way;                           /* seen, yet the run did not fail by it */
 };
 
-enum { DIAGNOSIS_MAX_CAUSES = TRAIL_MAX_SIGHTS + 1 };
+enum { DIAGNOSIS_MAX_CAUSES = SIGHTS_MAX + TRAIL_MAX_JOBS };
+
+enum run_health { RUN_WELL, RUN_GOES_ON, RUN_CANCELLED_BY_SOMEONE, RUN_FAILED_OR_REFUSED };
 
 struct diagnosis {
-    struct cause causes[DIAGNOSIS_MAX_CAUSES]; /* what explains most, first */
+    enum run_health health;
+    struct cause causes[DIAGNOSIS_MAX_CAUSES]; /* what explains most, first; by the way, last */
     size_t n_causes;
-    bool failed, going_on; /* neither: it ended well */
 };
 
-/* How the job stands: `state` empty: there is none. */
+/* How a job stands; `state` empty: nothing is kept of it. */
 struct job_end {
-    struct str state, details, since; /* "ERROR", "the driver ended with 1: …", RFC 3339 */
+    struct str state, details, since; /* "ERROR", "the driver exited with 1: …", RFC 3339 */
 };
 
-void diagnose(const struct trail *trail, const struct job_end *job, struct diagnosis *ret);
+/* `ends`: one for each of the trail's jobs. */
+void diagnose(const struct trail *trail, const struct job_end *ends, struct diagnosis *ret);
+/* Did the run fail, or does something stand in its way? */
+bool diagnosis_is_ill(const struct diagnosis *diagnosis);

@@ -1,8 +1,9 @@
 /* json.h: strict reading of JSON that others wrote, over jansson. Any thread.
  *
- * Refused: duplicate keys (escaped spellings too), NUL, bad UTF-8, lone surrogates, numbers that overflow, trailing bytes,
- * a BOM, anything but an object or an array at the top, more than `max_bytes`, nesting beyond `max_depth` (counted before
- * the parser recurses). The caller owns the tree: json_decref, or DEFER(json_freep). RFC 8259. */
+ * Refused: duplicate keys (escaped spellings too), NUL, bad UTF-8, lone surrogates, numbers that overflow or have more than
+ * 500 bytes, trailing bytes, a BOM, anything but an object or an array at the top, more than `max_bytes`, nesting beyond
+ * `max_depth` (counted before the parser recurses). The caller owns the tree: json_decref, or DEFER(json_freep). RFC 8259.
+ */
 #pragma once
 #include <jansson.h>
 

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/enc.h"
+#include "base/uuid.h"
 #include "crypto/random.h"
 #include "dataproc/dataproc_priv.h"
 
@@ -23,12 +24,11 @@ enum code names_check_request(struct str request, struct err *err) {
 }
 
 bool names_uuid(struct arena *arena, struct str *ret) {
-    uint8_t b[16];
-    random_bytes(b, sizeof b);
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* RFC 9562: version 4 */
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    *ret = arena_printf(arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
-                        b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    uint8_t bytes[16];
+    char text[UUID_LENGTH + 1];
+    random_bytes(bytes, sizeof bytes);
+    uuid_of_random(bytes, text);
+    *ret = str_dup(arena, str_z(text));
     return ret->p != NULL;
 }
 

@@ -17,8 +17,6 @@ enum {
     CONFIG_MAX_BYTES = 1 << 20
 };
 
-/* What the tokens of Synapse's clients are for, with or without a slash at its end: the same for every workspace. */
-#define CONFIG_SYNAPSE_AUDIENCE STR("https://dev.azuresynapse.net")
 /* How the policy calls the issuer of workspaces' identities: a name that no configured issuer may have. */
 #define CONFIG_WORKSPACES STR("workspaces")
 

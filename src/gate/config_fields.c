@@ -1,6 +1,7 @@
 /* config_fields.c: what the configuration may hold: `linkspan check --reference` prints these tables. */
 #include "gate/config_priv.h"
 #include "net/address.h"
+#include "synapse/synapse.h"
 
 enum { CLUSTER_MAX = 52, WORKSPACE_MAX = 50 };
 
@@ -67,7 +68,7 @@ static const char *bad_workspace(struct str text) {
 /* Every workspace of the world has this audience: a token for it may be one that somebody else was shown. */
 static const char *bad_audience(struct str text) {
     (void)str_strip_suffix(&text, STR("/"));
-    if (str_eq(text, CONFIG_SYNAPSE_AUDIENCE))
+    if (str_eq(text, STR(SYNAPSE_AUDIENCE)))
         return "belongs to all Synapse workspaces: Synapse's own methods take it anyway, and no others may";
     for (size_t i = 0; i < text.n; i++)
         if ((unsigned char)text.p[i] <= 0x20 || (unsigned char)text.p[i] >= 0x7f)

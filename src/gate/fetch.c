@@ -1,7 +1,7 @@
 #include "gate/fetch.h"
 #include <stdlib.h>
 
-enum { TIMEOUT_MS = 5000 };
+enum { TIMEOUT_MS = 5000, DOCUMENTS_MAX = 64 };
 
 struct fetch {
     struct outbound *outbound;
@@ -34,18 +34,29 @@ static void get(void *ctx, struct str url, void (*done)(void *arg, unsigned stat
     done(arg, 0, (struct str){ NULL, 0 });
 }
 
-enum code fetch_new(struct outbound *outbound, bool development, struct fetch **ret, struct err *err) {
+enum code fetch_new(const struct outbound_config *dialer, bool development, struct fetch **ret, struct err *err) {
+    struct outbound_config config = *dialer;
     struct fetch *fetch = calloc(1, sizeof *fetch);
     if (!fetch) return err_oom(err);
-    *fetch = (struct fetch){ outbound, development };
-    *ret = fetch;
-    return OK;
+    config.max_calls = DOCUMENTS_MAX;
+    config.max_bytes = (size_t)DOCUMENTS_MAX * JWKS_MAX_BYTES;
+    fetch->development = development;
+    enum code rc = outbound_new(&config, &fetch->outbound, err);
+    if (rc) free(fetch);
+    else *ret = fetch;
+    return rc;
 }
 
 struct fetcher fetch_fetcher(struct fetch *fetch) {
     return (struct fetcher){ .ctx = fetch, .get = get };
 }
 
+void fetch_stop(struct fetch *fetch) {
+    if (fetch) outbound_stop(fetch->outbound);
+}
+
 void fetch_free(struct fetch *fetch) {
+    if (!fetch) return;
+    outbound_free(fetch->outbound);
     free(fetch);
 }

@@ -1,6 +1,7 @@
 #include "livy/livy.h"
 #include "gate/config.h"
 #include "gate/livy.h"
+#include "synapse/synapse.h"
 
 /* A configuration has one dataproc at most, and whoever runs batches has it beside (gate/config_connections.c). */
 static enum code open_connection(struct gate *gate, const struct config_connection *c, struct err *err) {
@@ -16,7 +17,7 @@ static enum code open_connection(struct gate *gate, const struct config_connecti
     if (c->livy.present) gate->services[gate->n_services++] = livy_service(livy);
     if (!c->synapse.n_pools) return OK;
     gate->services[gate->n_services] = livy_synapse_service(livy);
-    gate->services[gate->n_services++].audience = CONFIG_SYNAPSE_AUDIENCE;
+    gate->services[gate->n_services++].audience = STR(SYNAPSE_AUDIENCE);
     return OK;
 }
 

@@ -35,7 +35,7 @@ struct outbound_request {
     struct str body;          /* copied; at most OUTBOUND_BODY_MAX */
     size_t max_answer_bytes;  /* 0: 4 MiB */
     unsigned timeout_ms;      /* name, connecting, TLS and answer together; 0: 60,000 */
-    bool may_loopback;        /* the rule that allows the call names scheme, host and port of a loopback address */
+    bool may_loopback;        /* the rule writes scheme, host and port, and the host is loopback's or our own */
 };
 
 /* How a call ended. Closed: each has a name and a meaning for doctor and audit. */

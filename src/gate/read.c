@@ -9,7 +9,9 @@ static enum code read_grpc(struct request *r, struct err *err) {
     const struct method *m = r->call.method;
     struct str bytes;
     void *message;
-    enum code rc = grpc_single(r->call.http.body, m->max_request_bytes ? m->max_request_bytes : SIZE_MAX, &bytes, err);
+    if (r->no_compression && r->call.http.body.n && r->call.http.body.p[0] == 1)
+        return err_set(err, INTERNAL, "gRPC: the message is marked as compressed, and grpc-encoding names no compression");
+    enum code rc = grpc_single(r->call.http.body, request_max_bytes(m), &bytes, err);
     if (!rc) rc = pb_decode(m->request, bytes, r->call.arena, PB_REFUSE_UNKNOWN, &message, err);
     if (!rc) r->call.request = message;
     return rc;

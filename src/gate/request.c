@@ -248,6 +248,12 @@ static void set_deadline(struct request *r) {
     loop_timer_start(r->worker->loop, &r->deadline, us / 1000 + 1);
 }
 
+/* Asked now, as a large body is read on another thread, when the headers may be gone. */
+static bool names_no_compression(const struct http_request *http) {
+    struct str encoding = http_header_value(http->headers, http->n_headers, STR("grpc-encoding"));
+    return encoding.n == 0 || str_eq(encoding, STR("identity"));
+}
+
 /* Which row? Only looks: asked at the headers already, when there is no request yet. */
 static bool match_route(const struct gate *gate, const struct http_request *http, struct arena *arena,
                         enum protocol *ret_protocol, struct route_match *ret) {
@@ -317,6 +323,10 @@ static struct request *request_new(struct http_stream *stream, const struct http
     return r;
 }
 
+size_t request_max_bytes(const struct method *method) {
+    return method->max_request_bytes ? method->max_request_bytes : DEFAULT_BODY_BYTES;
+}
+
 /* Asked at the headers: the row tells how much body the request may have. */
 size_t request_max_body(struct http_stream *stream, const struct http_request *http, void *ctx) {
     (void)stream;
@@ -326,8 +336,7 @@ size_t request_max_body(struct http_stream *stream, const struct http_request *h
     struct route_match match;
     if (!match_route(worker->gate, http, arena, &protocol, &match))
         return 65536; /* enough to answer a small call in its own protocol */
-    size_t max = match.method->max_request_bytes;
-    return (max ? max : DEFAULT_BODY_BYTES) + GRPC_PREFIX_BYTES;
+    return request_max_bytes(match.method) + GRPC_PREFIX_BYTES;
 }
 
 void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx) {
@@ -337,8 +346,7 @@ void request_too_large(struct http_stream *stream, const struct http_request *ht
         return;
     }
     request_refuse(r, TOO_LARGE, "the request is larger than %zu bytes: send it in parts",
-                   r->method_found && r->call.method->max_request_bytes ? r->call.method->max_request_bytes
-                                                                        : DEFAULT_BODY_BYTES);
+                   r->method_found ? request_max_bytes(r->call.method) : DEFAULT_BODY_BYTES);
     request_run(r);
 }
 
@@ -355,6 +363,7 @@ void request_begin(struct http_stream *stream, const struct http_request *http, 
                                        http_header_value(http->headers, http->n_headers, STR("content-type")),
                                        http->headers,
                                        http->n_headers };
+    r->no_compression = names_no_compression(http);
     set_deadline(r);
     request_run(r);
 }

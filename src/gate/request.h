@@ -46,6 +46,7 @@ struct request {
     struct endpoint *endpoint;                 /* referenced: of the job that asks */
     const struct refused_token *refused_token; /* whose it was, where that is known; or NULL */
     bool waited;
+    bool no_compression;        /* gRPC: grpc-encoding names none */
     struct url_pair *variables; /* REST: from the path */
     size_t n_variables;
     struct policy *policy; /* referenced */
@@ -97,6 +98,7 @@ struct request {
 };
 
 /* http_server's handlers. */
+size_t request_max_bytes(const struct method *method); /* of one message: the row's bound, or 10 MiB */
 size_t request_max_body(struct http_stream *stream, const struct http_request *http, void *ctx);
 void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx);
 void request_begin(struct http_stream *stream, const struct http_request *http, void *ctx);

@@ -23,13 +23,14 @@ static struct str resource_of(const struct run_events *events, const struct pipe
     return arena_printf(arena, "%.*s/activityruns/%.*s", STR_ARG(run), STR_ARG(at->activity_run));
 }
 
+/* What only we choose comes first: names and error codes are other people's, and may say anything. */
 static struct str detail_of(const struct pipeline_event *event, struct arena *arena) {
     const struct pipeline_place *at = &event->at;
     struct str status = str_upto(event->status, WORD_BYTES), error = str_upto(event->error_code, WORD_BYTES);
-    struct str what = at->activity.n ? arena_printf(arena, "activity %.*s", STR_ARG(str_upto(at->activity, NAME_BYTES)))
-                                     : STR("pipeline");
-    return arena_printf(arena, "%.*s%s%.*s; %.*s of run %.*s, started by request %.*s", STR_ARG(status), error.n ? " " : "",
-                        STR_ARG(error), STR_ARG(what), STR_ARG(at->root_run), STR_ARG(at->request));
+    return arena_printf(arena, "of run %.*s, started by request %.*s%s%.*s; %.*s%s%.*s; %s%.*s", STR_ARG(at->root_run),
+                        STR_ARG(at->request), at->activity.n ? ", a " : "", STR_ARG(str_upto(at->type, WORD_BYTES)),
+                        STR_ARG(status), error.n ? " " : "", STR_ARG(error), at->activity.n ? "activity " : "pipeline",
+                        STR_ARG(str_upto(at->activity, NAME_BYTES)));
 }
 
 /* False: the chain is full, which createRun refused already. */

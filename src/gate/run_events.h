@@ -11,6 +11,7 @@ struct run_events {
 
 /* As pipeline_effects.event: ctx is the struct run_events. The entry's resource is workspaces/W/pipelines/P/pipelineruns/R
  * and, of an activity, /activityruns/A behind it; its method synapse.pipelines.RunStarted, .RunEnded, .ActivityStarted,
- * .ActivityEnded; its detail what became of it: "Failed PolicyDenied; activity transform of run R, started by request ID".
+ * .ActivityEnded; its detail what became of it:
+ * "of run R, started by request ID, a WebActivity; Failed PolicyDenied; activity transform".
  * No message of an activity: it may hold values. */
 void run_events_write(void *run_events, const struct pipeline_event *event);

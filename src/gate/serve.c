@@ -52,6 +52,8 @@ struct server {
     struct tls_ctx *tls;
     char spool[DATA_PATH_MAX];
     atomic_bool systems_gone;
+    bool stops_runs; /* `stopper` runs */
+    pthread_t stopper;
 };
 
 /* ---- keys, audit, identity ---- */
@@ -80,7 +82,8 @@ static enum code open_audit(struct server *s, struct err *err) {
 static enum code open_outbound(struct server *s, struct err *err) {
     const char *ca = s->gate.config->ca;
     struct outbound_config config = { .loop = s->gate.workers[0].loop, .ca_file = access(ca, F_OK) == 0 ? ca : NULL };
-    return outbound_new(&config, &s->gate.outbound, err);
+    enum code rc = outbound_new(&config, &s->gate.outbound, err);
+    return rc ? rc : fetch_new(&config, s->gate.config->development, &s->fetch, err);
 }
 
 /* Our own tokens are verified like everybody's: by an issuer of the table. */
@@ -115,7 +118,6 @@ static enum code open_identity(struct server *s, struct err *err) {
     if (!rc) rc = data_path(c->data, DATA_REVOKED, path, err);
     if (!rc) rc = revoked_open(path, &s->revoked, &s->identity.revocations, err);
     if (!rc) rc = gate_workspace_open(c, &s->identity.workspace, err);
-    if (!rc) rc = fetch_new(s->gate.outbound, c->development, &s->fetch, err);
     if (!rc) rc = open_issuers(s, err);
     if (!rc && !(s->identity.verified = verified_new(VERIFIED_TOKENS))) rc = err_oom(err);
     s->gate.identity = &s->identity;
@@ -299,16 +301,29 @@ static void drain_task(struct loop_task *task, void *ctx) {
     http_server_drain(w->server, (unsigned)w->gate->config->drain_ms, stop_loop, w);
 }
 
-static void on_terminate(int signal_number, void *ctx) {
-    struct server *s = ctx;
-    if (s->gate.draining) return;
-    s->gate.draining = true;
-    log_line(LOG_INFO, "signal %d: finishing what is under way", signal_number);
+static void start_drain(struct server *s) {
     for (unsigned i = 0; i < s->gate.n_workers; i++) {
         struct worker *w = &s->gate.workers[i];
         w->drain = (struct loop_task){ .fn = drain_task, .ctx = w };
         loop_post(w->loop, &w->drain);
     }
+}
+
+static void *stop_runs(void *arg) {
+    struct server *s = arg;
+    workspace_runs_close(s->runs);
+    start_drain(s);
+    return NULL;
+}
+
+/* First the pipelines: what they call is often us, and a closed door would fail runs that can go on after the start. */
+static void on_terminate(int signal_number, void *ctx) {
+    struct server *s = ctx;
+    if (s->gate.draining) return;
+    s->gate.draining = true;
+    log_line(LOG_INFO, "signal %d: finishing what is under way", signal_number);
+    s->stops_runs = s->runs && pthread_create(&s->stopper, NULL, stop_runs, s) == 0;
+    if (!s->stops_runs) start_drain(s);
 }
 
 static void on_reload(int signal_number, void *ctx) {
@@ -368,6 +383,7 @@ static void *close_off_loop(void *arg) {
  * it turns meanwhile. */
 static void close_systems(struct server *s) {
     pthread_t thread;
+    if (s->stops_runs) (void)pthread_join(s->stopper, NULL); /* it began the drain, so it is done */
     if (!s->gate.n_dataproc && !s->runs) return;
     if (pthread_create(&thread, NULL, close_off_loop, s) != 0) return; /* the process ends, and what it runs with it */
     while (!atomic_load(&s->systems_gone)) loop_run_once(s->gate.workers[0].loop, 20);
@@ -393,7 +409,8 @@ static void hold_signals(void) {
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
     close_systems(s);
-    outbound_stop(g->outbound); /* who waits for keys goes on without, and ends */
+    outbound_stop(g->outbound);
+    fetch_stop(s->fetch); /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) finish_requests(&g->workers[i]);
     workspace_runs_free(s->runs);

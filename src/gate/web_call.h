@@ -14,7 +14,7 @@ struct web_calls {
     struct gate *gate;
     const struct workspace *workspace;
     struct arena *arena;
-    struct str name, account;
+    struct str name, account, url;
     void (*answer)(void *ctx, uint64_t ticket, const struct pipeline_reply *reply);
     void *answer_ctx;
     pthread_mutex_t lock; /* over the list, and each call's outbound_id and cancelled */
@@ -37,7 +37,7 @@ struct web_call {
     struct atom atom;
     struct atoms atoms;
     struct verdict verdict;
-    bool decided;
+    bool decided, poll;
     struct outbound_request request;
     char url[URL_MAX];
     struct buf body, token;
@@ -48,7 +48,10 @@ struct web_call {
 };
 
 /* What the audit is told, in this call's words: resource and origin. False: out of memory. */
-bool web_call_describe(struct web_call *call, const struct pipeline_place *place, bool poll);
+bool web_call_describe(struct web_call *call, const struct pipeline_place *place);
+/* The URL as the audit has it. A Location may be a capability (docs/bridge.md): of one, each word of the path that is long
+ * enough to be a secret is written as its fingerprint. Empty: out of memory. */
+struct str web_call_shown_url(const struct web_call *call, const struct url *url);
 /* The intention; `done` comes on the log's thread. */
 MUST_USE enum code web_call_intend(struct web_call *call, audit_done *done, struct err *err);
 /* The last entry of the call: a refusal by the policy or for its form, or the outcome. `detail` has no values. */

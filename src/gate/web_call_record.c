@@ -3,20 +3,44 @@
 #include "base/log.h"
 #include "gate/web_call.h"
 
-enum { NAME_BYTES = 140, ENTRY_BYTES = 2 * AUDIT_ENTRY_MAX };
+enum { NAME_BYTES = 140, ENTRY_BYTES = 2 * AUDIT_ENTRY_MAX, SECRET_WORD_BYTES = 32 };
 
-/* The resource begins as createRun's does, so that a run's entries are found together. */
-bool web_call_describe(struct web_call *call, const struct pipeline_place *place, bool poll) {
+/* The resource begins as createRun's does, so that a run's entries are found together. In the origin, what only we choose
+ * comes first: an activity's name may say anything. */
+bool web_call_describe(struct web_call *call, const struct pipeline_place *place) {
     struct str activity = str_upto(place->activity, NAME_BYTES);
     call->resource = arena_printf(call->arena, "workspaces/%.*s/pipelines/%.*s/pipelineruns/%.*s/activityruns/%.*s",
                                   STR_ARG(call->calls->name), STR_ARG(str_upto(place->pipeline, 2 * NAME_BYTES)),
                                   STR_ARG(str_upto(place->run, PIPELINE_UUID)),
                                   STR_ARG(str_upto(place->activity_run, PIPELINE_UUID)));
     call->method = arena_printf(call->arena, "pipeline.%.*s", STR_ARG(str_upto(place->type, 40)));
-    call->origin = arena_printf(call->arena, "%s%.*s by activity %.*s of run %.*s, started by request %.*s",
-                                poll ? "poll, " : "", STR_ARG(str_upto(call->request.method, 10)), STR_ARG(activity),
-                                STR_ARG(str_upto(place->root_run, PIPELINE_UUID)), STR_ARG(str_upto(place->request, 64)));
+    call->origin = arena_printf(call->arena, "of run %.*s, started by request %.*s, %s%.*s by activity %.*s",
+                                STR_ARG(str_upto(place->root_run, PIPELINE_UUID)), STR_ARG(str_upto(place->request, 64)),
+                                call->poll ? "poll, " : "", STR_ARG(str_upto(call->request.method, 10)), STR_ARG(activity));
     return call->resource.p && call->method.p && call->origin.p;
+}
+
+static void add_word(struct buf *out, struct str word) {
+    char fingerprint[JWT_FINGERPRINT_BYTES];
+    if (word.n < SECRET_WORD_BYTES) {
+        buf_add_str(out, word);
+        return;
+    }
+    token_fingerprint(word, fingerprint);
+    buf_printf(out, "~%s", fingerprint);
+}
+
+struct str web_call_shown_url(const struct web_call *call, const struct url *url) {
+    DEFER(buf_free) struct buf out = BUF_INIT(2 * URL_MAX);
+    struct str rest = str_from(url->path, 1);
+    if (!call->poll) return url->normal;
+    buf_add_str(&out, str_upto(url->normal, url->normal.n - rest.n));
+    for (bool more = true; more;) {
+        more = str_find_char(rest, '/') >= 0;
+        add_word(&out, str_cut(&rest, '/'));
+        if (more) buf_add_char(&out, '/');
+    }
+    return buf_ok(&out) ? str_dup(call->arena, buf_str(&out)) : (struct str){ NULL, 0 };
 }
 
 static struct event_names names_of(struct policy_names names) {

@@ -181,6 +181,14 @@ static void refuse_call(struct web_call *call) {
     give_up(call, EVENT_REFUSAL, FAULT_POLICY, reason_code(call->verdict.reason), why);
 }
 
+/* Any other name may come to mean loopback (DNS rebinding), whatever a rule says of its port. Our own url's is the
+ * operator's. */
+static bool may_be_loopback(const struct web_calls *calls, const struct url *url) {
+    char buf[URL_MAX];
+    struct url own;
+    return url_is_loopback(url) || (!url_parse(calls->url, buf, &own, NULL) && url_same_origin(url, &own));
+}
+
 static void decide(struct web_call *call, const struct principal *starter, const struct url *url) {
     struct principal acting;
     int64_t now_us = clock_wall_us();
@@ -191,16 +199,20 @@ static void decide(struct web_call *call, const struct principal *starter, const
         return;
     }
     call->policy = gate_policy(call->calls->gate);
-    call->atom.object = url->normal;
+    struct atom asked = call->atom;
+    asked.object = url->normal;
+    call->atom.object = web_call_shown_url(call, url);
     call->atoms = (struct atoms){ &call->atom, 1, 1 };
     const struct policy_subject *subject = policy_identify(call->policy, &acting, call->arena);
-    if (!subject || !policy_bearing_of(call->policy, subject, call->arena, &call->bearing)) {
+    bool room = subject && policy_bearing_of(call->policy, subject, call->arena, &call->bearing);
+    if (!room || !call->atom.object.n) {
         give_up(call, EVENT_OUTCOME, FAULT_BUSY, RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    policy_decide(call->policy, subject, &call->atoms, now_us, &call->verdict);
+    policy_decide(call->policy, subject, &(struct atoms){ &asked, 1, 1 }, now_us, &call->verdict);
     call->decided = true;
-    call->request.may_loopback = policy_call_port_written(call->policy, subject, &call->atom, now_us);
+    call->request.may_loopback = may_be_loopback(call->calls, url) &&
+                                 policy_call_port_written(call->policy, subject, &asked, now_us);
     if (call->verdict.reason) refuse_call(call);
     else mint_token(call);
 }
@@ -249,7 +261,7 @@ static bool copy_request(struct web_call *call, const struct pipeline_request *r
                                                .timeout_ms = timeout_of(r->timeout_ms) };
     bool texts = call->request.method.p && call->request.url.p && (call->atom.account.p || !r->audience.n);
     return texts && buf_ok(&call->body) && copy_headers(call, r) && copy_principal(call, r->at.starter) &&
-           web_call_describe(call, &r->at, r->poll);
+           web_call_describe(call, &r->at);
 }
 
 static struct web_call *call_new(struct web_calls *calls, uint64_t ticket, const struct pipeline_request *request) {
@@ -257,6 +269,7 @@ static struct web_call *call_new(struct web_calls *calls, uint64_t ticket, const
     if (!call) return NULL;
     call->calls = calls;
     call->ticket = ticket;
+    call->poll = request->poll;
     call->started_us = clock_mono_us();
     call->body = (struct buf)BUF_INIT(OUTBOUND_BODY_MAX + 1);
     call->token = (struct buf)BUF_INIT(TOKEN_BYTES);
@@ -321,7 +334,8 @@ enum code web_calls_new(const struct web_calls_config *config, struct web_calls 
     calls->arena = arena_new(4096);
     if (calls->arena) calls->name = str_dup(calls->arena, config->name);
     if (calls->arena) calls->account = str_dup(calls->arena, config->account);
-    if (!calls->name.p || !calls->account.p) {
+    if (calls->arena) calls->url = str_dup(calls->arena, config->url);
+    if (!calls->name.p || !calls->account.p || (config->url.n && !calls->url.p)) {
         web_calls_free(calls);
         return err_oom(err);
     }

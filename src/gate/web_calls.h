@@ -19,6 +19,7 @@ struct web_calls_config {
     struct gate *gate;                 /* policy, audit, outbound, the first worker's loop: must outlive this */
     const struct workspace *workspace; /* who its tokens speak for; NULL: requests with an audience get FAULT_TOKEN */
     struct str name, account;          /* "flights", "flights@demo.synapse"; copied */
+    struct str url;                    /* this server's own; copied; empty: it has none */
     void (*answer)(void *ctx, uint64_t ticket, const struct pipeline_reply *reply);
     void *answer_ctx;
 };

@@ -19,6 +19,7 @@ struct workspace_runs {
     struct web_calls *calls;
     struct run_events events;
     struct synapse *synapse;
+    atomic_bool closed;
 };
 
 /* ---- what runs ask of the world ---- */
@@ -58,12 +59,13 @@ static void event(void *ctx, const struct pipeline_event *happened) {
 
 /* ---- open, close ---- */
 
-static enum code open_calls(struct workspace_runs *w, struct gate *gate, const struct config_connection *c,
+static enum code open_calls(struct workspace_runs *w, struct gate *gate, struct str url, const struct config_connection *c,
                             struct err *err) {
     struct web_calls_config config = { .gate = gate,
                                        .workspace = gate->identity->workspace,
                                        .name = c->synapse.workspace,
                                        .account = c->synapse.account,
+                                       .url = url,
                                        .answer = answer,
                                        .answer_ctx = w };
     return web_calls_new(&config, &w->calls, err);
@@ -95,24 +97,21 @@ enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, st
     if (!c) return OK;
     struct workspace_runs *w = calloc(1, sizeof *w);
     if (!w) return err_oom(err);
+    *ret = w;
     struct synapse_config config = {
         .connection = c->name, .workspace = c->synapse.workspace, .account = c->synapse.account, .url = gate->config->url
     };
     w->events = (struct run_events){ gate, c->synapse.workspace, c->synapse.account };
-    enum code rc = open_calls(w, gate, c, err);
+    enum code rc = open_calls(w, gate, gate->config->url, c, err);
     if (!rc) rc = open_pipelines(w, gate->config, c, err);
     if (!rc) rc = synapse_new(&config, atomic_load(&w->pipelines), &w->synapse, ret_service, err);
-    if (rc) {
-        workspace_runs_close(w);
-        workspace_runs_free(w);
-        return err_wrap(err, "connections.%.*s.synapse", STR_ARG(c->name));
-    }
-    *ret = w;
-    return OK;
+    return rc ? err_wrap(err, "connections.%.*s.synapse", STR_ARG(c->name)) : OK;
 }
 
 void workspace_runs_close(struct workspace_runs *w) {
-    if (w) pipelines_close(atomic_load(&w->pipelines));
+    if (!w || atomic_exchange(&w->closed, true)) return;
+    synapse_close(w->synapse);
+    pipelines_close(atomic_load(&w->pipelines));
 }
 
 void workspace_runs_free(struct workspace_runs *w) {

@@ -9,10 +9,11 @@
 struct workspace_runs;
 
 /* Opens DATA/synapse/<connection>.sqlite, and fills the API's service. OK with *ret NULL when the configuration has none.
- */
+ * Failed, *ret may be half open, with requests under way: close and free it all the same, with the first loop turning. */
 MUST_USE enum code workspace_runs_open(struct gate *gate, struct workspace_runs **ret, struct service *ret_service,
                                        struct err *err);
-/* Ends requests under way; runs go on at the next start. Blocks: not on a loop's thread. NULL is fine. */
+/* Ends requests under way, and answers calls UNAVAILABLE from here on; runs go on at the next start. Blocks: not on a
+ * loop's thread; the first loop must turn. Again is fine, when the first has returned. NULL is fine. */
 void workspace_runs_close(struct workspace_runs *runs);
 /* When no call is under way any more. NULL is fine. */
 void workspace_runs_free(struct workspace_runs *runs);

@@ -167,6 +167,21 @@ static bool has_h2(const struct origin *origin) {
     return false;
 }
 
+static struct link *idle_link(const struct http_client *client) {
+    for (struct origin *o = client->origins; o; o = o->next)
+        for (struct link *l = o->links; l; l = l->next)
+            if (l->protocol && !l->closing && l->n_calls == 0) return l;
+    return NULL;
+}
+
+/* A connection without a call goes when another host needs its place; client_pump follows its end. */
+static bool has_room(struct http_client *client) {
+    if (client->n_links < client->config.max_connections) return true;
+    struct link *idle = idle_link(client);
+    if (idle) link_retire(idle);
+    return false;
+}
+
 /* Gives waiting calls to connections. Until it is known that a host speaks HTTP/1, one connection is opened at a time:
  * over HTTP/2 one is enough, and calls beyond its streams wait. */
 void origin_pump(struct origin *origin) {
@@ -179,7 +194,7 @@ void origin_pump(struct origin *origin) {
             continue;
         }
         unsigned most = origin->known_h1 ? 6 : 1;
-        if (connecting(origin) >= most || has_h2(origin) || client->n_links >= client->config.max_connections) return;
+        if (connecting(origin) >= most || has_h2(origin) || !has_room(client)) return;
         link_open(origin);
         return;
     }
@@ -193,6 +208,16 @@ void origin_fail_waiting(struct origin *origin, enum http_fault fault, const str
 
 static void on_pump(struct loop_task *task UNUSED, void *ctx) {
     origin_pump(ctx);
+}
+
+void client_pump(struct http_client *client) {
+    struct http_call *oldest = NULL; /* the list has the newest first */
+    if (client->freeing) return;
+    for (struct http_call *call = client->calls; call; call = call->next)
+        if (call->state == CALL_WAITING) oldest = call;
+    if (oldest) loop_defer(client->loop, &oldest->origin->pump);
+    for (struct http_call *call = client->calls; call; call = call->next)
+        if (call->state == CALL_WAITING) loop_defer(client->loop, &call->origin->pump);
 }
 
 static bool is_idle(const struct origin *origin) {

@@ -44,7 +44,7 @@ static void on_closed(struct conn *net UNUSED, enum conn_end why, const struct e
     if (!l->err.code) (void)err_set(&l->err, UNAVAILABLE, "%s closed the connection", origin->host);
     l->protocol->close(l, why == CONN_END_EOF);
     unlist(l);
-    if (!origin->client->freeing) loop_defer(origin->client->loop, &origin->pump);
+    client_pump(origin->client);
 }
 
 void link_free(struct link *l) {
@@ -58,9 +58,11 @@ void link_retire(struct link *l) {
 }
 
 void link_released(struct link *l) {
+    struct http_client *client = client_of(l);
     if (l->closing) link_retire(l);
-    else if (l->n_calls == 0) loop_timer_start(client_of(l)->loop, &l->timer, client_of(l)->config.idle_ms);
-    loop_defer(client_of(l)->loop, &l->origin->pump);
+    else if (l->n_calls == 0) loop_timer_start(client->loop, &l->timer, client->config.idle_ms);
+    loop_defer(client->loop, &l->origin->pump);
+    if (client->n_links >= client->config.max_connections) client_pump(client);
 }
 
 static void give_up(struct link *l) {
@@ -71,6 +73,7 @@ static void give_up(struct link *l) {
     (void)err_wrap(&err, "%s:%u", origin->host, origin->port);
     unlist(l);
     origin_fail_waiting(origin, fault, &err);
+    client_pump(origin->client);
 }
 
 static void on_timer(struct loop_timer *timer UNUSED, void *ctx) {

@@ -92,6 +92,8 @@ void call_fail(struct http_call *call, enum http_fault fault, const struct err *
 /* Retries once where that is safe. */
 void call_lost(struct http_call *call, enum http_fault fault, const struct err *err, bool refused);
 void origin_pump(struct origin *origin);
+/* Later: a place among the connections may be free. For whoever waits, whatever the host; who waits longest comes first. */
+void client_pump(struct http_client *client);
 void origin_fail_waiting(struct origin *origin, enum http_fault fault, const struct err *err);
 
 /* client_conn.c */

@@ -26,12 +26,14 @@ static void fill_limits(struct http_limits *l) {
     default_count(&l->body_ms, 60000);
     default_count(&l->idle_ms, 300000);
     default_count(&l->write_ms, 60000);
+    default_count(&l->stall_ms, 600000);
 }
 
 /* An eighth of the shortest deadline: deadlines are late by no more than that. */
 static unsigned tick_ms(const struct http_limits *l) {
     unsigned shortest = l->headers_ms < l->body_ms ? l->headers_ms : l->body_ms;
     if (l->idle_ms < shortest) shortest = l->idle_ms;
+    if (l->stall_ms < shortest) shortest = l->stall_ms;
     shortest /= 8;
     return shortest < TICK_MIN_MS ? TICK_MIN_MS : shortest > TICK_MAX_MS ? TICK_MAX_MS : shortest;
 }

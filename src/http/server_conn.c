@@ -4,7 +4,7 @@
 
 #include "http/server_parts.h"
 
-enum { H1_IDLE_MS = 75000 };
+enum { H1_IDLE_MS = 75000, BODY_BYTES_A_MS = 1 };
 
 static const char preface[PREFACE_BYTES + 1] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -14,8 +14,11 @@ static uint64_t now_ms(const struct http_conn *c) {
 
 /* ---- deadlines ---- */
 
+/* Nothing for body_ms, or so little that a byte now and then would hold the stream for ever. */
 static bool body_is_late(const struct http_conn *c, const struct http_stream *s) {
-    return !s->whole && now_ms(c) > s->last_byte_ms + c->server->limits.body_ms;
+    uint64_t body_ms = c->server->limits.body_ms;
+    return !s->whole &&
+           (now_ms(c) > s->last_byte_ms + body_ms || now_ms(c) > s->since_ms + body_ms + s->body.n / BODY_BYTES_A_MS);
 }
 
 static bool is_idle_too_long(const struct http_conn *c) {
@@ -33,6 +36,22 @@ static void late_bodies(struct http_conn *c) {
     }
 }
 
+/* A window that stays shut holds the stream, its queue and its connection, with nothing for TCP's own deadline to see. The
+ * error is the one after which clients go on with their resume token. */
+static void stalled_replies(struct http_conn *c) {
+    for (struct http_stream *s = c->streams, *next; s; s = next) {
+        size_t waiting = c->protocol->queued(s), taken = s->written - waiting;
+        next = s->next;
+        if (waiting == 0 || taken != s->taken) {
+            s->taken = taken;
+            s->taken_ms = now_ms(c);
+        } else if (s->open && now_ms(c) > s->taken_ms + c->server->limits.stall_ms) {
+            c->server->stats.bad++;
+            http_stream_reset(s, HTTP_RESET_INTERNAL);
+        }
+    }
+}
+
 /* A coarse look at all deadlines: cheaper than to set a timer for each request. */
 static void on_tick(struct loop_timer *timer, void *ctx) {
     struct http_conn *c = ctx;
@@ -44,6 +63,7 @@ static void on_tick(struct loop_timer *timer, void *ctx) {
         return;
     }
     late_bodies(c);
+    stalled_replies(c);
     if (!is_idle_too_long(c)) return;
     if (c->protocol == &protocol_h2 && c->h2) http_conn_drain(c, true);
     conn_finish(c->net);

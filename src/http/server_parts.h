@@ -38,9 +38,11 @@ struct http_stream {
     struct buf body;
     size_t counted; /* of body, in the connection's and the server's totals */
     size_t max_body;
-    uint64_t last_byte_ms; /* of the body, while it is due */
-    bool dispatched;       /* the handler knows of it: on_gone is owed */
-    bool too_large, whole; /* the body is over, or read no further */
+    uint64_t since_ms, last_byte_ms; /* of the body, while it is due */
+    size_t written, taken;           /* of the reply: by the handler, and of it by the connection at the last look */
+    uint64_t taken_ms;               /* when that changed, or nothing waited */
+    bool dispatched;                 /* the handler knows of it: on_gone is owed */
+    bool too_large, whole;           /* the body is over, or read no further */
     bool open, headers_sent, ended, was_reset;
     struct h2_stream *h2;
 };

@@ -11,7 +11,7 @@ struct http_stream *http_stream_new(struct http_conn *c) {
     if (!s) return NULL;
     s->conn = c;
     s->open = true;
-    s->last_byte_ms = loop_now_ms(c->server->loop);
+    s->since_ms = s->last_byte_ms = s->taken_ms = loop_now_ms(c->server->loop);
     s->next = c->streams;
     s->link = &c->streams;
     if (s->next) s->next->link = &s->next;
@@ -192,7 +192,9 @@ void http_reply_headers(struct http_stream *s, unsigned status, const struct htt
 
 size_t http_reply_data(struct http_stream *s, struct str data) {
     if (!s->open || s->ended || !s->headers_sent || data.n == 0) return 0;
-    return s->conn->protocol->data(s, data);
+    size_t taken = s->conn->protocol->data(s, data);
+    s->written += taken;
+    return taken;
 }
 
 size_t http_reply_room(const struct http_stream *s) {

@@ -95,17 +95,19 @@ static enum reason fill(const struct jwt_ask *ask, const struct jws *jws, struct
     return REASON_NONE;
 }
 
-/* Whose it was, for the operator: its issuer did sign it. Entra's `sub` is another one at each audience, its `oid` is not.
- */
+/* Whose it was, for the operator: its issuer did sign it. Entra's `sub` is another one at each audience, its `oid` is not;
+ * our own token says by whom its subject was known. */
 static void name_refused(const struct proof *proof, struct str token, struct refusal *refusal) {
     struct str subject = { NULL, 0 };
     const struct issuer_config *config = issuer_config(proof->issuer);
+    struct str issuer = config->name;
     if (!refusal) return;
     if (config->preset != ISSUER_ENTRA || !json_member_str(proof->payload, "oid", &subject))
         (void)json_member_str(proof->payload, "sub", &subject);
+    if (config->preset == ISSUER_OWN && !json_member_str(proof->payload, "via", &issuer)) issuer = STR(""); /* an account */
     struct refused_token *to = &refusal->token;
     token_fingerprint(token, to->id);
-    (void)snprintf(to->issuer, sizeof to->issuer, "%.*s", STR_ARG(config->name));
+    (void)snprintf(to->issuer, sizeof to->issuer, "%.*s", STR_ARG(issuer));
     (void)snprintf(to->subject, sizeof to->subject, "%.*s", STR_ARG(subject));
 }
 

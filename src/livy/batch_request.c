@@ -220,7 +220,7 @@ enum code batch_read(struct str body, const struct batch_context *context, struc
                      const struct dataproc_SubmitJobRequest **ret, struct err *err) {
     DEFER(json_freep) json_t *tree = NULL;
     struct reader r = { .context = context, .arena = arena };
-    const struct dataproc_SubmitJobRequest *made;
+    const struct dataproc_SubmitJobRequest *made = NULL;
     enum code rc = json_read(body, BATCH_BODY_BYTES, MAX_DEPTH, &tree, err);
     if (rc) return rc;
     if (!json_is_object(tree)) return err_set(err, INVALID_ARGUMENT, "a batch is a JSON object");

@@ -43,7 +43,6 @@ struct batch_ask {
     struct str id;  /* the job's */
     int64_t number; /* from, size: lists and logs; from -1: the end */
     int64_t from, size;
-    struct str as; /* doAs */
     struct dataproc_submission *submission;
 };
 

@@ -6,6 +6,6 @@ enum { REFUSED_ISSUER_BYTES = 65, REFUSED_SUBJECT_BYTES = 257, REFUSED_TOKENS_MA
 
 struct refused_token {
     char id[33];                       /* its fingerprint, as principal.token_id; "" = there is none to tell of */
-    char issuer[REFUSED_ISSUER_BYTES]; /* as the configuration names it */
+    char issuer[REFUSED_ISSUER_BYTES]; /* as the configuration names it; "": our own, of an account */
     char subject[REFUSED_SUBJECT_BYTES];
 };

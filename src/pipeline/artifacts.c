@@ -23,8 +23,9 @@ static struct str fold(struct arena *arena, struct str name) {
 /* ---- read ---- */
 
 static enum code read_artifact(sqlite3_stmt *stmt, struct arena *arena, struct artifact *ret, struct err *err) {
-    *ret = (struct artifact){ rows_text(stmt, 0, arena), rows_text(stmt, 1, arena),     rows_text(stmt, 2, arena),
-                              rows_text(stmt, 3, arena), sqlite3_column_int64(stmt, 4), sqlite3_column_int64(stmt, 5) };
+    *ret = (struct artifact){ pipeline_rows_text(stmt, 0, arena), pipeline_rows_text(stmt, 1, arena),
+                              pipeline_rows_text(stmt, 2, arena), pipeline_rows_text(stmt, 3, arena),
+                              sqlite3_column_int64(stmt, 4),      sqlite3_column_int64(stmt, 5) };
     return ret->name.p && ret->id.p && ret->etag.p && ret->body.p ? OK : err_oom(err);
 }
 
@@ -34,8 +35,8 @@ enum code pipelines_get(struct pipelines *p, enum artifact_kind kind, struct str
     enum code rc = store_prepare(p->store, STR("SELECT " COLUMNS " FROM artifact WHERE kind=? AND name=?"), &stmt, err);
     if (rc) return rc;
     (void)sqlite3_bind_int(stmt, 1, (int)kind);
-    rows_bind(stmt, 2, name);
-    rc = rows_step(p, stmt, kind_name(kind), name, err);
+    pipeline_rows_bind(stmt, 2, name);
+    rc = pipeline_rows_step(p, stmt, kind_name(kind), name, err);
     return rc ? rc : read_artifact(stmt, arena, ret, err);
 }
 
@@ -46,7 +47,7 @@ enum code pipelines_list(struct pipelines *p, enum artifact_kind kind, struct st
                                  &stmt, err);
     if (rc) return rc;
     (void)sqlite3_bind_int(stmt, 1, (int)kind);
-    rows_bind(stmt, 2, after);
+    pipeline_rows_bind(stmt, 2, after);
     for (int step; (step = sqlite3_step(stmt)) != SQLITE_DONE;) {
         struct artifact artifact;
         if (step != SQLITE_ROW) return store_error(store_sqlite(p->store), step, err);
@@ -65,9 +66,9 @@ static enum code number(struct pipelines *p, struct str sql, enum artifact_kind 
     enum code rc = store_prepare(p->store, sql, &stmt, err);
     if (rc) return rc;
     (void)sqlite3_bind_int(stmt, 1, (int)kind);
-    rows_bind(stmt, 2, text);
-    rows_bind(stmt, 3, other);
-    rc = rows_step(p, stmt, "row", text, err);
+    pipeline_rows_bind(stmt, 2, text);
+    pipeline_rows_bind(stmt, 3, other);
+    rc = pipeline_rows_step(p, stmt, "row", text, err);
     if (!rc) *ret = sqlite3_column_int64(stmt, 0);
     return rc;
 }
@@ -111,7 +112,7 @@ static enum code check_unreferenced(struct pipelines *p, enum artifact_kind kind
     enum code rc = store_prepare(
         p->store, STR("SELECT source FROM reference WHERE target=?1 AND (source<>?1 OR ?2) LIMIT 1"), &stmt, err);
     if (rc) return rc;
-    rows_bind(stmt, 1, name);
+    pipeline_rows_bind(stmt, 1, name);
     (void)sqlite3_bind_int(stmt, 2, also_itself);
     int step = sqlite3_step(stmt);
     if (step == SQLITE_DONE) return OK;
@@ -126,7 +127,7 @@ static enum code drop_references(struct pipelines *p, struct str name, struct er
     sqlite3_stmt *stmt;
     enum code rc = store_prepare(p->store, STR("DELETE FROM reference WHERE source=?"), &stmt, err);
     if (rc) return rc;
-    rows_bind(stmt, 1, name);
+    pipeline_rows_bind(stmt, 1, name);
     return store_run(stmt, err);
 }
 
@@ -136,8 +137,8 @@ static enum code write_references(struct pipelines *p, struct str name, const st
         sqlite3_stmt *stmt;
         rc = store_prepare(p->store, STR("INSERT INTO reference(source, target) VALUES(?,?)"), &stmt, err);
         if (rc) return rc;
-        rows_bind(stmt, 1, name);
-        rows_bind(stmt, 2, pipeline->references[i]);
+        pipeline_rows_bind(stmt, 1, name);
+        pipeline_rows_bind(stmt, 2, pipeline->references[i]);
         rc = store_run(stmt, err);
     }
     return rc;
@@ -154,7 +155,7 @@ static enum code write_row(struct pipelines *p, enum artifact_kind kind, const s
     if (rc) return rc;
     (void)sqlite3_bind_int(stmt, 1, (int)kind);
     const struct str texts[] = { a->name, folded, a->id, a->etag, a->body };
-    for (int i = 0; i < (int)COUNT(texts); i++) rows_bind(stmt, i + 2, texts[i]);
+    for (int i = 0; i < (int)COUNT(texts); i++) pipeline_rows_bind(stmt, i + 2, texts[i]);
     (void)sqlite3_bind_int64(stmt, 7, a->created_us);
     (void)sqlite3_bind_int64(stmt, 8, a->changed_us);
     return store_run(stmt, err);
@@ -164,22 +165,22 @@ static enum code write_artifact(struct pipelines *p, enum artifact_kind kind, co
                                 const struct pipeline *pipeline, struct arena *arena, struct err *err) {
     struct str folded = fold(arena, a->name);
     if (!folded.p) return err_oom(err);
-    enum code rc = begin_change(p, err);
+    enum code rc = pipeline_rows_begin(p, err);
     if (rc) return rc;
     rc = write_row(p, kind, a, folded, err);
     if (!rc && pipeline) rc = write_references(p, a->name, pipeline, err);
-    return end_change(p, rc, err);
+    return pipeline_rows_end(p, rc, err);
 }
 
 static struct str new_etag(struct pipelines *p, struct arena *arena) {
     char id[PIPELINE_UUID + 1];
-    names_make_uuid(p, id);
+    pipeline_make_uuid(p, id);
     return arena_printf(arena, "\"%s\"", id);
 }
 
 static struct str new_id(struct pipelines *p, struct arena *arena) {
     char id[PIPELINE_UUID + 1];
-    names_make_uuid(p, id);
+    pipeline_make_uuid(p, id);
     return str_dup(arena, str_z(id));
 }
 
@@ -197,8 +198,8 @@ enum code pipelines_put(struct pipelines *p, enum artifact_kind kind, struct str
     struct arena *arena = faults->arena;
     struct artifact a = { 0 };
     struct err ignored;
-    enum code rc = settle(p, err);
-    if (!rc) rc = names_check(name, err);
+    enum code rc = pipeline_settle(p, err);
+    if (!rc) rc = pipelines_check_name(name, err);
     if (!rc) rc = check_body(kind, body, faults, &pipeline, err);
     if (!rc && pipeline) rc = check_references(p, pipeline, name, err);
     if (rc) return rc;
@@ -230,9 +231,9 @@ static enum code change_name(struct pipelines *p, struct str sql, enum artifact_
     enum code rc = store_prepare(p->store, sql, &stmt, err);
     if (rc) return rc;
     (void)sqlite3_bind_int(stmt, 1, (int)kind);
-    rows_bind(stmt, 2, name);
-    if (to.n) rows_bind(stmt, 3, to);
-    if (to.n) rows_bind(stmt, 4, folded);
+    pipeline_rows_bind(stmt, 2, name);
+    if (to.n) pipeline_rows_bind(stmt, 3, to);
+    if (to.n) pipeline_rows_bind(stmt, 4, folded);
     return store_run(stmt, err);
 }
 
@@ -245,32 +246,33 @@ static enum code check_there(struct pipelines *p, enum artifact_kind kind, struc
 }
 
 enum code pipelines_delete(struct pipelines *p, enum artifact_kind kind, struct str name, struct err *err) {
-    enum code rc = settle(p, err);
+    enum code rc = pipeline_settle(p, err);
     if (!rc) rc = check_there(p, kind, name, err);
     if (!rc) rc = check_unreferenced(p, kind, name, false, err);
-    if (!rc) rc = begin_change(p, err);
+    if (!rc) rc = pipeline_rows_begin(p, err);
     if (rc) return rc;
     rc = change_name(p, STR("DELETE FROM artifact WHERE kind=?1 AND name=?2"), kind, name, STR(""), STR(""), err);
     if (!rc && kind == ARTIFACT_PIPELINE) rc = drop_references(p, name, err);
-    return end_change(p, rc, err);
+    return pipeline_rows_end(p, rc, err);
 }
 
 enum code pipelines_rename(struct pipelines *p, enum artifact_kind kind, struct str name, struct str to, struct err *err) {
     DEFER(arena_freep) struct arena *arena = arena_new(1 << 16);
     if (!arena) return err_oom(err);
+    enum code rc = pipelines_check_name(to, err);
+    if (rc) return rc;
     struct str folded = fold(arena, to);
     if (!folded.p) return err_oom(err);
-    enum code rc = settle(p, err);
-    if (!rc) rc = names_check(to, err);
+    rc = pipeline_settle(p, err);
     if (!rc) rc = check_there(p, kind, name, err);
     if (!rc) rc = check_unreferenced(p, kind, name, true, err); /* its own document would name what is gone */
     if (!rc) rc = check_new(p, kind, to, name, arena, err);
-    if (!rc) rc = begin_change(p, err);
+    if (!rc) rc = pipeline_rows_begin(p, err);
     if (rc) return rc;
     rc = change_name(p, STR("UPDATE artifact SET name=?3, folded=?4 WHERE kind=?1 AND name=?2"), kind, name, to, folded,
                      err);
     if (!rc && kind == ARTIFACT_PIPELINE)
         rc = change_name(p, STR("UPDATE reference SET source=?3 WHERE source=?2 AND ?1=?1 AND ?4=?4"), kind, name, to,
                          folded, err);
-    return end_change(p, rc, err);
+    return pipeline_rows_end(p, rc, err);
 }

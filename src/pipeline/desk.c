@@ -48,7 +48,7 @@ static bool run_posted(struct pipelines *p, enum code rc) {
         if (!item) return any;
         item->fn(p, item->ctx, rc);
         free(item);
-        scope_work(p);
+        if (!p->stuck) scope_work(p);
         any = true;
     }
     return any;
@@ -57,7 +57,7 @@ static bool run_posted(struct pipelines *p, enum code rc) {
 /* ---- events ---- */
 
 static void take_answer(struct pipelines *p, struct exchange *e) {
-    struct node *node = e->node;
+    struct pipeline_node *node = e->node;
     struct run *run = e->run;
     e->node = NULL;
     if (node) {
@@ -65,7 +65,7 @@ static void take_answer(struct pipelines *p, struct exchange *e) {
         web_answer(node, &e->reply);
     }
     exchange_free(p, e);
-    if (run) run_end_if_cancelled(run);
+    if (run) pipeline_run_end_if_cancelled(run);
 }
 
 static bool take_answers(struct pipelines *p) {
@@ -83,9 +83,9 @@ static bool take_timers(struct pipelines *p) {
     int64_t now = p->effects.now_us(p->effects.ctx);
     bool any = false;
     for (int i = 0; i < BATCH; i++) {
-        struct node *node = timers_due(p, now);
+        struct pipeline_node *node = timers_due(p, now);
         if (!node) return any;
-        node_timer(node, now);
+        pipeline_node_timer(node, now);
         any = true;
     }
     return any;
@@ -104,7 +104,7 @@ static bool has_answer(struct pipelines *p) {
 /* Failed: the desk is stuck, and tries again in a second. */
 static void settle_now(struct pipelines *p) {
     struct err err;
-    enum code rc = settle(p, &err);
+    enum code rc = pipeline_settle(p, &err);
     (void)rc;
 }
 
@@ -122,7 +122,7 @@ static bool desk_round(struct pipelines *p) {
     }
     any = run_posted(p, OK) || any;
     if (!p->stuck) settle_now(p);
-    settle_prune(p);
+    pipeline_settle_prune(p);
     bool due = !p->stuck && (p->stirred || timers_next(p) <= p->effects.now_us(p->effects.ctx));
     return any || due || has_answer(p);
 }

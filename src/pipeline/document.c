@@ -107,7 +107,7 @@ static void compile_document(struct compile *c, const json_t *document) {
     compile_slots(c, properties, path);
     c->pipeline->activities = compile_activities(c, properties, path, "activities", false);
     if (s->faults->oom) return;
-    check_references(c);
+    compile_references(c);
     collect_references(c);
 }
 

@@ -19,4 +19,4 @@ struct activity_list compile_activities(struct compile *c, const json_t *object,
                                         bool required);
 void compile_type_properties(struct compile *c, struct activity *a, const json_t *json);
 /* Cycles, and what expressions refer to. */
-void check_references(struct compile *c);
+void compile_references(struct compile *c);

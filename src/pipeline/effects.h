@@ -5,9 +5,10 @@
  * Everything in a struct that is given is valid until the function returns: keep copies. */
 #pragma once
 #include "base/str.h"
+#include "base/uuid.h"
 #include "model/principal.h"
 
-enum { PIPELINE_UUID = 36 };
+enum { PIPELINE_UUID = UUID_LENGTH };
 
 struct pipeline_header {
     struct str name, value;
@@ -20,7 +21,8 @@ struct pipeline_place {
     struct str activity, type;       /* the activity's name; "WebActivity", "Wait", … */
     struct str root_run;             /* the run that a person or program started; = run unless ExecutePipeline made it */
     struct str request;              /* the request id of the createRun that began it all */
-    const struct principal *starter; /* who asked for that, as identity proved it then (no job, no address, no token) */
+    const struct principal *starter; /* who asked for that, as identity proved it then (no job, no address, no token); NULL:
+                                        its row cannot be read */
 };
 
 /* One HTTP request, asked under the workspace's identity. Redirects are not followed; a 202 is answered as such. */

@@ -8,24 +8,24 @@ enum { LOOKED_AT_MAX = 80, TEXTS_ARENA_BYTES = 64 << 20, OUTPUT_DEPTH = 64 };
 
 /* One evaluation: what activity('x') gave is read once and lives until its end. */
 struct looking {
-    struct node *from;
-    const struct node *nodes[LOOKED_AT_MAX];
+    struct pipeline_node *from;
+    const struct pipeline_node *nodes[LOOKED_AT_MAX];
     json_t *values[LOOKED_AT_MAX];
     size_t n;
     enum code rc; /* of a look-up that failed for another reason than that there is none */
     struct err err;
 };
 
-static const struct node *find_in(const struct scope *scope, struct str name) {
+static const struct pipeline_node *find_in(const struct scope *scope, struct str name) {
     for (size_t i = 0; i < scope->list->n; i++)
         if (str_eq(scope->list->items[i].name, name)) return &scope->nodes[i];
     return NULL;
 }
 
 /* The nearest scope first. Siblings within other branches or iterations are not seen. */
-static const struct node *find_node(const struct node *from, struct str name) {
+static const struct pipeline_node *find_node(const struct pipeline_node *from, struct str name) {
     for (const struct scope *scope = from->scope; scope; scope = scope->owner ? scope->owner->scope : NULL) {
-        const struct node *node = find_in(scope, name);
+        const struct pipeline_node *node = find_in(scope, name);
         if (node) return node;
     }
     return NULL;
@@ -39,11 +39,12 @@ static json_t *parse(struct looking *l, struct str text) {
 }
 
 /* What is not yet on the disk is still in the node. */
-static bool texts_of(struct looking *l, const struct node *node, struct arena *arena, struct str *output,
+static bool texts_of(struct looking *l, const struct pipeline_node *node, struct arena *arena, struct str *output,
                      struct str *error) {
     struct str stored_output = { 0 }, stored_error = { 0 };
     if (node->now.saved && !(node->now.output || node->now.error)) {
-        l->rc = rows_attempt_texts(node->scope->run->p, node->now.id, arena, &stored_output, &stored_error, &l->err);
+        l->rc = pipeline_rows_attempt_texts(node->scope->run->p, node->now.id, arena, &stored_output, &stored_error,
+                                            &l->err);
         if (l->rc) return false;
     }
     *output = node->now.output ? str_z(node->now.output) : stored_output;
@@ -51,7 +52,7 @@ static bool texts_of(struct looking *l, const struct node *node, struct arena *a
     return true;
 }
 
-static json_t *value_of(struct looking *l, const struct node *node) {
+static json_t *value_of(struct looking *l, const struct pipeline_node *node) {
     DEFER(arena_freep) struct arena *arena = arena_new(TEXTS_ARENA_BYTES);
     struct str output_text = { 0 }, error_text = { 0 };
     if (!arena) return l->rc = err_oom(&l->err), NULL;
@@ -65,15 +66,16 @@ static json_t *value_of(struct looking *l, const struct node *node) {
     char start[CLOCK_RFC3339_MAX];
     (void)clock_rfc3339(node->now.started_us, start);
     json_t *value = json_pack("{s:o,s:o,s:s,s:s,s:s}", "output", output, "error", error, "status",
-                              run_state_name(node->now.state), "activityRunId", node->now.id, "executionStartTime", start);
+                              pipeline_run_state_name(node->now.state), "activityRunId", node->now.id, "executionStartTime",
+                              start);
     if (!value) l->rc = err_oom(&l->err);
     return value;
 }
 
 static const json_t *look(void *user, struct str name) {
     struct looking *l = user;
-    const struct node *node = find_node(l->from, name);
-    if (!node || !node->begun || !run_state_is_end(node->now.state) || l->rc) return NULL;
+    const struct pipeline_node *node = find_node(l->from, name);
+    if (!node || !node->begun || !pipeline_run_state_is_end(node->now.state) || l->rc) return NULL;
     for (size_t i = 0; i < l->n; i++)
         if (l->nodes[i] == node) return l->values[i];
     if (l->n == LOOKED_AT_MAX) return NULL;
@@ -85,24 +87,24 @@ static const json_t *look(void *user, struct str name) {
 
 static bool guid(void *user, char out[EXPR_GUID_SIZE]) {
     struct looking *l = user;
-    names_make_uuid(l->from->scope->run->p, out);
+    pipeline_make_uuid(l->from->scope->run->p, out);
     return true;
 }
 
-static const json_t *item_of(const struct node *node) {
+static const json_t *item_of(const struct pipeline_node *node) {
     for (const struct scope *scope = node->scope; scope; scope = scope->owner ? scope->owner->scope : NULL)
         if (scope->item) return scope->item;
     return NULL;
 }
 
-enum code evaluate(struct node *node, const struct template *t, json_t **ret, struct err *err) {
+enum code pipeline_evaluate(struct pipeline_node *node, const struct template *t, json_t **ret, struct err *err) {
     struct run *run = node->scope->run;
     struct looking l = { .from = node };
     char began[CLOCK_RFC3339_MAX];
     (void)clock_rfc3339(run->created_us, began);
     const struct expr_context context = {
         .system = { .data_factory = str_z(run->p->workspace),
-                    .pipeline = str_z(run_pipeline(run)),
+                    .pipeline = str_z(pipeline_run_pipeline(run)),
                     .run_id = str_z(run->id),
                     .group_id = str_z(run->root),
                     .trigger_type = run->parent_run[0] ? STR("PipelineActivity") : STR("Manual"),
@@ -114,7 +116,7 @@ enum code evaluate(struct node *node, const struct template *t, json_t **ret, st
         .parameters = run->parameters,
         .variables = run->variables,
         .item = item_of(node),
-        .now_us = node_now(node),
+        .now_us = pipeline_node_now(node),
         .activity = look,
         .guid = guid,
         .user = &l,

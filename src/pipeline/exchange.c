@@ -4,7 +4,7 @@
 
 enum { MAX_HEADERS = 100, ANSWER_ARENA_BYTES = 6 << 20 };
 
-struct exchange *exchange_new(struct node *node) {
+struct exchange *exchange_new(struct pipeline_node *node) {
     struct pipelines *p = node->scope->run->p;
     struct exchange *e = arena_should_fail() ? NULL : calloc(1, sizeof *e);
     if (!e) return NULL;
@@ -29,7 +29,7 @@ struct exchange *exchange_new(struct node *node) {
 static void send_one(struct pipelines *p, struct exchange *e) {
     struct arena *arena = TAKE(e->arena); /* the answer may come at once */
     struct pipeline_request request = e->request;
-    request.at = run_place(e->run, e->node);
+    request.at = pipeline_run_place(e->run, e->node);
     request.at.activity_run = str_z(e->node->now.id);
     e->sent = true;
     p->effects.call(p->effects.ctx, e->ticket, &request);

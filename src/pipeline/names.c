@@ -1,6 +1,7 @@
 /* names.c: states and fields by name, UUIDs, names of artifacts. */
 #include <stdlib.h>
 #include <string.h>
+#include "base/uuid.h"
 #include "pipeline/pipelines_priv.h"
 
 static const char *const states[] = {
@@ -8,11 +9,11 @@ static const char *const states[] = {
     [RUN_CANCELING] = "Canceling", [RUN_CANCELLED] = "Cancelled",    [RUN_SKIPPED] = "Skipped",
 };
 
-const char *run_state_name(enum run_state state) {
+const char *pipeline_run_state_name(enum run_state state) {
     return (size_t)state < COUNT(states) ? states[state] : "";
 }
 
-bool run_state_is_end(enum run_state state) {
+bool pipeline_run_state_is_end(enum run_state state) {
     return state == RUN_SUCCEEDED || state == RUN_FAILED || state == RUN_CANCELLED || state == RUN_SKIPPED;
 }
 
@@ -29,7 +30,7 @@ static const char *const fields[FIELD_COUNT] = {
     [FIELD_ACTIVITY_RUN_END] = "ActivityRunEnd",
 };
 
-bool run_field_read(struct str name, enum run_field *ret) {
+bool pipeline_run_field_read(struct str name, enum run_field *ret) {
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
         if (!str_eq_z(name, fields[i])) continue;
         *ret = (enum run_field)i;
@@ -45,7 +46,7 @@ static const char *const operators[] = {
     [FILTER_NOT_IN] = "NotIn",
 };
 
-bool filter_operator_read(struct str name, enum filter_operator *ret) {
+bool pipeline_filter_operator_read(struct str name, enum filter_operator *ret) {
     for (unsigned i = 0; i < COUNT(operators); i++) {
         if (!str_eq_z(name, operators[i])) continue;
         *ret = (enum filter_operator)i;
@@ -54,32 +55,22 @@ bool filter_operator_read(struct str name, enum filter_operator *ret) {
     return false;
 }
 
-/* RFC 9562 §5.4. */
-void names_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]) {
-    static const char hex[] = "0123456789abcdef";
+void pipeline_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]) {
     uint8_t bytes[16];
     p->effects.random(p->effects.ctx, bytes, sizeof bytes);
-    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
-    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    char *at = out;
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-        *at++ = hex[bytes[i] >> 4];
-        *at++ = hex[bytes[i] & 15];
-    }
-    *at = 0;
+    uuid_of_random(bytes, out);
 }
 
-enum code names_check(struct str name, struct err *err) {
-    if (name.n <= PIPELINES_MAX_NAME_BYTES && pipeline_name_valid(name, PIPELINE_NAME_MAX)) return OK;
+enum code pipelines_check_name(struct str name, struct err *err) {
+    if (pipeline_name_valid(name, PIPELINE_NAME_MAX)) return OK;
     return err_set(
         err, INVALID_ARGUMENT,
-        "a name has 1 to %d characters, begins with a letter, a digit or '_', ends without a blank, and has none of "
-        ". + ? / < > * %% & : \\",
+        "a name has 1 to %d characters, begins with a letter, a digit or '_', does not end with a space, and holds none of "
+        "<>*#.%%&:\\+?/",
         PIPELINE_NAME_MAX);
 }
 
-char *names_copy(struct str text) {
+char *pipeline_copy_text(struct str text) {
     char *copy = arena_should_fail() ? NULL : malloc(text.n + 1);
     if (!copy) return NULL;
     if (text.n) memcpy(copy, text.p, text.n);

@@ -29,12 +29,12 @@ enum code pipelines_open(const struct pipelines_config *config, struct pipelines
     p->effects = config->effects;
     p->by_hand = config->by_hand;
     p->max_ended = config->max_ended_runs_for_test ? config->max_ended_runs_for_test : PIPELINES_MAX_ENDED_RUNS;
-    p->untold = true;
-    p->workspace = names_copy(config->workspace);
+    p->untold = config->effects.event != NULL;
+    p->workspace = pipeline_copy_text(config->workspace);
     p->known = map_new();
     enum code rc = p->workspace && p->known ? OK : err_oom(err);
-    if (!rc) rc = rows_open(p, config->path, config->max_pages_for_test, err);
-    if (!rc) rc = recover(p, err);
+    if (!rc) rc = pipeline_rows_open(p, config->path, config->max_pages_for_test, err);
+    if (!rc) rc = pipeline_recover(p, err);
     if (!rc && !p->by_hand) rc = pipeline_desk_start(p, err);
     if (rc) pipelines_close(p);
     else *ret = p;
@@ -44,7 +44,7 @@ enum code pipelines_open(const struct pipelines_config *config, struct pipelines
 static void free_runs(struct run *run) {
     for (struct run *next; run; run = next) {
         next = run->next;
-        run_destroy(run);
+        pipeline_run_destroy(run);
     }
 }
 

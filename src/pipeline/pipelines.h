@@ -18,7 +18,6 @@
 enum {
     PIPELINES_MAX_DOCUMENT_BYTES = 4 << 20,
     PIPELINES_MAX_ARTIFACTS = 10000,        /* of each kind */
-    PIPELINES_MAX_NAME_BYTES = 260,         /* 1 to 140 characters of Synapse's, as UTF-8 */
     PIPELINES_MAX_ACTIVE_RUNS = 1000,       /* queued and in progress, children included */
     PIPELINES_MAX_ACTIVE_BYTES = 256 << 20, /* the documents, parameters and variables of these */
     PIPELINES_MAX_QUEUED = 100,             /* runs that wait for one pipeline's `concurrency` */
@@ -75,10 +74,12 @@ struct artifact {
     int64_t created_us, changed_us;
 };
 
-/* Names: 1 to 140 characters, none of <>*#.%&:\+?/ or controls, no blank at either end. Letters' case counts, yet two
- * names may not differ by it alone. INVALID_ARGUMENT says what of the document is not understood, with its place in it;
- * a pipeline that names one that is not there (ExecutePipeline): FAILED_PRECONDITION. `faults` gets all faults (set its
- * arena, which *ret's text lives in too). */
+/* The name of a pipeline or a linked service: 1 to 140 characters, the first a letter, a digit or '_', none of
+ * <>*#.%&:\+?/ or controls, no space at the end. INVALID_ARGUMENT says so. Any thread. */
+MUST_USE enum code pipelines_check_name(struct str name, struct err *err);
+/* Letters' case counts, yet two names may not differ by it alone. INVALID_ARGUMENT says what of the document is not
+ * understood, with its place in it; a pipeline that names one that is not there (ExecutePipeline): FAILED_PRECONDITION.
+ * `faults` gets all faults (set its arena, which *ret's text lives in too). */
 MUST_USE enum code pipelines_put(struct pipelines *p, enum artifact_kind kind, struct str name, struct str body,
                                  struct faults *faults, struct artifact *ret, struct err *err);
 MUST_USE enum code pipelines_get(struct pipelines *p, enum artifact_kind kind, struct str name, struct arena *arena,
@@ -97,13 +98,13 @@ MUST_USE enum code pipelines_list(struct pipelines *p, enum artifact_kind kind, 
 
 /* Synapse's words. A run is never Skipped; an activity is never Queued for longer than ForEach's batchCount makes it. */
 enum run_state { RUN_QUEUED, RUN_IN_PROGRESS, RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELING, RUN_CANCELLED, RUN_SKIPPED };
-const char *run_state_name(enum run_state state); /* "InProgress"; any thread */
-bool run_state_is_end(enum run_state state);
+const char *pipeline_run_state_name(enum run_state state); /* "InProgress"; any thread */
+bool pipeline_run_state_is_end(enum run_state state);
 
 struct run_start {
     struct str pipeline;
     struct str parameters;           /* a JSON object, or empty */
-    const struct principal *starter; /* kept with claims and chain; its address, job and token are not */
+    const struct principal *starter; /* kept with claims and chain (one less than the most); not its address, job, token */
     struct str request;              /* the id of the request that starts it */
     struct str id;                   /* a fresh UUID, chosen by who has to record it first; empty: made here */
 };
@@ -159,10 +160,10 @@ enum run_field {
     FIELD_COUNT
 };
 /* Synapse's spelling: operand "PipelineName", "ActivityType", …; orderBy's the same. False: unknown. Any thread. */
-bool run_field_read(struct str name, enum run_field *ret);
+bool pipeline_run_field_read(struct str name, enum run_field *ret);
 
 enum filter_operator { FILTER_EQUALS, FILTER_NOT_EQUALS, FILTER_IN, FILTER_NOT_IN };
-bool filter_operator_read(struct str name, enum filter_operator *ret);
+bool pipeline_filter_operator_read(struct str name, enum filter_operator *ret);
 
 enum { RUN_QUERY_MAX_FILTERS = 16, RUN_QUERY_MAX_VALUES = 100, RUN_QUERY_MAX_ORDERS = 3 };
 struct run_filter {

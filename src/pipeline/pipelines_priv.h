@@ -46,14 +46,14 @@ struct attempt {
     bool dirty, saved, tell_started, tell_ended;
 };
 
-struct node {
+struct pipeline_node {
     struct scope *scope;
     const struct activity *def;
     bool begun;
     struct attempt now;
     struct past *past; /* attempts that failed, not yet saved */
     char *message;     /* of its failure */
-    struct node *next_dirty, *next_waiting;
+    struct pipeline_node *next_dirty, *next_waiting;
     size_t timer; /* 1 + its place in the heap; 0 = none */
     bool dirty, waiting;
 
@@ -78,15 +78,15 @@ struct past {
 
 struct scope {
     struct run *run;
-    struct node *owner; /* NULL: the run's root */
-    struct scope *next; /* among the owner's inner ones; in the trash */
-    size_t index;       /* the iteration; 0 and 1: if's branches */
-    const json_t *item; /* borrowed from the owner's items */
+    struct pipeline_node *owner; /* NULL: the run's root */
+    struct scope *next;          /* among the owner's inner ones; in the trash */
+    size_t index;                /* the iteration; 0 and 1: if's branches */
+    const json_t *item;          /* borrowed from the owner's items */
     const struct activity_list *list;
     size_t n_left;
     bool stirred, dropped;
     struct scope *next_stirred;
-    struct node nodes[];
+    struct pipeline_node nodes[];
 };
 
 struct run {
@@ -96,7 +96,7 @@ struct run {
     char id[PIPELINE_UUID + 1], root[PIPELINE_UUID + 1];
     char parent_run[PIPELINE_UUID + 1], parent_activity[PIPELINE_UUID + 1];
     char *parent_pipeline, *request;
-    struct node *parent; /* waits for this run; NULL: nobody does */
+    struct pipeline_node *parent; /* waits for this run; NULL: nobody does */
     unsigned depth;
     struct version *version;
     struct starter *starter;
@@ -116,9 +116,9 @@ struct exchange {
     struct exchange *next; /* all of them */
     struct exchange *next_answered;
     uint64_t ticket;
-    struct node *node;   /* NULL: nobody waits any more */
-    struct run *run;     /* NULL: gone */
-    struct arena *arena; /* of the request, until it is sent; then of the answer */
+    struct pipeline_node *node; /* NULL: nobody waits any more */
+    struct run *run;            /* NULL: gone */
+    struct arena *arena;        /* of the request, until it is sent; then of the answer */
     struct pipeline_request request;
     struct pipeline_reply reply;
     bool sent, answered;
@@ -154,12 +154,12 @@ struct pipelines {
     size_t n_flying, charged, n_runs, n_ended;
     struct run *runs;
     struct version *versions;
-    struct node **timers;
+    struct pipeline_node **timers;
     size_t n_timers, cap_timers, reserved_timers;
     struct scope *stirred, **last_stirred;
-    struct node *dirty_nodes, **last_dirty_node;
+    struct pipeline_node *dirty_nodes, **last_dirty_node;
     struct run *dirty_runs, **last_dirty_run;
-    struct node *waiting, **last_waiting; /* web activities that wait for a place among MAX_FLYING */
+    struct pipeline_node *waiting, **last_waiting; /* web activities that wait for a place among MAX_FLYING */
     struct scope *trash_scopes;
     struct run *trash_runs;
     bool stuck;             /* the last settle failed */
@@ -168,33 +168,34 @@ struct pipelines {
 };
 
 /* ---- names.c ---- */
-void names_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]);
-MUST_USE enum code names_check(struct str name, struct err *err);
+void pipeline_make_uuid(struct pipelines *p, char out[PIPELINE_UUID + 1]);
 /* A copy in the heap, NUL-terminated; NULL when memory is short (or the test says so). */
-char *names_copy(struct str text);
+char *pipeline_copy_text(struct str text);
 
 /* ---- rows.c: rows ↔ structs; within the caller's transaction ---- */
-MUST_USE enum code rows_open(struct pipelines *p, const char *path, unsigned max_pages, struct err *err);
-MUST_USE enum code begin_change(struct pipelines *p, struct err *err);
+MUST_USE enum code pipeline_rows_open(struct pipelines *p, const char *path, unsigned max_pages, struct err *err);
+MUST_USE enum code pipeline_rows_begin(struct pipelines *p, struct err *err);
 /* Commits when rc is OK, else rolls back; returns rc or the commit's failure. */
-MUST_USE enum code end_change(struct pipelines *p, enum code rc, struct err *err);
-void rows_bind(sqlite3_stmt *stmt, int at, struct str text);
-struct str rows_text(sqlite3_stmt *stmt, int at, struct arena *arena); /* p == NULL: no memory */
+MUST_USE enum code pipeline_rows_end(struct pipelines *p, enum code rc, struct err *err);
+void pipeline_rows_bind(sqlite3_stmt *stmt, int at, struct str text);
+struct str pipeline_rows_text(sqlite3_stmt *stmt, int at, struct arena *arena); /* p == NULL: no memory */
 /* One step: OK for a row; NOT_FOUND without one. */
-MUST_USE enum code rows_step(struct pipelines *p, sqlite3_stmt *stmt, const char *what, struct str key, struct err *err);
-MUST_USE enum code rows_insert_run(struct pipelines *p, struct run *run, struct err *err);
-MUST_USE enum code rows_save_run(struct pipelines *p, struct run *run, struct err *err);
-MUST_USE enum code rows_save_attempt(struct pipelines *p, struct node *node, struct attempt *attempt, struct err *err);
-MUST_USE enum code rows_add_event(struct pipelines *p, enum pipeline_happening what, int64_t at_us, struct run *run,
-                                  const char *activity_run, struct err *err);
+MUST_USE enum code pipeline_rows_step(struct pipelines *p, sqlite3_stmt *stmt, const char *what, struct str key,
+                                      struct err *err);
+MUST_USE enum code pipeline_rows_insert_run(struct pipelines *p, struct run *run, struct err *err);
+MUST_USE enum code pipeline_rows_save_run(struct pipelines *p, struct run *run, struct err *err);
+MUST_USE enum code pipeline_rows_save_attempt(struct pipelines *p, struct pipeline_node *node, struct attempt *attempt,
+                                              struct err *err);
+MUST_USE enum code pipeline_rows_add_event(struct pipelines *p, enum pipeline_happening what, int64_t at_us,
+                                           struct run *run, const char *activity_run, struct err *err);
 /* What an activity gave, for activity('x'): the texts of its newest attempt. */
-MUST_USE enum code rows_attempt_texts(struct pipelines *p, const char *id, struct arena *arena, struct str *ret_output,
-                                      struct str *ret_error, struct err *err);
+MUST_USE enum code pipeline_rows_attempt_texts(struct pipelines *p, const char *id, struct arena *arena,
+                                               struct str *ret_output, struct str *ret_error, struct err *err);
 
 /* ---- settle.c ---- */
-MUST_USE enum code settle(struct pipelines *p, struct err *err); /* writes, then acts and frees */
-void settle_tell(struct pipelines *p);                           /* happenings that are durable */
-void settle_prune(struct pipelines *p);                          /* ended runs beyond the limit */
+MUST_USE enum code pipeline_settle(struct pipelines *p, struct err *err); /* writes, then acts and frees */
+void pipeline_settle_tell(struct pipelines *p);                           /* happenings that are durable */
+void pipeline_settle_prune(struct pipelines *p);                          /* ended runs beyond the limit */
 
 /* ---- starter.c: the principal that a run keeps ---- */
 struct starter {
@@ -221,94 +222,97 @@ struct run_seed {
     const json_t *parameters; /* NULL: none */
     const struct starter *starter;
     struct str request;
-    struct node *parent; /* the activity that makes it; NULL: createRun */
+    struct pipeline_node *parent; /* the activity that makes it; NULL: createRun */
     bool waits;
 };
 /* In memory only: dirty, not among the active ones. */
-MUST_USE enum code run_make(struct pipelines *p, const struct run_seed *seed, struct faults *faults, struct run **ret,
-                            struct err *err);
-void run_enter(struct run *run);           /* among the active ones; it begins when it may */
-bool run_has_place(const struct run *run); /* by its pipeline's concurrency */
-void run_start_queued(struct pipelines *p, const char *pipeline);
-void run_finish(struct run *run, enum run_state state, const char *message);
-void run_cancel_chosen(struct pipelines *p); /* those with to_cancel */
-void run_end_if_cancelled(struct run *run);  /* when nothing of it is under way any more */
-void run_destroy(struct run *run);           /* not among the active ones any more; NULL is fine */
-void run_touch(struct run *run);             /* dirty */
-struct run *run_find(struct pipelines *p, struct str id);
-MUST_USE bool run_charge(struct run *run, size_t bytes); /* against PIPELINES_MAX_ACTIVE_BYTES */
-const char *run_pipeline(const struct run *run);
-struct pipeline_place run_place(const struct run *run, const struct node *node);
-MUST_USE bool run_know(struct pipelines *p, struct str id, struct run_known known); /* for pipelines_run_known */
-void run_unknow(struct pipelines *p, const char *id);
+MUST_USE enum code pipeline_run_make(struct pipelines *p, const struct run_seed *seed, struct faults *faults,
+                                     struct run **ret, struct err *err);
+void pipeline_run_enter(struct run *run); /* among the active ones; it begins when it may */
+/* Those that wait for a place, in their order: of this pipeline, or of all (NULL). */
+void pipeline_run_start_queued(struct pipelines *p, const char *pipeline);
+void pipeline_run_finish(struct run *run, enum run_state state, const char *message);
+void pipeline_run_cancel_chosen(struct pipelines *p); /* those with to_cancel */
+void pipeline_run_end_if_cancelled(struct run *run);  /* when nothing of it is under way any more */
+void pipeline_run_destroy(struct run *run);           /* not among the active ones any more; NULL is fine */
+void pipeline_run_touch(struct run *run);             /* dirty */
+struct run *pipeline_run_find(struct pipelines *p, struct str id);
+MUST_USE bool pipeline_run_charge(struct run *run, size_t bytes); /* against PIPELINES_MAX_ACTIVE_BYTES */
+const char *pipeline_run_pipeline(const struct run *run);
+struct pipeline_place pipeline_run_place(const struct run *run, const struct pipeline_node *node);
+MUST_USE bool pipeline_run_know(struct pipelines *p, struct str id, struct run_known known); /* for pipelines_run_known */
+void pipeline_run_unknow(struct pipelines *p, const char *id);
 
 /* ---- scope.c: activities in their order ---- */
-struct scope *scope_new(struct run *run, struct node *owner, const struct activity_list *list, size_t index);
+struct scope *scope_new(struct run *run, struct pipeline_node *owner, const struct activity_list *list, size_t index);
 void scope_stir(struct scope *scope); /* look at it in this turn */
 void scope_work(struct pipelines *p); /* until nothing is stirred */
 void scope_drop(struct scope *scope); /* into the trash; its owner forgets it */
 void scope_free(struct scope *scope);
 void scope_cancel(struct scope *scope); /* ends all that is not ended, inner ones too, as Cancelled */
 /* Its nodes' outcome by the rule of the leaves; ret_failed is a node that decided it. All must have ended. */
-bool scope_succeeded(const struct scope *scope, const struct node **ret_failed);
+bool scope_succeeded(const struct scope *scope, const struct pipeline_node **ret_failed);
 
 /* ---- node.c: an activity's life ---- */
-void node_touch(struct node *node);
-void node_begin(struct node *node);
-void node_skip(struct node *node);
-void node_succeed(struct node *node, json_t *output); /* takes the reference; NULL = {} */
-void node_cancel(struct node *node);
+void pipeline_node_touch(struct pipeline_node *node);
+void pipeline_node_begin(struct pipeline_node *node);
+void pipeline_node_skip(struct pipeline_node *node);
+void pipeline_node_succeed(struct pipeline_node *node, json_t *output); /* takes the reference; NULL = {} */
+void pipeline_node_cancel(struct pipeline_node *node);
 enum again { FINAL, RETRY };
-void node_fail(struct node *node, enum again again, const char *code, struct str request, const char *fmt, ...)
-    PRINTF_LIKE(5, 6);
-void node_fail_code(struct node *node, enum code rc, const struct err *err); /* an expression or memory */
-void node_wait(struct node *node, enum run_wait wait, int64_t wake_us);      /* a timer, if wake_us */
-void node_timer(struct node *node, int64_t now_us);
-void node_set_input(struct node *node, json_t *input);        /* takes the reference; hidden by secureInput */
-MUST_USE bool node_set_plan(struct node *node, json_t *plan); /* takes the reference: what a restart must know */
-void node_free(struct node *node);
+void pipeline_node_fail(struct pipeline_node *node, enum again again, const char *code, struct str request, const char *fmt,
+                        ...) PRINTF_LIKE(5, 6);
+void pipeline_node_fail_code(struct pipeline_node *node, enum code rc, const struct err *err); /* an expression or memory */
+void pipeline_node_wait(struct pipeline_node *node, enum run_wait wait, int64_t wake_us);      /* a timer, if wake_us */
+void pipeline_node_timer(struct pipeline_node *node, int64_t now_us);
+void pipeline_node_set_input(struct pipeline_node *node, json_t *input); /* takes the reference; hidden by secureInput */
+MUST_USE bool pipeline_node_set_plan(struct pipeline_node *node,
+                                     json_t *plan); /* takes the reference: what a restart must know */
+void pipeline_node_free(struct pipeline_node *node);
 void attempt_free_texts(struct attempt *attempt);
-void node_place(const struct node *node, char out[MAX_PATH_BYTES]);
-void node_iteration(const struct node *node, struct buf *out);
-int64_t node_now(const struct node *node);
+void pipeline_node_place(const struct pipeline_node *node, char out[MAX_PATH_BYTES]);
+void pipeline_node_iteration(const struct pipeline_node *node, struct buf *out);
+int64_t pipeline_node_now(const struct pipeline_node *node);
 
 /* What each kind of activity does. NULL: nothing. */
-struct node_kind {
-    void (*begin)(struct node *node);
-    void (*timer)(struct node *node); /* its wait is over */
-    void (*inner_done)(struct node *node, struct scope *scope,
-                       bool ok);                           /* the scope is in no list any more, and not yet freed */
-    void (*resume)(struct node *node, const json_t *plan); /* after a restart, in progress */
+struct pipeline_node_kind {
+    void (*begin)(struct pipeline_node *node);
+    void (*timer)(struct pipeline_node *node); /* its wait is over */
+    void (*inner_done)(struct pipeline_node *node, struct scope *scope,
+                       bool ok); /* the scope is in no list any more, and not yet freed */
+    void (*resume)(struct pipeline_node *node, const json_t *plan); /* after a restart, in progress */
 };
-extern const struct node_kind web_kind, wait_kind, set_variable_kind, fail_kind, if_kind, for_each_kind, execute_kind;
-const struct node_kind *node_activity_kind(const struct node *node);
+extern const struct pipeline_node_kind pipeline_web_kind, pipeline_wait_kind, pipeline_set_variable_kind,
+    pipeline_fail_kind, pipeline_if_kind, pipeline_for_each_kind, pipeline_execute_kind;
+const struct pipeline_node_kind *pipeline_node_activity_kind(const struct pipeline_node *node);
 
 /* ---- evaluate.c ---- */
 /* Evaluates in the node's place: parameters, variables, item(), the activities around it. */
-MUST_USE enum code evaluate(struct node *node, const struct template *t, json_t **ret, struct err *err);
+MUST_USE enum code pipeline_evaluate(struct pipeline_node *node, const struct template *t, json_t **ret, struct err *err);
 
-/* ---- timers.c: a heap by wake_us ---- */
+/* ---- timers.c: a heap by wake_us or deadline_us, whichever is first ---- */
 MUST_USE bool timers_reserve(struct pipelines *p, size_t n); /* room for n nodes more; undone by timers_release */
 void timers_release(struct pipelines *p, size_t n);
-void timers_set(struct pipelines *p, struct node *node); /* by node->now; removes it when there is nothing to wait for */
-void timers_drop(struct pipelines *p, struct node *node);
-struct node *timers_due(struct pipelines *p, int64_t now_us); /* taken out; NULL: none */
-int64_t timers_next(const struct pipelines *p);               /* INT64_MAX: none */
+void timers_set(struct pipelines *p,
+                struct pipeline_node *node); /* by node->now; removes it when there is nothing to wait for */
+void timers_drop(struct pipelines *p, struct pipeline_node *node);
+struct pipeline_node *timers_due(struct pipelines *p, int64_t now_us); /* taken out; NULL: none */
+int64_t timers_next(const struct pipelines *p);                        /* INT64_MAX: none */
 
 /* ---- exchange.c: requests under way ---- */
-struct exchange *exchange_new(struct node *node); /* its arena is ready for the request; NULL: no memory */
-void exchange_send_all(struct pipelines *p);      /* those that are durable now */
-void exchange_abandon(struct exchange *exchange); /* its node wants it no more */
+struct exchange *exchange_new(struct pipeline_node *node); /* its arena is ready for the request; NULL: no memory */
+void exchange_send_all(struct pipelines *p);               /* those that are durable now */
+void exchange_abandon(struct exchange *exchange);          /* its node wants it no more */
 void exchange_forget_run(struct run *run);
 struct exchange *exchange_take_answer(struct pipelines *p);
 void exchange_free(struct pipelines *p, struct exchange *exchange);
 /* web.c: the answer to a node's request; and a place for those that wait for one. */
-void web_answer(struct node *node, const struct pipeline_reply *reply);
+void web_answer(struct pipeline_node *node, const struct pipeline_reply *reply);
 void web_next(struct pipelines *p);
 /* execute.c: the run that a node waits for has ended. */
-void execute_child_done(struct node *node, struct run *child);
+void execute_child_done(struct pipeline_node *node, struct run *child);
 /* location.c: RFC 3986 §5.2; http and https only, without the fragment. False: none that can be asked. */
 bool location_resolve(struct str base, struct str reference, struct buf *out);
 
 /* ---- recover.c ---- */
-MUST_USE enum code recover(struct pipelines *p, struct err *err); /* at open */
+MUST_USE enum code pipeline_recover(struct pipelines *p, struct err *err); /* at open */

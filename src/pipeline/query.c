@@ -79,7 +79,7 @@ static enum code wrong(struct err *err, const char *what) {
 
 static bool read_state(struct str name, int64_t *ret) {
     for (int i = RUN_QUEUED; i <= RUN_SKIPPED; i++) {
-        if (!str_eq_z(name, run_state_name((enum run_state)i))) continue;
+        if (!str_eq_z(name, pipeline_run_state_name((enum run_state)i))) continue;
         *ret = i;
         return true;
     }
@@ -259,7 +259,7 @@ static enum code prepare(struct pipelines *p, struct making *m, sqlite3_stmt **r
     if (rc) return rc;
     for (size_t i = 0; i < m->n_bound; i++) {
         const struct bound *b = &m->bound[i];
-        if (b->is_text) rows_bind(*ret, (int)i + 1, b->text);
+        if (b->is_text) pipeline_rows_bind(*ret, (int)i + 1, b->text);
         else (void)sqlite3_bind_int64(*ret, (int)i + 1, b->number);
     }
     return OK;
@@ -326,8 +326,8 @@ static enum code seq_of(struct pipelines *p, struct str id, int64_t *ret, struct
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     enum code rc = store_prepare(p->store, STR("SELECT seq FROM run WHERE id=?"), &stmt, err);
     if (rc) return rc;
-    rows_bind(stmt, 1, id);
-    rc = rows_step(p, stmt, "pipeline run", id, err);
+    pipeline_rows_bind(stmt, 1, id);
+    rc = pipeline_rows_step(p, stmt, "pipeline run", id, err);
     if (!rc) *ret = sqlite3_column_int64(stmt, 0);
     return rc;
 }

@@ -18,7 +18,7 @@ static enum code know_all(struct pipelines *p, struct err *err) {
         struct str texts[4];
         for (int i = 0; i < 4; i++)
             texts[i] = (struct str){ (const char *)sqlite3_column_text(stmt, i), (size_t)sqlite3_column_bytes(stmt, i) };
-        if (!run_know(p, texts[0], (struct run_known){ texts[1], texts[2], texts[3] })) return err_oom(err);
+        if (!pipeline_run_know(p, texts[0], (struct run_known){ texts[1], texts[2], texts[3] })) return err_oom(err);
         p->n_ended += sqlite3_column_int64(stmt, 4) > 0;
     }
     return OK;
@@ -60,10 +60,10 @@ static enum code read_run(struct run *run, sqlite3_stmt *stmt, struct err *err) 
     run->seq = sqlite3_column_int64(stmt, 0);
     read_id(stmt, 1, run->id);
     run->state = (enum run_state)sqlite3_column_int(stmt, 4);
-    run->request = names_copy(column(stmt, 8));
+    run->request = pipeline_copy_text(column(stmt, 8));
     read_id(stmt, 9, run->root);
     read_id(stmt, 10, run->parent_run);
-    run->parent_pipeline = names_copy(column(stmt, 11));
+    run->parent_pipeline = pipeline_copy_text(column(stmt, 11));
     read_id(stmt, 12, run->parent_activity);
     run->depth = (unsigned)sqlite3_column_int(stmt, 13);
     run->created_us = sqlite3_column_int64(stmt, 14);
@@ -85,20 +85,20 @@ static void append(struct pipelines *p, struct run *run) {
 
 /* ---- its activities' rows ---- */
 
-static struct scope *inner_at(struct node *owner, size_t index) {
+static struct scope *inner_at(struct pipeline_node *owner, size_t index) {
     for (struct scope *scope = owner->inner; scope; scope = scope->next)
         if (scope->index == index) return scope;
     return NULL;
 }
 
-static const struct activity_list *inner_list(const struct node *owner, size_t index) {
+static const struct activity_list *inner_list(const struct pipeline_node *owner, size_t index) {
     if (owner->def->kind == ACTIVITY_FOR_EACH) return &owner->def->for_each.activities;
     if (owner->def->kind != ACTIVITY_IF_CONDITION) return NULL;
     return index == 0 ? &owner->def->if_condition.if_true : &owner->def->if_condition.if_false;
 }
 
 /* Iterations begin in their order: those before it have begun too. */
-static struct scope *make_inner(struct node *owner, size_t index) {
+static struct scope *make_inner(struct pipeline_node *owner, size_t index) {
     const struct activity_list *list = inner_list(owner, index);
     bool loop = owner->def->kind == ACTIVITY_FOR_EACH;
     if (!list || (loop && index >= json_array_size(owner->items)) || (!loop && index > 1)) return NULL;
@@ -124,13 +124,13 @@ static bool cut_number(struct str *path, size_t *ret) {
 }
 
 /* "3:17/0". ret_gone: it stands in something that has ended, and does not matter any more. */
-static struct node *node_at(struct run *run, struct str path, bool *ret_gone) {
+static struct pipeline_node *node_at(struct run *run, struct str path, bool *ret_gone) {
     struct scope *scope = run->root_scope;
     size_t index;
     while (cut_number(&path, &index) && index < scope->list->n) {
-        struct node *node = &scope->nodes[index];
+        struct pipeline_node *node = &scope->nodes[index];
         if (!path.n) return node;
-        *ret_gone = node->begun && run_state_is_end(node->now.state);
+        *ret_gone = node->begun && pipeline_run_state_is_end(node->now.state);
         if (*ret_gone || !str_strip_prefix(&path, STR(":")) || !cut_number(&path, &index)) return NULL;
         scope = inner_at(node, index);
         if (!scope) scope = make_inner(node, index);
@@ -139,7 +139,7 @@ static struct node *node_at(struct run *run, struct str path, bool *ret_gone) {
     return NULL;
 }
 
-static enum code read_error(struct node *node, struct str text, struct err *err) {
+static enum code read_error(struct pipeline_node *node, struct str text, struct err *err) {
     json_t *json = NULL;
     struct str message;
     if (!text.n) return OK;
@@ -147,13 +147,13 @@ static enum code read_error(struct node *node, struct str text, struct err *err)
     if (rc) return rc;
     if (json_member_str(json, "message", &message)) {
         free(node->message);
-        node->message = names_copy(message);
+        node->message = pipeline_copy_text(message);
     }
     json_decref(json);
     return OK;
 }
 
-static enum code read_plan(struct node *node, struct str plan, struct err *err) {
+static enum code read_plan(struct pipeline_node *node, struct str plan, struct err *err) {
     json_t *json = NULL;
     if (!plan.n) return OK;
     enum code rc = json_read(plan, TEXT_MAX_BYTES, TEXT_DEPTH + 2, &json, err);
@@ -163,10 +163,10 @@ static enum code read_plan(struct node *node, struct str plan, struct err *err) 
     return OK;
 }
 
-static enum code read_attempt(struct node *node, sqlite3_stmt *stmt, struct err *err) {
+static enum code read_attempt(struct pipeline_node *node, sqlite3_stmt *stmt, struct err *err) {
     struct attempt *a = &node->now;
     if (node->begun && (unsigned)sqlite3_column_int(stmt, 1) < a->number) return OK;
-    bool had_ended = node->begun && run_state_is_end(a->state);
+    bool had_ended = node->begun && pipeline_run_state_is_end(a->state);
     a->number = (unsigned)sqlite3_column_int(stmt, 1);
     read_id(stmt, 2, a->id);
     a->state = (enum run_state)sqlite3_column_int(stmt, 3);
@@ -177,7 +177,7 @@ static enum code read_attempt(struct node *node, sqlite3_stmt *stmt, struct err 
     a->ended_us = sqlite3_column_int64(stmt, 8);
     a->saved = true;
     node->begun = true;
-    bool ended = run_state_is_end(a->state);
+    bool ended = pipeline_run_state_is_end(a->state);
     if (ended && !had_ended) node->scope->n_left--;
     if (!ended && had_ended) node->scope->n_left++;
     enum code rc = read_error(node, column(stmt, 10), err);
@@ -197,7 +197,7 @@ static enum code read_nodes(struct run *run, struct err *err) {
     for (int step; (step = sqlite3_step(stmt)) != SQLITE_DONE;) {
         bool gone = false;
         if (step != SQLITE_ROW) return store_error(store_sqlite(run->p->store), step, err);
-        struct node *node = node_at(run, column(stmt, 0), &gone);
+        struct pipeline_node *node = node_at(run, column(stmt, 0), &gone);
         if (gone) continue;
         if (!node) return err_set(err, DATA_LOSS, "an activity's row has no place in its pipeline");
         rc = read_attempt(node, stmt, err);
@@ -214,20 +214,34 @@ static enum code read_tree(struct run *run, struct err *err) {
 
 /* ---- all active runs ---- */
 
-/* A run that cannot be made again must not keep the others from going on. */
-static enum code give_up(struct pipelines *p, int64_t seq, const char *why, struct err *err) {
-    DEFER(store_donep) sqlite3_stmt *stmt = NULL;
-    enum code rc = store_prepare(
-        p->store,
-        STR("UPDATE run SET state=?, message='it could not be resumed: ' || ?, ended=?3, updated=?3,"
-            " version='' WHERE seq=?4"),
-        &stmt, err);
+/* One of the statements that end what cannot be resumed: ?1 is the run, ?2 the time, ?3 why. */
+static enum code give_up_by(struct pipelines *p, struct str sql, const struct run *run, const char *why, struct err *err) {
+    sqlite3_stmt *stmt;
+    enum code rc = store_prepare(p->store, sql, &stmt, err);
     if (rc) return rc;
-    (void)sqlite3_bind_int(stmt, 1, RUN_FAILED);
-    rows_bind(stmt, 2, str_z(why));
-    (void)sqlite3_bind_int64(stmt, 3, p->effects.now_us(p->effects.ctx));
-    (void)sqlite3_bind_int64(stmt, 4, seq);
+    (void)sqlite3_bind_int64(stmt, 1, run->seq);
+    (void)sqlite3_bind_int64(stmt, 2, p->effects.now_us(p->effects.ctx));
+    pipeline_rows_bind(stmt, 3, str_z(why));
     return store_run(stmt, err);
+}
+
+/* A run that cannot be made again must not keep the others from going on. It ends as any other does: nothing of it is in
+ * progress, hidden or kept for later, and its end is told. */
+static enum code give_up(struct pipelines *p, struct run *run, const char *why, struct err *err) {
+    static const struct str statements[] = {
+        STR_INIT("UPDATE run SET state=3, message='it could not be resumed: ' || ?3, ended=?2, updated=?2, version=''"
+                 " WHERE seq=?1"),
+        STR_INIT("UPDATE activity SET state=3, wait=0, wake=0, deadline=0, ended=?2, updated=?2, plan=NULL"
+                 " WHERE run=?1 AND ended=0 AND ?3=?3"),
+        STR_INIT("UPDATE activity SET output=NULL WHERE run=?1 AND hidden&2 AND ?2=?2 AND ?3=?3"),
+        STR_INIT("DELETE FROM version WHERE etag NOT IN (SELECT version FROM run) AND ?1=?1 AND ?2=?2 AND ?3=?3"),
+    };
+    _Static_assert(RUN_FAILED == 3, "as the statements have it");
+    enum code rc = pipeline_rows_begin(p, err);
+    if (rc) return rc;
+    for (size_t i = 0; i < COUNT(statements) && !rc; i++) rc = give_up_by(p, statements[i], run, why, err);
+    if (!rc) rc = pipeline_rows_add_event(p, RUN_ENDED, p->effects.now_us(p->effects.ctx), run, "", err);
+    return pipeline_rows_end(p, rc, err);
 }
 
 static enum code load_run(struct pipelines *p, sqlite3_stmt *stmt, struct err *err) {
@@ -241,11 +255,14 @@ static enum code load_run(struct pipelines *p, sqlite3_stmt *stmt, struct err *e
         append(p, run);
         return OK;
     }
-    int64_t seq = run->seq;
-    run_destroy(run);
-    if (rc == RESOURCE_EXHAUSTED || rc == INTERNAL) return err_set(err, rc, "%s", why.message);
-    p->n_ended++;
-    return give_up(p, seq, why.message, err);
+    if (rc == RESOURCE_EXHAUSTED || rc == INTERNAL) {
+        (void)err_set(err, rc, "%s", why.message);
+    } else {
+        p->n_ended++;
+        rc = give_up(p, run, why.message, err);
+    }
+    pipeline_run_destroy(run);
+    return rc;
 }
 
 static enum code load_runs(struct pipelines *p, struct err *err) {
@@ -263,13 +280,13 @@ static enum code load_runs(struct pipelines *p, struct err *err) {
 
 /* ---- joined, and gone on with ---- */
 
-static bool is_at_work(const struct node *node) {
-    return node->begun && !run_state_is_end(node->now.state);
+static bool is_at_work(const struct pipeline_node *node) {
+    return node->begun && !pipeline_run_state_is_end(node->now.state);
 }
 
-static struct node *find_by_id(struct scope *scope, const char *id) {
+static struct pipeline_node *find_by_id(struct scope *scope, const char *id) {
     for (size_t i = 0; scope && i < scope->list->n; i++) {
-        struct node *node = &scope->nodes[i], *found = NULL;
+        struct pipeline_node *node = &scope->nodes[i], *found = NULL;
         if (is_at_work(node) && strcmp(node->now.id, id) == 0) return node;
         for (struct scope *inner = node->inner; inner && !found; inner = inner->next) found = find_by_id(inner, id);
         if (found) return found;
@@ -279,25 +296,25 @@ static struct node *find_by_id(struct scope *scope, const char *id) {
 
 static void join_children(struct pipelines *p) {
     for (struct run *run = p->runs; run; run = run->next) {
-        struct run *above = run->parent_run[0] ? run_find(p, str_z(run->parent_run)) : NULL;
-        struct node *node = above ? find_by_id(above->root_scope, run->parent_activity) : NULL;
+        struct run *above = run->parent_run[0] ? pipeline_run_find(p, str_z(run->parent_run)) : NULL;
+        struct pipeline_node *node = above ? find_by_id(above->root_scope, run->parent_activity) : NULL;
         if (!node || node->now.wait != WAIT_RUN) continue;
         node->child = run;
         run->parent = node;
     }
 }
 
-static void resume_node(struct node *node) {
+static void resume_node(struct pipeline_node *node) {
     json_t *plan = TAKE(node->plan);
     timers_set(node->scope->run->p, node);
     if (node->now.state == RUN_IN_PROGRESS)
-        node_activity_kind(node)->resume(node, plan); /* else it waits to be tried again */
+        pipeline_node_activity_kind(node)->resume(node, plan); /* else it waits to be tried again */
     json_decref(plan);
 }
 
 static void resume_scope(struct scope *scope) {
     for (size_t i = 0; i < scope->list->n; i++) {
-        struct node *node = &scope->nodes[i];
+        struct pipeline_node *node = &scope->nodes[i];
         if (!is_at_work(node)) continue;
         for (struct scope *inner = node->inner; inner; inner = inner->next) resume_scope(inner);
         resume_node(node);
@@ -309,21 +326,15 @@ static void resume_runs(struct pipelines *p) {
     for (struct run *run = p->runs; run; run = run->next) run->to_cancel = run->state == RUN_CANCELING;
     for (struct run *run = p->runs; run; run = run->next)
         if (run->root_scope && run->state == RUN_IN_PROGRESS) resume_scope(run->root_scope);
-    run_cancel_chosen(p);
+    pipeline_run_cancel_chosen(p);
 }
 
-static struct run *next_to_start(struct pipelines *p) {
-    for (struct run *run = p->runs; run; run = run->next)
-        if (run->state == RUN_QUEUED && run_has_place(run)) return run;
-    return NULL;
-}
-
-enum code recover(struct pipelines *p, struct err *err) {
+enum code pipeline_recover(struct pipelines *p, struct err *err) {
     enum code rc = know_all(p, err);
     if (!rc) rc = load_runs(p, err);
     if (rc) return rc;
     join_children(p);
     resume_runs(p);
-    for (struct run *run; (run = next_to_start(p));) run_start_queued(p, run_pipeline(run));
+    pipeline_run_start_queued(p, NULL);
     return OK;
 }

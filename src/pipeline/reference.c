@@ -172,7 +172,7 @@ static void check_list(struct compile *c, struct activity_list list, const struc
     }
 }
 
-void check_references(struct compile *c) {
+void compile_references(struct compile *c) {
     struct set none = { 0 };
     check_list(c, c->pipeline->activities, &none, false);
 }

@@ -49,12 +49,12 @@ static enum code make_schema(struct pipelines *p, struct err *err) {
     if (version > VERSION)
         return err_set(err, FAILED_PRECONDITION, "the pipelines' state is of a newer version (%d): run a newer program",
                        version);
-    rc = begin_change(p, err);
+    rc = pipeline_rows_begin(p, err);
     if (rc) return rc;
-    return end_change(p, store_exec(p->store, schema, err), err);
+    return pipeline_rows_end(p, store_exec(p->store, schema, err), err);
 }
 
-enum code rows_open(struct pipelines *p, const char *path, unsigned max_pages, struct err *err) {
+enum code pipeline_rows_open(struct pipelines *p, const char *path, unsigned max_pages, struct err *err) {
     struct err first = { 0 };
     enum code rc = store_open(path, STORE_CREATE, &p->store, &first);
     if (rc == ALREADY_EXISTS) rc = store_open(path, STORE_WRITE, &p->store, &first);
@@ -70,11 +70,11 @@ enum code rows_open(struct pipelines *p, const char *path, unsigned max_pages, s
 
 /* ---- small helpers ---- */
 
-enum code begin_change(struct pipelines *p, struct err *err) {
+enum code pipeline_rows_begin(struct pipelines *p, struct err *err) {
     return store_exec_kept(p->store, STR("BEGIN IMMEDIATE"), err);
 }
 
-enum code end_change(struct pipelines *p, enum code rc, struct err *err) {
+enum code pipeline_rows_end(struct pipelines *p, enum code rc, struct err *err) {
     struct err ignored;
     if (!rc) rc = store_exec_kept(p->store, STR("COMMIT"), err);
     if (rc) {
@@ -89,7 +89,7 @@ enum code end_change(struct pipelines *p, enum code rc, struct err *err) {
     return OK;
 }
 
-void rows_bind(sqlite3_stmt *stmt, int at, struct str text) {
+void pipeline_rows_bind(sqlite3_stmt *stmt, int at, struct str text) {
     (void)sqlite3_bind_text(stmt, at, text.p ? text.p : "", (int)text.n, SQLITE_STATIC);
 }
 
@@ -102,13 +102,13 @@ static void bind_ints(sqlite3_stmt *stmt, int from, const int64_t *values, size_
     for (size_t i = 0; i < n; i++) (void)sqlite3_bind_int64(stmt, from + (int)i, values[i]);
 }
 
-struct str rows_text(sqlite3_stmt *stmt, int at, struct arena *arena) {
+struct str pipeline_rows_text(sqlite3_stmt *stmt, int at, struct arena *arena) {
     const unsigned char *text = sqlite3_column_text(stmt, at);
     struct str copy = str_dup(arena, (struct str){ (const char *)text, (size_t)sqlite3_column_bytes(stmt, at) });
     return copy.p ? copy : (struct str){ 0 };
 }
 
-enum code rows_step(struct pipelines *p, sqlite3_stmt *stmt, const char *what, struct str key, struct err *err) {
+enum code pipeline_rows_step(struct pipelines *p, sqlite3_stmt *stmt, const char *what, struct str key, struct err *err) {
     int step = sqlite3_step(stmt);
     if (step == SQLITE_ROW) return OK;
     if (step == SQLITE_DONE) return err_set(err, NOT_FOUND, "%s not found: %.*s", what, STR_ARG(str_upto(key, 300)));
@@ -125,8 +125,8 @@ static enum code keep_version(struct pipelines *p, const struct version *version
             " AND kind=0 AND name=?"),
         &stmt, err);
     if (rc) return rc;
-    rows_bind(stmt, 1, str_z(version->etag));
-    rows_bind(stmt, 2, str_z(version->name));
+    pipeline_rows_bind(stmt, 1, str_z(version->etag));
+    pipeline_rows_bind(stmt, 2, str_z(version->name));
     return store_run(stmt, err);
 }
 
@@ -139,7 +139,7 @@ static char *dump(const json_t *json) {
     return NULL;
 }
 
-enum code rows_insert_run(struct pipelines *p, struct run *run, struct err *err) {
+enum code pipeline_rows_insert_run(struct pipelines *p, struct run *run, struct err *err) {
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     enum code rc = keep_version(p, run->version, err);
     if (rc) return rc;
@@ -156,7 +156,7 @@ enum code rows_insert_run(struct pipelines *p, struct run *run, struct err *err)
                                  str_z(parameters),      str_z(run->starter->text),   who->issuer,
                                  who->subject,           str_z(run->request),         str_z(run->root),
                                  str_z(run->parent_run), str_z(run->parent_pipeline), str_z(run->parent_activity) };
-    for (int i = 0; i < (int)COUNT(texts); i++) rows_bind(stmt, i + 1, texts[i]);
+    for (int i = 0; i < (int)COUNT(texts); i++) pipeline_rows_bind(stmt, i + 1, texts[i]);
     const int64_t numbers[] = { run->depth, run->created_us, run->created_us };
     bind_ints(stmt, (int)COUNT(texts) + 1, numbers, COUNT(numbers));
     rc = store_run(stmt, err);
@@ -170,7 +170,7 @@ static enum code drop_version(struct pipelines *p, struct run *run, struct err *
     enum code rc = store_prepare(
         p->store, STR("DELETE FROM version WHERE etag=?1 AND NOT EXISTS(SELECT 1 FROM run WHERE version=?1)"), &stmt, err);
     if (rc) return rc;
-    rows_bind(stmt, 1, str_z(run->version->etag));
+    pipeline_rows_bind(stmt, 1, str_z(run->version->etag));
     return store_run(stmt, err);
 }
 
@@ -183,9 +183,9 @@ static enum code drop_hidden(struct pipelines *p, struct run *run, struct err *e
     return store_run(stmt, err);
 }
 
-enum code rows_save_run(struct pipelines *p, struct run *run, struct err *err) {
+enum code pipeline_rows_save_run(struct pipelines *p, struct run *run, struct err *err) {
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
-    bool ended = run_state_is_end(run->state);
+    bool ended = pipeline_run_state_is_end(run->state);
     enum code rc = store_prepare(p->store,
                                  STR("UPDATE run SET state=?1, started=?2, ended=?3, updated=?4, output_bytes=?5,"
                                      " message=?6, variables=COALESCE(?7, variables),"
@@ -208,7 +208,7 @@ enum code rows_save_run(struct pipelines *p, struct run *run, struct err *err) {
 
 /* ---- activities ---- */
 
-static void bind_attempt(sqlite3_stmt *stmt, const struct node *node, const struct attempt *a, const char *path,
+static void bind_attempt(sqlite3_stmt *stmt, const struct pipeline_node *node, const struct attempt *a, const char *path,
                          const char *iteration) {
     const struct activity_policy *policy = &node->def->policy;
     const int64_t numbers[] = { node->scope->run->seq,
@@ -222,22 +222,26 @@ static void bind_attempt(sqlite3_stmt *stmt, const struct node *node, const stru
                                 a->updated_us,
                                 (policy->secure_input ? 1 : 0) | (policy->secure_output ? 2 : 0) };
     bind_ints(stmt, 1, numbers, COUNT(numbers));
-    rows_bind(stmt, 11, str_z(path));
-    rows_bind(stmt, 12, str_z(a->id));
-    rows_bind(stmt, 13, node->def->name);
-    rows_bind(stmt, 14, str_z(activity_type(node->def->kind)));
-    const char *const texts[] = {
-        iteration && *iteration ? iteration : NULL, a->plan, a->input, a->output, a->error, a->user_properties
-    };
+    pipeline_rows_bind(stmt, 11, str_z(path));
+    pipeline_rows_bind(stmt, 12, str_z(a->id));
+    pipeline_rows_bind(stmt, 13, node->def->name);
+    pipeline_rows_bind(stmt, 14, str_z(activity_type(node->def->kind)));
+    const char *const texts[] = { iteration && *iteration ? iteration : NULL,
+                                  a->ended_us ? NULL : a->plan,
+                                  a->input,
+                                  a->output,
+                                  a->error,
+                                  a->user_properties };
     for (int i = 0; i < (int)COUNT(texts); i++) bind_z(stmt, 15 + i, texts[i]);
 }
 
-enum code rows_save_attempt(struct pipelines *p, struct node *node, struct attempt *attempt, struct err *err) {
+enum code pipeline_rows_save_attempt(struct pipelines *p, struct pipeline_node *node, struct attempt *attempt,
+                                     struct err *err) {
     char path[MAX_PATH_BYTES];
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     DEFER(buf_free) struct buf iteration = BUF_INIT(8192);
-    node_place(node, path);
-    node_iteration(node, &iteration);
+    pipeline_node_place(node, path);
+    pipeline_node_iteration(node, &iteration);
     buf_add_char(&iteration, 0);
     if (!buf_ok(&iteration)) return err_oom(err);
     enum code rc = store_prepare(
@@ -258,16 +262,16 @@ enum code rows_save_attempt(struct pipelines *p, struct node *node, struct attem
     return store_run(stmt, err);
 }
 
-enum code rows_attempt_texts(struct pipelines *p, const char *id, struct arena *arena, struct str *ret_output,
-                             struct str *ret_error, struct err *err) {
+enum code pipeline_rows_attempt_texts(struct pipelines *p, const char *id, struct arena *arena, struct str *ret_output,
+                                      struct str *ret_error, struct err *err) {
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     enum code rc = store_prepare(p->store, STR("SELECT output, error FROM activity WHERE id=?"), &stmt, err);
     if (rc) return rc;
-    rows_bind(stmt, 1, str_z(id));
-    rc = rows_step(p, stmt, "activity run", str_z(id), err);
+    pipeline_rows_bind(stmt, 1, str_z(id));
+    rc = pipeline_rows_step(p, stmt, "activity run", str_z(id), err);
     if (rc) return rc;
-    *ret_output = rows_text(stmt, 0, arena);
-    *ret_error = rows_text(stmt, 1, arena);
+    *ret_output = pipeline_rows_text(stmt, 0, arena);
+    *ret_error = pipeline_rows_text(stmt, 1, arena);
     bool lost = (sqlite3_column_type(stmt, 0) != SQLITE_NULL && !ret_output->p) ||
                 (sqlite3_column_type(stmt, 1) != SQLITE_NULL && !ret_error->p);
     return lost ? err_oom(err) : OK;
@@ -275,8 +279,8 @@ enum code rows_attempt_texts(struct pipelines *p, const char *id, struct arena *
 
 /* ---- happenings ---- */
 
-enum code rows_add_event(struct pipelines *p, enum pipeline_happening what, int64_t at_us, struct run *run,
-                         const char *activity_run, struct err *err) {
+enum code pipeline_rows_add_event(struct pipelines *p, enum pipeline_happening what, int64_t at_us, struct run *run,
+                                  const char *activity_run, struct err *err) {
     sqlite3_stmt *stmt;
     if (!p->effects.event) return OK;
     p->untold = true;
@@ -284,7 +288,7 @@ enum code rows_add_event(struct pipelines *p, enum pipeline_happening what, int6
     if (rc) return rc;
     const int64_t numbers[] = { at_us, what };
     bind_ints(stmt, 1, numbers, COUNT(numbers));
-    rows_bind(stmt, 3, str_z(run->id));
-    rows_bind(stmt, 4, str_z(activity_run));
+    pipeline_rows_bind(stmt, 3, str_z(run->id));
+    pipeline_rows_bind(stmt, 4, str_z(activity_run));
     return store_run(stmt, err);
 }

@@ -7,18 +7,18 @@ static size_t json_cost(const json_t *json) {
     return json ? json_dumpb(json, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY) * DOCUMENT_COST : 0;
 }
 
-bool run_charge(struct run *run, size_t bytes) {
+bool pipeline_run_charge(struct run *run, size_t bytes) {
     if (run->p->charged + bytes > PIPELINES_MAX_ACTIVE_BYTES) return false;
     run->p->charged += bytes;
     run->charged += bytes;
     return true;
 }
 
-const char *run_pipeline(const struct run *run) {
+const char *pipeline_run_pipeline(const struct run *run) {
     return run->version->name;
 }
 
-void run_touch(struct run *run) {
+void pipeline_run_touch(struct run *run) {
     struct pipelines *p = run->p;
     run->updated_us = p->effects.now_us(p->effects.ctx);
     if (run->dirty) return;
@@ -28,14 +28,14 @@ void run_touch(struct run *run) {
     p->last_dirty_run = &run->next_dirty;
 }
 
-struct run *run_find(struct pipelines *p, struct str id) {
+struct run *pipeline_run_find(struct pipelines *p, struct str id) {
     for (struct run *run = p->runs; run; run = run->next)
         if (str_eq_z(id, run->id)) return run;
     return NULL;
 }
 
-struct pipeline_place run_place(const struct run *run, const struct node *node) {
-    return (struct pipeline_place){ .pipeline = str_z(run_pipeline(run)),
+struct pipeline_place pipeline_run_place(const struct run *run, const struct pipeline_node *node) {
+    return (struct pipeline_place){ .pipeline = str_z(pipeline_run_pipeline(run)),
                                     .run = str_z(run->id),
                                     .activity_run = node ? str_z(node->now.id) : (struct str){ 0 },
                                     .activity = node ? node->def->name : (struct str){ 0 },
@@ -60,12 +60,12 @@ static void link_to_parent(struct run *run, const struct run_seed *seed) {
 static enum code fill(struct run *run, const struct run_seed *seed, struct faults *faults, struct err *err) {
     struct pipelines *p = run->p;
     if (seed->id.n) memcpy(run->id, seed->id.p, PIPELINE_UUID);
-    else names_make_uuid(p, run->id);
+    else pipeline_make_uuid(p, run->id);
     link_to_parent(run, seed);
     run->created_us = p->effects.now_us(p->effects.ctx);
     run->is_new = run->variables_changed = true;
-    run->request = names_copy(seed->request);
-    run->parent_pipeline = names_copy(str_z(seed->parent ? run_pipeline(seed->parent->scope->run) : ""));
+    run->request = pipeline_copy_text(seed->request);
+    run->parent_pipeline = pipeline_copy_text(str_z(seed->parent ? pipeline_run_pipeline(seed->parent->scope->run) : ""));
     run->starter = starter_copy(seed->starter);
     if (!run->request || !run->parent_pipeline || !run->starter) return err_oom(err);
     enum code rc = version_current(p, seed->pipeline, &run->version, err);
@@ -75,21 +75,21 @@ static enum code fill(struct run *run, const struct run_seed *seed, struct fault
     run->variables = pipeline_initial_variables(run->version->pipeline);
     if (!run->variables) return err_oom(err);
     size_t cost = json_cost(run->parameters) + json_cost(run->variables);
-    if (run_charge(run, cost)) return OK;
+    if (pipeline_run_charge(run, cost)) return OK;
     return err_set(err, RESOURCE_EXHAUSTED, "the runs in progress hold too much: try again when some have ended");
 }
 
 static enum code may_add(struct pipelines *p, const struct run *run, struct err *err) {
     unsigned queued = 0;
     for (const struct run *r = p->runs; r; r = r->next)
-        queued += r->state == RUN_QUEUED && strcmp(run_pipeline(r), run_pipeline(run)) == 0;
+        queued += r->state == RUN_QUEUED && strcmp(pipeline_run_pipeline(r), pipeline_run_pipeline(run)) == 0;
     if (queued < PIPELINES_MAX_QUEUED) return OK;
     return err_set(err, RESOURCE_EXHAUSTED, "%u runs of this pipeline wait for one to end: its concurrency is %u", queued,
                    run->version->pipeline->concurrency);
 }
 
-enum code run_make(struct pipelines *p, const struct run_seed *seed, struct faults *faults, struct run **ret,
-                   struct err *err) {
+enum code pipeline_run_make(struct pipelines *p, const struct run_seed *seed, struct faults *faults, struct run **ret,
+                            struct err *err) {
     if (p->n_runs >= PIPELINES_MAX_ACTIVE_RUNS)
         return err_set(err, RESOURCE_EXHAUSTED, "%d runs are in progress: try again when one has ended",
                        PIPELINES_MAX_ACTIVE_RUNS);
@@ -98,16 +98,16 @@ enum code run_make(struct pipelines *p, const struct run_seed *seed, struct faul
     run->p = p;
     enum code rc = fill(run, seed, faults, err);
     if (!rc) rc = may_add(p, run, err);
-    if (rc) run_destroy(run);
+    if (rc) pipeline_run_destroy(run);
     else *ret = run;
     return rc;
 }
 
-void run_destroy(struct run *run) {
+void pipeline_run_destroy(struct run *run) {
     if (!run) return;
     struct pipelines *p = run->p;
-    exchange_forget_run(run);
     scope_free(run->root_scope);
+    exchange_forget_run(run);
     p->charged -= run->charged;
     (void)version_unref(p, run->version);
     starter_free(run->starter);
@@ -121,12 +121,13 @@ void run_destroy(struct run *run) {
 
 /* ---- begun ---- */
 
-bool run_has_place(const struct run *run) {
+/* By its pipeline's concurrency. */
+static bool has_place(const struct run *run) {
     unsigned limit = run->version->pipeline->concurrency, n = 0;
     if (!limit) return true;
     for (const struct run *r = run->p->runs; r; r = r->next)
-        n += r != run && r->state != RUN_QUEUED && !run_state_is_end(r->state) &&
-             strcmp(run_pipeline(r), run_pipeline(run)) == 0;
+        n += r != run && r->state != RUN_QUEUED && !pipeline_run_state_is_end(r->state) &&
+             strcmp(pipeline_run_pipeline(r), pipeline_run_pipeline(run)) == 0;
     return n < limit;
 }
 
@@ -135,30 +136,39 @@ static void start(struct run *run) {
     run->state = RUN_IN_PROGRESS;
     run->started_us = p->effects.now_us(p->effects.ctx);
     run->tell_started = true;
-    run_touch(run);
+    pipeline_run_touch(run);
     run->root_scope = scope_new(run, NULL, &run->version->pipeline->activities, 0);
     if (run->root_scope) scope_stir(run->root_scope);
-    else run_finish(run, RUN_FAILED, "out of memory");
+    else pipeline_run_finish(run, RUN_FAILED, "out of memory");
 }
 
-void run_enter(struct run *run) {
+void pipeline_run_enter(struct run *run) {
     struct pipelines *p = run->p;
     struct run **at = &p->runs;
     while (*at) at = &(*at)->next;
     *at = run;
     run->next = NULL;
     p->n_runs++;
-    run_touch(run);
-    if (run_has_place(run)) start(run);
+    pipeline_run_touch(run);
+    if (has_place(run)) start(run);
+}
+
+/* None of its pipeline waits longer: each may be of a version with another `concurrency`. */
+static bool is_first_in_queue(const struct run *run) {
+    const struct run *r = run->p->runs;
+    while (r->state != RUN_QUEUED || strcmp(pipeline_run_pipeline(r), pipeline_run_pipeline(run)) != 0) r = r->next;
+    return r == run;
 }
 
 static struct run *next_queued(struct pipelines *p, const char *pipeline) {
-    for (struct run *run = p->runs; run; run = run->next)
-        if (run->state == RUN_QUEUED && strcmp(run_pipeline(run), pipeline) == 0) return run_has_place(run) ? run : NULL;
+    for (struct run *run = p->runs; run; run = run->next) {
+        if (run->state != RUN_QUEUED || (pipeline && strcmp(pipeline_run_pipeline(run), pipeline) != 0)) continue;
+        if (is_first_in_queue(run) && has_place(run)) return run;
+    }
     return NULL;
 }
 
-void run_start_queued(struct pipelines *p, const char *pipeline) {
+void pipeline_run_start_queued(struct pipelines *p, const char *pipeline) {
     for (struct run *run; (run = next_queued(p, pipeline));) start(run);
 }
 
@@ -175,33 +185,33 @@ static void leave(struct run *run) {
     p->trash_runs = run;
 }
 
-void run_finish(struct run *run, enum run_state state, const char *message) {
-    struct node *parent = run->parent;
+void pipeline_run_finish(struct run *run, enum run_state state, const char *message) {
+    struct pipeline_node *parent = run->parent;
     struct pipelines *p = run->p;
     run->state = state;
     run->ended_us = p->effects.now_us(p->effects.ctx);
     if (!run->started_us) run->started_us = run->ended_us; /* cancelled in the queue */
-    if (message && !run->message) run->message = names_copy(str_upto(str_z(message), MAX_MESSAGE_BYTES));
+    if (message && !run->message) run->message = pipeline_copy_text(str_upto(str_z(message), MAX_MESSAGE_BYTES));
     run->tell_ended = true;
-    run_touch(run);
+    pipeline_run_touch(run);
     leave(run);
     if (parent) {
         run->parent = NULL;
         execute_child_done(parent, run);
     }
-    run_start_queued(p, run_pipeline(run));
+    pipeline_run_start_queued(p, pipeline_run_pipeline(run));
 }
 
 /* What it asked is called off at once; it is Cancelled when the last of these has been answered. */
 static void cancel(struct run *run) {
     run->to_cancel = false;
-    run_touch(run);
+    pipeline_run_touch(run);
     if (run->root_scope) scope_cancel(run->root_scope);
-    run_end_if_cancelled(run);
+    pipeline_run_end_if_cancelled(run);
 }
 
-void run_end_if_cancelled(struct run *run) {
-    if (run->state == RUN_CANCELING && !run->n_flying) run_finish(run, RUN_CANCELLED, "cancelled on request");
+void pipeline_run_end_if_cancelled(struct run *run) {
+    if (run->state == RUN_CANCELING && !run->n_flying) pipeline_run_finish(run, RUN_CANCELLED, "cancelled on request");
 }
 
 static struct run *next_to_cancel(struct pipelines *p) {
@@ -210,7 +220,7 @@ static struct run *next_to_cancel(struct pipelines *p) {
     return NULL;
 }
 
-void run_cancel_chosen(struct pipelines *p) {
+void pipeline_run_cancel_chosen(struct pipelines *p) {
     for (struct run *run = p->runs; run; run = run->next) /* first: the end of one must not begin another */
         if (run->to_cancel) run->state = RUN_CANCELING;
     for (struct run *run; (run = next_to_cancel(p));) cancel(run);

@@ -11,6 +11,8 @@ enum { PARAMETERS_DEPTH = 32 };
 
 static enum code make_starter(const struct principal *principal, struct starter **ret, struct err *err) {
     DEFER(buf_free) struct buf text = BUF_INIT(PIPELINES_MAX_STARTER_BYTES);
+    if (principal->n_chain == PRINCIPAL_MAX_CHAIN) /* the workspace acts for whoever starts a run: one more */
+        return err_set(err, INVALID_ARGUMENT, "who acts for %d others already cannot start a run", PRINCIPAL_MAX_CHAIN);
     enum code rc = starter_write(principal, &text, err);
     return rc ? rc : starter_read(buf_str(&text), ret, err);
 }
@@ -24,10 +26,10 @@ static enum code read_parameters(struct str text, json_t **ret, struct err *err)
 
 /* The row first: what follows from it may then happen. */
 static enum code store_new(struct pipelines *p, struct run *run, struct err *err) {
-    enum code rc = begin_change(p, err);
+    enum code rc = pipeline_rows_begin(p, err);
     if (rc) return rc;
-    rc = rows_insert_run(p, run, err);
-    return end_change(p, rc, err);
+    rc = pipeline_rows_insert_run(p, run, err);
+    return pipeline_rows_end(p, rc, err);
 }
 
 static enum code create(struct pipelines *p, const struct run_start *start, const struct starter *starter,
@@ -41,13 +43,14 @@ static enum code create(struct pipelines *p, const struct run_start *start, cons
     };
     const struct actor *who = &starter->principal.actor;
     struct run *run = NULL;
-    enum code rc = run_make(p, &seed, faults, &run, err);
+    enum code rc = pipeline_run_make(p, &seed, faults, &run, err);
     if (rc) return rc;
-    if (!run_know(p, str_z(run->id), (struct run_known){ start->pipeline, who->issuer, who->subject })) rc = err_oom(err);
+    if (!pipeline_run_know(p, str_z(run->id), (struct run_known){ start->pipeline, who->issuer, who->subject }))
+        rc = err_oom(err);
     if (!rc) rc = store_new(p, run, err);
     if (rc) {
-        run_unknow(p, run->id);
-        run_destroy(run);
+        pipeline_run_unknow(p, run->id);
+        pipeline_run_destroy(run);
         return rc;
     }
     run->is_new = false;
@@ -69,7 +72,7 @@ enum code pipelines_create_run(struct pipelines *p, const struct run_start *star
     DEFER(json_freep) json_t *parameters = NULL;
     struct starter *starter = NULL;
     struct run *run = NULL;
-    enum code rc = settle(p, err);
+    enum code rc = pipeline_settle(p, err);
     if (!rc) rc = check_id(p, start->id, err);
     if (!rc) rc = read_parameters(start->parameters, &parameters, err);
     if (!rc) rc = make_starter(start->starter, &starter, err);
@@ -78,7 +81,7 @@ enum code pipelines_create_run(struct pipelines *p, const struct run_start *star
     starter_free(starter);
     if (rc) return rc;
     memcpy(ret_id, run->id, sizeof run->id);
-    run_enter(run); /* the desk goes on with it in this turn */
+    pipeline_run_enter(run); /* the desk goes on with it in this turn */
     return OK;
 }
 
@@ -89,8 +92,8 @@ enum code pipelines_get_run(struct pipelines *p, struct str id, struct arena *ar
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     enum code rc = store_prepare(p->store, STR("SELECT " RUN_COLUMNS " FROM run WHERE id=?"), &stmt, err);
     if (rc) return rc;
-    rows_bind(stmt, 1, id);
-    rc = rows_step(p, stmt, "pipeline run", id, err);
+    pipeline_rows_bind(stmt, 1, id);
+    rc = pipeline_rows_step(p, stmt, "pipeline run", id, err);
     return rc ? rc : query_read_run(stmt, arena, ret, err);
 }
 
@@ -123,11 +126,11 @@ static enum code store_canceling(struct pipelines *p, const struct run *run, str
 }
 
 static enum code store_all_canceling(struct pipelines *p, struct run *asked, bool recursive, struct err *err) {
-    enum code rc = begin_change(p, err);
+    enum code rc = pipeline_rows_begin(p, err);
     if (rc) return rc;
     for (struct run *run = p->runs; run && !rc; run = run->next)
         if (is_chosen(p, run, asked, recursive)) rc = store_canceling(p, run, err);
-    return end_change(p, rc, err);
+    return pipeline_rows_end(p, rc, err);
 }
 
 enum code pipelines_cancel_run(struct pipelines *p, struct str id, bool recursive, struct err *err) {
@@ -135,18 +138,18 @@ enum code pipelines_cancel_run(struct pipelines *p, struct str id, bool recursiv
     struct run_info info;
     if (!arena) return err_oom(err);
     scope_work(p); /* what a function before this one began must have a row */
-    enum code rc = settle(p, err);
+    enum code rc = pipeline_settle(p, err);
     if (!rc) rc = pipelines_get_run(p, id, arena, &info, err);
-    struct run *asked = rc ? NULL : run_find(p, id);
+    struct run *asked = rc ? NULL : pipeline_run_find(p, id);
     if (rc) return rc;
-    if (!asked) return err_set(err, FAILED_PRECONDITION, "the run has ended: %s", run_state_name(info.state));
+    if (!asked) return err_set(err, FAILED_PRECONDITION, "the run has ended: %s", pipeline_run_state_name(info.state));
     rc = store_all_canceling(p, asked, recursive, err);
     if (rc) return rc;
     /* marked first: what ends meanwhile must not begin anything */
     for (struct run *run = p->runs; run; run = run->next)
         if (is_chosen(p, run, asked, recursive) && run != asked) run->to_cancel = true;
     asked->to_cancel = asked->state != RUN_CANCELING;
-    run_cancel_chosen(p);
+    pipeline_run_cancel_chosen(p);
     return OK;
 }
 
@@ -164,7 +167,7 @@ static struct str place(char **at, struct str text) {
     return copy;
 }
 
-bool run_know(struct pipelines *p, struct str id, struct run_known known) {
+bool pipeline_run_know(struct pipelines *p, struct str id, struct run_known known) {
     struct known *k = arena_should_fail() ? NULL
                                           : malloc(sizeof *k + known.pipeline.n + known.issuer.n + known.subject.n + 1);
     if (!k) return false;
@@ -180,18 +183,19 @@ bool run_know(struct pipelines *p, struct str id, struct run_known known) {
     return ok;
 }
 
-void run_unknow(struct pipelines *p, const char *id) {
+void pipeline_run_unknow(struct pipelines *p, const char *id) {
     (void)pthread_mutex_lock(&p->known_lock);
     free(map_remove(p->known, str_z(id)));
     (void)pthread_mutex_unlock(&p->known_lock);
 }
 
 bool pipelines_run_known(struct pipelines *p, struct str id, struct arena *arena, struct run_known *ret) {
-    (void)pthread_mutex_lock(&p->known_lock);
+    (void)pthread_mutex_lock(&p->known_lock); /* once unlocked, the desk may free it */
     const struct known *k = map_get(p->known, id);
+    *ret = (struct run_known){ 0 };
     if (k)
         *ret = (struct run_known){ str_dup(arena, k->of.pipeline), str_dup(arena, k->of.issuer),
                                    str_dup(arena, k->of.subject) };
     (void)pthread_mutex_unlock(&p->known_lock);
-    return k && ret->pipeline.p && (ret->issuer.p || !k->of.issuer.n) && (ret->subject.p || !k->of.subject.n);
+    return ret->pipeline.p && ret->issuer.p && ret->subject.p;
 }

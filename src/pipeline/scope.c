@@ -6,7 +6,7 @@
 
 enum { WORK_AT_ONCE = 500 };
 
-struct scope *scope_new(struct run *run, struct node *owner, const struct activity_list *list, size_t index) {
+struct scope *scope_new(struct run *run, struct pipeline_node *owner, const struct activity_list *list, size_t index) {
     if (arena_should_fail() || !timers_reserve(run->p, list->n)) return NULL;
     struct scope *scope = calloc(1, sizeof *scope + list->n * sizeof *scope->nodes);
     if (!scope) {
@@ -41,7 +41,7 @@ static void unstir(struct scope *scope) {
 void scope_free(struct scope *scope) {
     if (!scope) return;
     unstir(scope);
-    for (size_t i = 0; i < scope->list->n; i++) node_free(&scope->nodes[i]);
+    for (size_t i = 0; i < scope->list->n; i++) pipeline_node_free(&scope->nodes[i]);
     timers_release(scope->run->p, scope->list->n);
     free(scope);
 }
@@ -62,24 +62,24 @@ void scope_drop(struct scope *scope) {
 
 static enum run_state state_of(const void *ctx, unsigned index, bool *ret_ended) {
     const struct scope *scope = ctx;
-    const struct node *node = &scope->nodes[index];
-    *ret_ended = node->begun && run_state_is_end(node->now.state);
+    const struct pipeline_node *node = &scope->nodes[index];
+    *ret_ended = node->begun && pipeline_run_state_is_end(node->now.state);
     return node->now.state;
 }
 
 static void look_at_nodes(struct scope *scope) {
     for (unsigned i = 0; i < scope->list->n; i++) {
-        struct node *node = &scope->nodes[i];
+        struct pipeline_node *node = &scope->nodes[i];
         if (node->begun || scope->run->state == RUN_CANCELING) continue;
         switch (rules_next(scope->list, i, state_of, scope)) {
         case NEXT_WAIT: break;
-        case NEXT_BEGIN: node_begin(node); break;
-        case NEXT_SKIP: node_skip(node); break;
+        case NEXT_BEGIN: pipeline_node_begin(node); break;
+        case NEXT_SKIP: pipeline_node_skip(node); break;
         }
     }
 }
 
-bool scope_succeeded(const struct scope *scope, const struct node **ret_failed) {
+bool scope_succeeded(const struct scope *scope, const struct pipeline_node **ret_failed) {
     unsigned failed = 0;
     if (rules_succeeded(scope->list, state_of, scope, &failed)) return true;
     *ret_failed = &scope->nodes[failed];
@@ -87,29 +87,29 @@ bool scope_succeeded(const struct scope *scope, const struct node **ret_failed) 
 }
 
 static void finish_root(struct scope *scope) {
-    const struct node *failed = NULL;
+    const struct pipeline_node *failed = NULL;
     struct run *run = scope->run;
     if (scope_succeeded(scope, &failed)) {
-        run_finish(run, RUN_SUCCEEDED, NULL);
+        pipeline_run_finish(run, RUN_SUCCEEDED, NULL);
         return;
     }
     DEFER(buf_free) struct buf text = BUF_INIT(2 * MAX_MESSAGE_BYTES);
     buf_printf(&text, "Operation on target %.*s failed: %s", STR_ARG(failed->def->name),
                failed->message ? failed->message : "");
     buf_add_char(&text, 0);
-    run_finish(run, RUN_FAILED, buf_ok(&text) ? text.p : "an activity failed");
+    pipeline_run_finish(run, RUN_FAILED, buf_ok(&text) ? text.p : "an activity failed");
 }
 
 static void finish_inner(struct scope *scope) {
-    const struct node *failed = NULL;
-    struct node *owner = scope->owner;
+    const struct pipeline_node *failed = NULL;
+    struct pipeline_node *owner = scope->owner;
     bool ok = scope_succeeded(scope, &failed);
     if (!ok && !owner->message && failed->message) {
-        owner->message = names_copy(str_z(failed->message));
+        owner->message = pipeline_copy_text(str_z(failed->message));
         owner->inner_name = failed->def->name;
     }
     scope_drop(scope);
-    node_activity_kind(owner)->inner_done(owner, scope, ok);
+    pipeline_node_activity_kind(owner)->inner_done(owner, scope, ok);
 }
 
 void scope_stir(struct scope *scope) {
@@ -128,7 +128,7 @@ void scope_work(struct pipelines *p) {
         p->stirred = scope->next_stirred;
         if (!p->stirred) p->last_stirred = &p->stirred;
         scope->stirred = false;
-        if (scope->dropped || run_state_is_end(scope->run->state)) continue;
+        if (scope->dropped || pipeline_run_state_is_end(scope->run->state)) continue;
         look_at_nodes(scope);
         if (scope->n_left || scope->run->state == RUN_CANCELING || scope->stirred) continue;
         if (scope->owner) finish_inner(scope);
@@ -138,9 +138,9 @@ void scope_work(struct pipelines *p) {
 
 void scope_cancel(struct scope *scope) {
     for (size_t i = 0; i < scope->list->n; i++) {
-        struct node *node = &scope->nodes[i];
-        if (!node->begun || run_state_is_end(node->now.state)) continue;
+        struct pipeline_node *node = &scope->nodes[i];
+        if (!node->begun || pipeline_run_state_is_end(node->now.state)) continue;
         for (struct scope *inner = node->inner; inner; inner = inner->next) scope_cancel(inner);
-        node_cancel(node);
+        pipeline_node_cancel(node);
     }
 }

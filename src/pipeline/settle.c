@@ -11,23 +11,23 @@ enum { RETRY_US = 1000000, TELL_ARENA_BYTES = 1 << 20, PRUNE_AT_ONCE = 10 };
 static enum code write_new_runs(struct pipelines *p, struct err *err) {
     enum code rc = OK;
     for (struct run *run = p->dirty_runs; run && !rc; run = run->next_dirty) {
-        if (run->is_new) rc = rows_insert_run(p, run, err);
-        if (!rc && run->tell_started) rc = rows_add_event(p, RUN_STARTED, run->started_us, run, "", err);
+        if (run->is_new) rc = pipeline_rows_insert_run(p, run, err);
+        if (!rc && run->tell_started) rc = pipeline_rows_add_event(p, RUN_STARTED, run->started_us, run, "", err);
     }
     return rc;
 }
 
-static enum code write_attempt(struct pipelines *p, struct node *node, struct attempt *a, struct err *err) {
+static enum code write_attempt(struct pipelines *p, struct pipeline_node *node, struct attempt *a, struct err *err) {
     struct run *run = node->scope->run;
-    enum code rc = rows_save_attempt(p, node, a, err);
-    if (!rc && a->tell_started) rc = rows_add_event(p, ACTIVITY_STARTED, a->started_us, run, a->id, err);
-    if (!rc && a->tell_ended) rc = rows_add_event(p, ACTIVITY_ENDED, a->ended_us, run, a->id, err);
+    enum code rc = pipeline_rows_save_attempt(p, node, a, err);
+    if (!rc && a->tell_started) rc = pipeline_rows_add_event(p, ACTIVITY_STARTED, a->started_us, run, a->id, err);
+    if (!rc && a->tell_ended) rc = pipeline_rows_add_event(p, ACTIVITY_ENDED, a->ended_us, run, a->id, err);
     return rc;
 }
 
 static enum code write_nodes(struct pipelines *p, struct err *err) {
     enum code rc = OK;
-    for (struct node *node = p->dirty_nodes; node && !rc; node = node->next_dirty) {
+    for (struct pipeline_node *node = p->dirty_nodes; node && !rc; node = node->next_dirty) {
         for (struct past *past = node->past; past && !rc; past = past->next)
             rc = write_attempt(p, node, &past->attempt, err);
         if (!rc) rc = write_attempt(p, node, &node->now, err);
@@ -38,8 +38,8 @@ static enum code write_nodes(struct pipelines *p, struct err *err) {
 static enum code write_runs(struct pipelines *p, struct err *err) {
     enum code rc = OK;
     for (struct run *run = p->dirty_runs; run && !rc; run = run->next_dirty) {
-        rc = rows_save_run(p, run, err);
-        if (!rc && run->tell_ended) rc = rows_add_event(p, RUN_ENDED, run->ended_us, run, "", err);
+        rc = pipeline_rows_save_run(p, run, err);
+        if (!rc && run->tell_ended) rc = pipeline_rows_add_event(p, RUN_ENDED, run->ended_us, run, "", err);
     }
     return rc;
 }
@@ -54,13 +54,13 @@ static enum code forget_told(struct pipelines *p, struct err *err) {
 }
 
 static enum code write_all(struct pipelines *p, struct err *err) {
-    enum code rc = begin_change(p, err);
+    enum code rc = pipeline_rows_begin(p, err);
     if (rc) return rc;
     rc = forget_told(p, err);
     if (!rc) rc = write_new_runs(p, err);
     if (!rc) rc = write_nodes(p, err);
     if (!rc) rc = write_runs(p, err);
-    return end_change(p, rc, err);
+    return pipeline_rows_end(p, rc, err);
 }
 
 /* ---- what is written is no longer dirty ---- */
@@ -72,7 +72,7 @@ static void was_saved(struct attempt *a) {
 }
 
 static void clean_nodes(struct pipelines *p) {
-    for (struct node *node = p->dirty_nodes, *next; node; node = next) {
+    for (struct pipeline_node *node = p->dirty_nodes, *next; node; node = next) {
         next = node->next_dirty;
         for (struct past *past = node->past, *older; past; past = older) {
             older = past->next;
@@ -104,12 +104,12 @@ static void empty_trash(struct pipelines *p) {
     p->trash_scopes = NULL;
     for (struct run *run = p->trash_runs, *next; run; run = next) {
         next = run->next;
-        run_destroy(run);
+        pipeline_run_destroy(run);
     }
     p->trash_runs = NULL;
 }
 
-enum code settle(struct pipelines *p, struct err *err) {
+enum code pipeline_settle(struct pipelines *p, struct err *err) {
     if (p->dirty_runs || p->dirty_nodes) {
         enum code rc = write_all(p, err);
         p->stuck = rc != OK;
@@ -121,7 +121,7 @@ enum code settle(struct pipelines *p, struct err *err) {
         clean_nodes(p);
         clean_runs(p);
     }
-    settle_tell(p);
+    pipeline_settle_tell(p);
     exchange_send_all(p);
     empty_trash(p);
     return OK;
@@ -129,13 +129,14 @@ enum code settle(struct pipelines *p, struct err *err) {
 
 /* ---- happenings ---- */
 
-/* A member of an activity's error. p == NULL: no memory. */
+/* A member of an activity's error; empty when it has none. p == NULL: no memory. */
 static struct str error_member(struct str error, const char *key, struct arena *arena) {
     json_t *json = NULL;
     struct err err;
     struct str text = STR("");
     if (!error.n) return text;
-    if (json_read(error, PIPELINES_MAX_OUTPUT_BYTES, 0, &json, &err)) return (struct str){ 0 };
+    enum code rc = json_read(error, PIPELINES_MAX_OUTPUT_BYTES, 0, &json, &err);
+    if (rc) return rc == RESOURCE_EXHAUSTED ? (struct str){ 0 } : text; /* no text may hold up all that comes after it */
     if (json_member_str(json, key, &text)) text = str_dup(arena, text);
     json_decref(json);
     return text.p ? text : (struct str){ 0 };
@@ -145,24 +146,24 @@ static struct str error_member(struct str error, const char *key, struct arena *
 static bool tell_one(struct pipelines *p, sqlite3_stmt *stmt, struct arena *arena, const struct starter *starter) {
     enum pipeline_happening what = (enum pipeline_happening)sqlite3_column_int(stmt, 2);
     bool began = what == RUN_STARTED || what == ACTIVITY_STARTED, of_run = what == RUN_STARTED || what == RUN_ENDED;
-    struct str error = began || of_run ? (struct str){ 0 } : rows_text(stmt, 13, arena);
+    struct str error = began || of_run ? (struct str){ 0 } : pipeline_rows_text(stmt, 13, arena);
     const struct pipeline_event event = {
         .seq = sqlite3_column_int64(stmt, 0),
         .at_us = sqlite3_column_int64(stmt, 1),
         .what = what,
-        .at = { .pipeline = rows_text(stmt, 4, arena),
-                .run = rows_text(stmt, 3, arena),
-                .activity_run = of_run ? (struct str){ 0 } : rows_text(stmt, 9, arena),
-                .activity = of_run ? (struct str){ 0 } : rows_text(stmt, 10, arena),
-                .type = of_run ? (struct str){ 0 } : rows_text(stmt, 11, arena),
-                .root_run = rows_text(stmt, 5, arena),
-                .request = rows_text(stmt, 6, arena),
-                .starter = &starter->principal },
+        .at = { .pipeline = pipeline_rows_text(stmt, 4, arena),
+                .run = pipeline_rows_text(stmt, 3, arena),
+                .activity_run = of_run ? (struct str){ 0 } : pipeline_rows_text(stmt, 9, arena),
+                .activity = of_run ? (struct str){ 0 } : pipeline_rows_text(stmt, 10, arena),
+                .type = of_run ? (struct str){ 0 } : pipeline_rows_text(stmt, 11, arena),
+                .root_run = pipeline_rows_text(stmt, 5, arena),
+                .request = pipeline_rows_text(stmt, 6, arena),
+                .starter = starter ? &starter->principal : NULL },
         .status = str_z(
-            run_state_name(began ? RUN_IN_PROGRESS : (enum run_state)sqlite3_column_int(stmt, of_run ? 8 : 12))),
+            pipeline_run_state_name(began ? RUN_IN_PROGRESS : (enum run_state)sqlite3_column_int(stmt, of_run ? 8 : 12))),
         .error_code = error_member(error, "errorCode", arena),
         .message = began    ? (struct str){ 0 }
-                   : of_run ? rows_text(stmt, 14, arena)
+                   : of_run ? pipeline_rows_text(stmt, 14, arena)
                             : error_member(error, "message", arena),
     };
     const struct pipeline_place *at = &event.at;
@@ -172,7 +173,7 @@ static bool tell_one(struct pipelines *p, sqlite3_stmt *stmt, struct arena *aren
     return true;
 }
 
-void settle_tell(struct pipelines *p) {
+void pipeline_settle_tell(struct pipelines *p) {
     if (!p->effects.event || !p->untold) return;
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     struct err err = { 0 };
@@ -188,8 +189,10 @@ void settle_tell(struct pipelines *p) {
     while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
         DEFER(arena_freep) struct arena *arena = arena_new(TELL_ARENA_BYTES);
         struct starter *starter = NULL;
-        if (!arena || starter_read(rows_text(stmt, 7, arena), &starter, &err))
-            return; /* short of memory: at the next settle */
+        struct str text = arena ? pipeline_rows_text(stmt, 7, arena) : (struct str){ 0 };
+        if (!text.p) return; /* short of memory: at the next settle */
+        enum code rc = starter_read(text, &starter, &err);
+        if (rc == RESOURCE_EXHAUSTED) return; /* one that cannot be read must not hold up all that comes after it */
         bool told = tell_one(p, stmt, arena, starter);
         starter_free(starter);
         if (!told) return;
@@ -204,7 +207,7 @@ static enum code oldest_ended(struct pipelines *p, int64_t *ret_seq, char ret_id
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     enum code rc = store_prepare(p->store, STR("SELECT seq, id FROM run WHERE ended>0 ORDER BY ended, seq LIMIT 1"), &stmt,
                                  err);
-    if (!rc) rc = rows_step(p, stmt, "run", STR(""), err);
+    if (!rc) rc = pipeline_rows_step(p, stmt, "run", STR(""), err);
     if (rc) return rc;
     const char *id = (const char *)sqlite3_column_text(stmt, 1);
     *ret_seq = sqlite3_column_int64(stmt, 0);
@@ -224,19 +227,19 @@ static enum code prune_one(struct pipelines *p, struct err *err) {
     int64_t seq = 0;
     char id[PIPELINE_UUID + 1];
     enum code rc = oldest_ended(p, &seq, id, err);
-    if (!rc) rc = begin_change(p, err);
+    if (!rc) rc = pipeline_rows_begin(p, err);
     if (rc) return rc;
     rc = delete_by_seq(p, STR("DELETE FROM activity WHERE run=?"), seq, err);
     if (!rc) rc = delete_by_seq(p, STR("DELETE FROM run WHERE seq=?"), seq, err);
-    rc = end_change(p, rc, err);
+    rc = pipeline_rows_end(p, rc, err);
     if (rc) return rc;
     p->n_ended--;
-    run_unknow(p, id);
+    pipeline_run_unknow(p, id);
     return OK;
 }
 
 /* Best effort: what is not pruned now is so in a later turn. */
-void settle_prune(struct pipelines *p) {
+void pipeline_settle_prune(struct pipelines *p) {
     struct err err;
     for (int i = 0; i < PRUNE_AT_ONCE && !p->stuck && !p->untold && p->n_ended > p->max_ended; i++)
         if (prune_one(p, &err)) return;

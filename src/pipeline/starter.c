@@ -58,7 +58,7 @@ static bool read_principal(const json_t *json, struct principal *ret) {
 enum code starter_read(struct str text, struct starter **ret, struct err *err) {
     struct starter *s = arena_should_fail() ? NULL : calloc(1, sizeof *s);
     if (!s) return err_oom(err);
-    s->text = names_copy(text);
+    s->text = pipeline_copy_text(text);
     enum code rc = s->text ? json_read(text, PIPELINES_MAX_STARTER_BYTES * 2, STARTER_DEPTH * 2, &s->json, err)
                            : err_oom(err);
     if (!rc && !read_principal(s->json, &s->principal))

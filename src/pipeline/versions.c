@@ -25,7 +25,7 @@ static enum code make(struct pipelines *p, struct str etag, struct str name, str
         return err_set(err, RESOURCE_EXHAUSTED, "the runs in progress hold too much: try again when some have ended");
     struct version *v = arena_should_fail() ? NULL : calloc(1, sizeof *v);
     if (!v) return err_oom(err);
-    v->name = names_copy(name);
+    v->name = pipeline_copy_text(name);
     if (etag.n >= sizeof v->etag || !v->name) {
         free(v->name);
         free(v);
@@ -49,7 +49,7 @@ static enum code make(struct pipelines *p, struct str etag, struct str name, str
 
 /* `read` gives etag and body of one row. */
 static enum code get(struct pipelines *p, sqlite3_stmt *stmt, struct str name, struct version **ret, struct err *err) {
-    enum code rc = rows_step(p, stmt, "pipeline", name, err);
+    enum code rc = pipeline_rows_step(p, stmt, "pipeline", name, err);
     if (rc) return rc;
     struct str etag = { (const char *)sqlite3_column_text(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0) };
     struct version *v = find(p, etag, name);
@@ -67,7 +67,7 @@ enum code version_current(struct pipelines *p, struct str name, struct version *
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     enum code rc = store_prepare(p->store, STR("SELECT etag, body FROM artifact WHERE kind=0 AND name=?"), &stmt, err);
     if (rc) return rc;
-    rows_bind(stmt, 1, name);
+    pipeline_rows_bind(stmt, 1, name);
     return get(p, stmt, name, ret, err);
 }
 
@@ -75,7 +75,7 @@ enum code version_stored(struct pipelines *p, struct str etag, struct str name, 
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     enum code rc = store_prepare(p->store, STR("SELECT etag, body FROM version WHERE etag=?"), &stmt, err);
     if (rc) return rc;
-    rows_bind(stmt, 1, etag);
+    pipeline_rows_bind(stmt, 1, etag);
     return get(p, stmt, name, ret, err);
 }
 

@@ -10,36 +10,36 @@ enum { POLL_FIRST_US = 500000, POLL_MOST_US = 10000000, RETRY_AFTER_MOST_S = 60,
 /* ---- ask ---- */
 
 /* What a restart must know: whether the request may be sent again, and where to ask. */
-static bool keep_plan(struct node *node) {
+static bool keep_plan(struct pipeline_node *node) {
     json_t *plan = json_pack("{s:s,s:s,s:s*,s:I}", "method", node->method, "url", node->url, "location", node->location,
                              "interval", (json_int_t)node->interval_us);
-    return node_set_plan(node, plan);
+    return pipeline_node_set_plan(node, plan);
 }
 
-static bool keep_request(struct node *node, const struct pipeline_request *r) {
-    node->method = names_copy(r->method);
-    node->url = names_copy(r->url);
+static bool keep_request(struct pipeline_node *node, const struct pipeline_request *r) {
+    node->method = pipeline_copy_text(r->method);
+    node->url = pipeline_copy_text(r->url);
     return node->method && node->url && keep_plan(node);
 }
 
-static void ask(struct node *node) {
+static void ask(struct pipeline_node *node) {
     struct pipelines *p = node->scope->run->p;
     struct exchange *e = exchange_new(node);
     if (!e) {
-        node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory for the request");
+        pipeline_node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory for the request");
         return;
     }
     if (!(node->location ? web_request_poll(node, e) : web_request_fill(node, e))) return; /* it has failed: e is gone */
     if (!node->location && !keep_request(node, &e->request)) {
-        node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory for the request");
+        pipeline_node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory for the request");
         return;
     }
-    node_wait(node, WAIT_REPLY, p->effects.now_us(p->effects.ctx) + e->request.timeout_ms * 1000 + GRACE_US);
+    pipeline_node_wait(node, WAIT_REPLY, p->effects.now_us(p->effects.ctx) + e->request.timeout_ms * 1000 + GRACE_US);
 }
 
-static void ask_in_turn(struct node *node) {
+static void ask_in_turn(struct pipeline_node *node) {
     struct pipelines *p = node->scope->run->p;
-    if (p->n_flying < MAX_FLYING) {
+    if (!p->waiting && p->n_flying < MAX_FLYING) {
         ask(node);
         return;
     }
@@ -47,12 +47,12 @@ static void ask_in_turn(struct node *node) {
     node->next_waiting = NULL;
     *p->last_waiting = node;
     p->last_waiting = &node->next_waiting;
-    node_wait(node, WAIT_TURN, 0);
+    pipeline_node_wait(node, WAIT_TURN, 0);
 }
 
 void web_next(struct pipelines *p) {
     while (p->waiting && p->n_flying < MAX_FLYING) {
-        struct node *node = p->waiting;
+        struct pipeline_node *node = p->waiting;
         p->waiting = node->next_waiting;
         if (!p->waiting) p->last_waiting = &p->waiting;
         node->waiting = false;
@@ -72,36 +72,36 @@ static int64_t retry_after_us(const struct pipeline_reply *reply) {
     return (int64_t)seconds * SECOND_US;
 }
 
-static void poll_later(struct node *node, int64_t asked_us) {
+static void poll_later(struct pipeline_node *node, int64_t asked_us) {
     if (!asked_us) {
         node->interval_us = node->interval_us ? node->interval_us * 2 : POLL_FIRST_US;
         if (node->interval_us > POLL_MOST_US) node->interval_us = POLL_MOST_US;
     }
     if (!keep_plan(node)) {
-        node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory");
+        pipeline_node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory");
         return;
     }
-    int64_t now = node_now(node), last = node->now.started_us + POLL_WHOLE_US;
+    int64_t now = pipeline_node_now(node), last = node->now.started_us + POLL_WHOLE_US;
     int64_t wake = now + (asked_us ? asked_us : node->interval_us);
-    if (wake > last) node_fail(node, RETRY, "Timeout", STR(""), "the answer was still 202 after 7 days");
-    else node_wait(node, WAIT_POLL, wake);
+    if (wake > last) pipeline_node_fail(node, RETRY, "Timeout", STR(""), "the answer was still 202 after 7 days");
+    else pipeline_node_wait(node, WAIT_POLL, wake);
 }
 
-static bool set_location(struct node *node, struct str location) {
+static bool set_location(struct pipeline_node *node, struct str location) {
     DEFER(buf_free) struct buf out = BUF_INIT(20000);
     if (!location_resolve(str_z(node->location ? node->location : node->url), location, &out)) return false;
-    char *copy = names_copy(buf_str(&out));
+    char *copy = pipeline_copy_text(buf_str(&out));
     if (!copy) return false;
     free(node->location);
     node->location = copy;
     return true;
 }
 
-static void accepted(struct node *node, const struct pipeline_reply *reply) {
+static void accepted(struct pipeline_node *node, const struct pipeline_reply *reply) {
     struct str location = web_reply_header(reply, STR("location"));
     node->blips = 0;
     if (location.n && !set_location(node, location))
-        node_fail(node, RETRY, "InvalidResponse", reply->request, "the reply's Location is no http or https URL");
+        pipeline_node_fail(node, RETRY, "InvalidResponse", reply->request, "the reply's Location is no http or https URL");
     else poll_later(node, retry_after_us(reply));
 }
 
@@ -114,7 +114,7 @@ static bool is_blip(const struct pipeline_reply *reply) {
 
 /* ---- the answer ---- */
 
-void web_answer(struct node *node, const struct pipeline_reply *reply) {
+void web_answer(struct pipeline_node *node, const struct pipeline_reply *reply) {
     bool polls = node->location != NULL;
     bool async = !reply->fault && reply->status == 202 && !node->def->web.turn_off_async;
     if (async && (polls || web_reply_header(reply, STR("location")).n)) accepted(node, reply);
@@ -124,9 +124,9 @@ void web_answer(struct node *node, const struct pipeline_reply *reply) {
     else web_reply_output(node, reply);
 }
 
-static void time_out(struct node *node) {
+static void time_out(struct pipeline_node *node) {
     if (node->now.wait == WAIT_POLL) ask_in_turn(node);
-    else node_fail(node, RETRY, "Timeout", STR(""), "no reply within %u s", node->def->web.request_timeout_s);
+    else pipeline_node_fail(node, RETRY, "Timeout", STR(""), "no reply within %u s", node->def->web.request_timeout_s);
 }
 
 /* ---- after a restart ---- */
@@ -135,19 +135,19 @@ static bool is_safe(const char *method) {
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0;
 }
 
-static bool read_plan(struct node *node, const json_t *plan) {
+static bool read_plan(struct pipeline_node *node, const json_t *plan) {
     const char *location = json_string_value(json_object_get(plan, "location"));
-    node->method = names_copy(str_z(json_string_value(json_object_get(plan, "method"))));
-    node->url = names_copy(str_z(json_string_value(json_object_get(plan, "url"))));
+    node->method = pipeline_copy_text(str_z(json_string_value(json_object_get(plan, "method"))));
+    node->url = pipeline_copy_text(str_z(json_string_value(json_object_get(plan, "url"))));
     node->interval_us = json_integer_value(json_object_get(plan, "interval"));
-    if (location) node->location = names_copy(str_z(location));
+    if (location) node->location = pipeline_copy_text(str_z(location));
     return node->method && node->url && (node->location || !location);
 }
 
-static void resume_web(struct node *node, const json_t *plan) {
+static void resume_web(struct pipeline_node *node, const json_t *plan) {
     enum run_wait wait = node->now.wait;
     if (!plan || (wait == WAIT_TURN && !json_object_get(plan, "location"))) ask_in_turn(node); /* nothing was sent */
-    else if (!read_plan(node, plan)) node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory");
+    else if (!read_plan(node, plan)) pipeline_node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory");
     else if (wait == WAIT_POLL) timers_set(node->scope->run->p, node);
     else if (node->location) ask_in_turn(node);
     else if (is_safe(node->method)) {
@@ -156,8 +156,8 @@ static void resume_web(struct node *node, const json_t *plan) {
         node->method = node->url = NULL;
         ask_in_turn(node);
     } else
-        node_fail(node, RETRY, "Interrupted", STR(""),
-                  "Linkspan stopped while this request was under way; whether it arrived is not known");
+        pipeline_node_fail(node, RETRY, "Interrupted", STR(""),
+                           "Linkspan stopped while this request was under way; whether it arrived is not known");
 }
 
-const struct node_kind web_kind = { .begin = ask_in_turn, .timer = time_out, .resume = resume_web };
+const struct pipeline_node_kind pipeline_web_kind = { .begin = ask_in_turn, .timer = time_out, .resume = resume_web };

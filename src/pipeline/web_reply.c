@@ -29,11 +29,11 @@ static const struct {
     [FAULT_CANCELLED] = { RETRY, "Interrupted", "the request was called off; whether it arrived is not known" },
 };
 
-void web_reply_fault(struct node *node, const struct pipeline_reply *reply) {
+void web_reply_fault(struct pipeline_node *node, const struct pipeline_reply *reply) {
     size_t at = (size_t)reply->fault < FAULT_COUNT ? (size_t)reply->fault : FAULT_INVALID;
     struct str detail = str_upto(reply->message, MAX_EXCERPT_BYTES);
-    node_fail(node, faults[at].again, faults[at].code, reply->request, "%s%s%.*s", faults[at].message, detail.n ? ": " : "",
-              STR_ARG(detail));
+    pipeline_node_fail(node, faults[at].again, faults[at].code, reply->request, "%s%s%.*s", faults[at].message,
+                       detail.n ? ": " : "", STR_ARG(detail));
 }
 
 /* ---- a reply that says no ---- */
@@ -48,7 +48,7 @@ static struct str message_in(const json_t *json) {
     return (struct str){ 0 };
 }
 
-void web_reply_status(struct node *node, const struct pipeline_reply *reply) {
+void web_reply_status(struct pipeline_node *node, const struct pipeline_reply *reply) {
     DEFER(json_freep) json_t *json = NULL;
     struct err ignored;
     char code[12];
@@ -57,8 +57,8 @@ void web_reply_status(struct node *node, const struct pipeline_reply *reply) {
     bool token = reply->status == 401 && node->def->web.resource && !node->location;
     (void)snprintf(code, sizeof code, "%u", reply->status);
     const char *why = token ? " to the workspace's token" : reply->status < 400 ? ": redirects are not followed" : "";
-    node_fail(node, RETRY, token ? "TokenRejected" : code, reply->request, "the server answered %u%s%s%.*s", reply->status,
-              why, excerpt.n ? ": " : "", STR_ARG(excerpt));
+    pipeline_node_fail(node, RETRY, token ? "TokenRejected" : code, reply->request, "the server answered %u%s%s%.*s",
+                       reply->status, why, excerpt.n ? ": " : "", STR_ARG(excerpt));
 }
 
 /* ---- a reply that says yes ---- */
@@ -76,13 +76,13 @@ static void shown_name(struct str name, char *out) {
 }
 
 /* A Location may be a capability: shown only to who polls it by hand. */
-static bool is_shown(const struct node *node, struct str name) {
+static bool is_shown(const struct pipeline_node *node, struct str name) {
     if (str_eq_nocase(name, STR("location"))) return node->def->web.turn_off_async;
     return !str_eq_nocase(name, STR("set-cookie")) && !str_eq_nocase(name, STR("www-authenticate")) &&
            !str_eq_nocase(name, STR("authorization"));
 }
 
-static json_t *shown_headers(const struct node *node, const struct pipeline_reply *reply) {
+static json_t *shown_headers(const struct pipeline_node *node, const struct pipeline_reply *reply) {
     json_t *shown = json_object();
     size_t total = 0;
     for (size_t i = 0; i < reply->n_headers && shown; i++) {
@@ -97,13 +97,13 @@ static json_t *shown_headers(const struct node *node, const struct pipeline_repl
     return shown;
 }
 
-static bool add_extras(const struct node *node, const struct pipeline_reply *reply, json_t *object) {
-    int64_t seconds = (node_now(node) - node->now.started_us) / SECOND_US;
+static bool add_extras(const struct pipeline_node *node, const struct pipeline_reply *reply, json_t *object) {
+    int64_t seconds = (pipeline_node_now(node) - node->now.started_us) / SECOND_US;
     return json_object_set_new(object, "ADFWebActivityResponseHeaders", shown_headers(node, reply)) == 0 &&
            json_object_set_new(object, "executionDuration", json_integer(seconds)) == 0;
 }
 
-void web_reply_output(struct node *node, const struct pipeline_reply *reply) {
+void web_reply_output(struct pipeline_node *node, const struct pipeline_reply *reply) {
     struct err err = { 0 };
     json_t *json = NULL;
     enum code rc = OK;
@@ -111,15 +111,15 @@ void web_reply_output(struct node *node, const struct pipeline_reply *reply) {
     else rc = json_read(reply->body, PIPELINES_MAX_OUTPUT_BYTES, REPLY_DEPTH, &json, &err);
     if (!rc && !json) rc = err_oom(&err);
     if (rc == RESOURCE_EXHAUSTED) {
-        node_fail_code(node, rc, &err);
+        pipeline_node_fail_code(node, rc, &err);
     } else if (rc || !json_is_object(json)) {
         json_decref(json);
-        node_fail(node, RETRY, "InvalidResponse", reply->request, "the reply (%u) is no JSON object%s%s", reply->status,
-                  rc ? ": " : "", rc ? err.message : "");
+        pipeline_node_fail(node, RETRY, "InvalidResponse", reply->request, "the reply (%u) is no JSON object%s%s",
+                           reply->status, rc ? ": " : "", rc ? err.message : "");
     } else if (!add_extras(node, reply, json)) {
         json_decref(json);
-        node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory for the output");
+        pipeline_node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory for the output");
     } else {
-        node_succeed(node, json);
+        pipeline_node_succeed(node, json);
     }
 }

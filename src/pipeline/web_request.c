@@ -5,20 +5,20 @@
 
 enum { MAX_HEADERS = WEB_HEADERS_MAX, MAX_SHOWN_BODY_BYTES = 64 << 10, MAX_URL_BYTES = 8192 };
 
-static bool wrong(struct node *node, const char *what) {
-    node_fail(node, FINAL, "InvalidRequest", STR(""), "%s", what);
+static bool wrong(struct pipeline_node *node, const char *what) {
+    pipeline_node_fail(node, FINAL, "InvalidRequest", STR(""), "%s", what);
     return false;
 }
 
-static bool no_memory(struct node *node) {
-    node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory for the request");
+static bool no_memory(struct pipeline_node *node) {
+    pipeline_node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory for the request");
     return false;
 }
 
-static bool evaluate_one(struct node *node, const struct template *t, json_t **ret) {
+static bool evaluate_one(struct pipeline_node *node, const struct template *t, json_t **ret) {
     struct err err = { 0 };
-    enum code rc = t ? evaluate(node, t, ret, &err) : OK;
-    if (rc) node_fail_code(node, rc, &err);
+    enum code rc = t ? pipeline_evaluate(node, t, ret, &err) : OK;
+    if (rc) pipeline_node_fail_code(node, rc, &err);
     return rc == OK;
 }
 
@@ -35,7 +35,8 @@ static bool is_forbidden(struct str name) {
     return false;
 }
 
-static bool check_header(struct node *node, const struct pipeline_request *r, struct str name, const json_t *value) {
+static bool check_header(struct pipeline_node *node, const struct pipeline_request *r, struct str name,
+                         const json_t *value) {
     if (!json_is_string(value)) return wrong(node, "a header's value is no string");
     if (!http_is_token(name) || !http_is_field_value(json_text_of(value)))
         return wrong(node, "a header's name or value has characters that HTTP does not allow");
@@ -45,7 +46,7 @@ static bool check_header(struct node *node, const struct pipeline_request *r, st
     return true;
 }
 
-static bool fill_headers(struct node *node, struct exchange *e, const json_t *json) {
+static bool fill_headers(struct pipeline_node *node, struct exchange *e, const json_t *json) {
     struct pipeline_header *headers = ARENA_ARRAY(e->arena, struct pipeline_header, MAX_HEADERS + 1);
     struct pipeline_request *r = &e->request;
     bool has_type = false;
@@ -70,7 +71,7 @@ static bool fill_headers(struct node *node, struct exchange *e, const json_t *js
 
 /* ---- the other parts ---- */
 
-static bool fill_body(struct node *node, struct exchange *e, const json_t *json) {
+static bool fill_body(struct pipeline_node *node, struct exchange *e, const json_t *json) {
     DEFER(buf_free) struct buf out = BUF_INIT(PIPELINES_MAX_OUTPUT_BYTES);
     if (!json || json_is_null(json)) return true;
     if (json_is_string(json)) buf_add_str(&out, json_text_of(json));
@@ -80,9 +81,11 @@ static bool fill_body(struct node *node, struct exchange *e, const json_t *json)
     return e->request.body.p || !out.n ? true : no_memory(node);
 }
 
-static bool fill_text(struct node *node, struct exchange *e, const json_t *json, const char *what, struct str *ret) {
+static bool fill_text(struct pipeline_node *node, struct exchange *e, const json_t *json, const char *what,
+                      struct str *ret) {
     if (!json_is_string(json) || !json_string_length(json) || json_string_length(json) > MAX_URL_BYTES) {
-        node_fail(node, FINAL, "InvalidRequest", STR(""), "%s gives no text of 1 to %d bytes", what, MAX_URL_BYTES);
+        pipeline_node_fail(node, FINAL, "InvalidRequest", STR(""), "%s gives no text of 1 to %d bytes", what,
+                           MAX_URL_BYTES);
         return false;
     }
     *ret = str_dup(e->arena, json_text_of(json));
@@ -103,7 +106,7 @@ static json_t *shown_headers(const json_t *headers) {
     return shown;
 }
 
-static void show(struct node *node, const struct pipeline_request *r, const json_t *headers, json_t *body) {
+static void show(struct pipeline_node *node, const struct pipeline_request *r, const json_t *headers, json_t *body) {
     json_t *input = json_pack("{s:s%,s:s%}", "method", r->method.p, r->method.n, "url", r->url.p, r->url.n);
     if (headers) (void)json_object_set_new(input, "headers", shown_headers(headers));
     if (body && r->body.n <= MAX_SHOWN_BODY_BYTES) (void)json_object_set(input, "body", body);
@@ -111,12 +114,12 @@ static void show(struct node *node, const struct pipeline_request *r, const json
     if (r->audience.n)
         (void)json_object_set_new(input, "authentication",
                                   json_pack("{s:s,s:s%}", "type", "MSI", "resource", r->audience.p, r->audience.n));
-    node_set_input(node, input);
+    pipeline_node_set_input(node, input);
 }
 
-static int64_t timeout_ms(const struct node *node) {
+static int64_t timeout_ms(const struct pipeline_node *node) {
     int64_t most = (int64_t)node->def->web.request_timeout_s * 1000;
-    int64_t left = node->now.deadline_us ? (node->now.deadline_us - node_now(node)) / 1000 : most;
+    int64_t left = node->now.deadline_us ? (node->now.deadline_us - pipeline_node_now(node)) / 1000 : most;
     if (left < 1) left = 1;
     return most < left ? most : left;
 }
@@ -125,7 +128,7 @@ static bool is_bodiless(struct str method) {
     return str_eq_z(method, "GET") || str_eq_z(method, "HEAD");
 }
 
-bool web_request_fill(struct node *node, struct exchange *e) {
+bool web_request_fill(struct pipeline_node *node, struct exchange *e) {
     const struct web_activity *def = &node->def->web;
     DEFER(json_freep) json_t *url = NULL, *resource = NULL, *headers = NULL, *body = NULL;
     if (!evaluate_one(node, def->url, &url) || !evaluate_one(node, def->resource, &resource) ||
@@ -143,7 +146,7 @@ bool web_request_fill(struct node *node, struct exchange *e) {
     return true;
 }
 
-bool web_request_poll(struct node *node, struct exchange *e) {
+bool web_request_poll(struct pipeline_node *node, struct exchange *e) {
     struct str url = str_dup(e->arena, str_z(node->location));
     if (!url.p) return no_memory(node);
     e->request = (struct pipeline_request){ .method = STR("GET"),

@@ -176,13 +176,14 @@ enum code policy_explain(const struct policy *policy, const struct policy_record
     if (then != REASON_NONE && !is_policy_reason(then) && then != NOT_UNDERSTOOD) {
         buf_printf(&out, "cause:  %s: %s\nhelp:   no rule is proposed: a rule would not help\n", reason_name(then),
                    meaning(then));
-        x.unhelpful = "not the policy's";
+        x.unhelpful = "a rule would not help";
     } else if (now.reason == REASON_NONE) {
         buf_printf(&out, "now:    the policy in force allows it%s%.*s\n", now.rule.n ? ", first by rule " : "",
                    STR_ARG(now.rule));
-        x.unhelpful = "allowed";
+        x.unhelpful = "the policy in force allows it";
     } else if (!explain_refusal(&out, &x, &now, arena, &made)) return err_oom(err);
     made.text = str_dup(arena, buf_str(&out));
+    made.why_none = str_z(x.unhelpful);
     if (!buf_ok(&out) || !made.text.p || !hand_over(&x, arena, &made)) return err_oom(err);
     *ret = made;
     return OK;

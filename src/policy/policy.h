@@ -140,6 +140,7 @@ struct policy_explanation {
     struct str text;                   /* for a person: what was asked, why it was refused, what would help */
     struct policy_addition *additions; /* one a domain that the request needs; none when nothing that may be added helps */
     size_t n_additions;
+    struct str why_none;      /* why there are no additions */
     struct policy_near *near; /* at most three, the nearest first */
     size_t n_near;
 };

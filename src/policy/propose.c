@@ -20,6 +20,8 @@ static bool is_missing(const struct proposal *x, const struct atom *a) {
 /* ---- what may stand in a proposal: the request's words are the caller's, who must not write rules through them ---- */
 
 static const char CANNOT_WRITE[] = "the request holds names that no statement can hold";
+static const char NO_ACCOUNT[] =
+    "the request does not say as which account to run: give the job the label linkspan-account, and submit it again";
 
 static bool is_word(struct str s, const char *more) {
     for (size_t i = 0; i < s.n; i++) {
@@ -124,7 +126,8 @@ static struct proposal_part *part_of(struct proposal *x, const struct stmt *doma
 static const struct stmt *place(struct proposal *x, const struct atom *a) {
     const struct stmt *domain = domain_of(x, a);
     bool named = a->verb == VERB_CALL || !a->account.n || policy_account_name(x->policy, a->account).n;
-    if (!named) x->unhelpful = "the policy has no such account";
+    if (a->verb == VERB_RUN_JOB && !a->account.n) x->unhelpful = NO_ACCOUNT;
+    else if (!named) x->unhelpful = "the policy has no such account";
     else if (!domain) x->unhelpful = "no domain covers what is asked for";
     else if (!is_writable(x, a)) x->unhelpful = CANNOT_WRITE;
     return x->unhelpful ? NULL : domain;

@@ -89,17 +89,12 @@ static void add_data(struct buf *out, const struct proposal *x, struct str path)
 /* ---- the rest ---- */
 
 /* A loopback address is dialled only where the rule itself writes the port. */
-static bool is_loopback(const struct url *u) {
-    if (u->numeric) return str_starts(u->host, STR("127.")) || str_eq(u->host, STR("::1"));
-    return str_eq(u->host, STR("localhost")) || str_ends(u->host, STR(".localhost"));
-}
-
 static void add_call(struct buf *out, const struct atom *a) {
     char buf[URL_MAX];
     struct url u;
     if (url_parse(a->object, buf, &u, NULL)) return; /* never: the proposal took only what can be written */
     buf_printf(out, "call \"%.*s://%.*s", STR_ARG(u.scheme), STR_ARG(u.authority));
-    if (is_loopback(&u) && !u.port_written) buf_printf(out, ":%u", (unsigned)u.port);
+    if (url_is_loopback(&u) && !u.port_written) buf_printf(out, ":%u", (unsigned)u.port);
     buf_printf(out, "%.*s\" with audience ", STR_ARG(u.path));
     print_string(out, a->account);
 }

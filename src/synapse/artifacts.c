@@ -20,7 +20,7 @@ static enum code read_named(struct call *call, ask_fn *serve, struct ask **ret, 
     struct ask *ask = *ret;
     ask->kind = str_eq(ask->segments[0], STR("pipelines")) ? ARTIFACT_PIPELINE : ARTIFACT_LINKED_SERVICE;
     ask->name = ask->segments[1];
-    rc = ask_check_name(ask->name, err);
+    rc = pipelines_check_name(ask->name, err);
     if (rc) return rc;
     call->resource = arena_printf(call->arena, "workspaces/%.*s/%.*s", STR_ARG(ask->synapse->workspace),
                                   STR_ARG(target_of(ask)));
@@ -123,7 +123,7 @@ enum code classify_rename(struct call *call, struct err *err) {
     if (rc) return rc;
     if (!body || !json_member_str(body, "newName", &name)) return err_set(err, INVALID_ARGUMENT, "newName is missing");
     ask->new_name = str_dup(call->arena, name);
-    rc = ask_check_name(ask->new_name, err);
+    rc = pipelines_check_name(ask->new_name, err);
     if (!rc) rc = synapse_needs(ask, VERB_ADMINISTER, ask->name, err);
     return rc ? rc : synapse_needs(ask, VERB_ADMINISTER, ask->new_name, err);
 }

@@ -64,13 +64,6 @@ enum code ask_bool(const struct ask *ask, const char *name, bool *ret, struct er
     return err_set(err, INVALID_ARGUMENT, "the query parameter %s must be true or false", name);
 }
 
-enum code ask_check_name(struct str name, struct err *err) {
-    if (pipeline_name_valid(name, PIPELINE_NAME_MAX)) return OK;
-    return err_set(err, INVALID_ARGUMENT,
-                   "a name has 1 to %d characters, begins with a letter, a digit or '_' and holds none of <>*#.%%&:\\+?/",
-                   PIPELINE_NAME_MAX);
-}
-
 /* ---- body ---- */
 
 enum code ask_object(const struct ask *ask, const char *const *known, json_t **ret, struct err *err) {
@@ -92,6 +85,30 @@ enum code ask_object(const struct ask *ask, const char *const *known, json_t **r
 
 /* ---- the desk ---- */
 
+/* True: the pipelines stay until `leave`. */
+static bool enter(struct synapse *s) {
+    (void)pthread_rwlock_rdlock(&s->door);
+    if (!s->closed) return true;
+    (void)pthread_rwlock_unlock(&s->door);
+    return false;
+}
+
+static void leave(struct synapse *s) {
+    (void)pthread_rwlock_unlock(&s->door);
+}
+
+static enum code stopping(struct err *err) {
+    return err_set(err, UNAVAILABLE, "the server stops: try again");
+}
+
+enum code ask_run_known(struct ask *ask, bool *ret_known, struct err *err) {
+    if (!enter(ask->synapse)) return stopping(err);
+    *ret_known = ask->run.n <= PIPELINE_UUID &&
+                 pipelines_run_known(ask->synapse->pipelines, ask->run, ask->call->arena, &ask->known);
+    leave(ask->synapse);
+    return OK;
+}
+
 static void on_desk(struct pipelines *pipelines, void *ctx, enum code rc) {
     (void)pipelines;
     struct ask *ask = ctx;
@@ -103,5 +120,12 @@ static void on_desk(struct pipelines *pipelines, void *ctx, enum code rc) {
 
 void ask_post(struct call *call) {
     struct ask *ask = call->prepared;
-    pipelines_post(ask->synapse->pipelines, on_desk, ask);
+    struct synapse *s = ask->synapse; /* the call may be gone when it was posted */
+    struct err err = { 0 };
+    if (!enter(s)) {
+        call_end(call, stopping(&err), &err);
+        return;
+    }
+    pipelines_post(s->pipelines, on_desk, ask);
+    leave(s);
 }

@@ -60,9 +60,9 @@ static enum code read_filter(const json_t *item, size_t at, struct arena *arena,
     if (!json_is_object(item)) return err_set(err, INVALID_ARGUMENT, "filters[%zu] must be an object", at);
     if (!only_keys(item, known, &unknown))
         return err_set(err, INVALID_ARGUMENT, "filters[%zu] has an unknown key: %.*s", at, STR_ARG(unknown));
-    if (!json_member_str(item, "operand", &operand) || !run_field_read(operand, &ret->field))
+    if (!json_member_str(item, "operand", &operand) || !pipeline_run_field_read(operand, &ret->field))
         return err_set(err, INVALID_ARGUMENT, "filters[%zu].operand is none such as PipelineName or Status", at);
-    if (!json_member_str(item, "operator", &operator) || !filter_operator_read(operator, & ret->op))
+    if (!json_member_str(item, "operator", &operator) || !pipeline_filter_operator_read(operator, & ret->op))
         return err_set(err, INVALID_ARGUMENT, "filters[%zu].operator is none of Equals, NotEquals, In, NotIn", at);
     return read_values(json_object_get(item, "values"), at, arena, ret, err);
 }
@@ -73,7 +73,7 @@ static enum code read_order(const json_t *item, size_t at, struct run_order *ret
     if (!json_is_object(item)) return err_set(err, INVALID_ARGUMENT, "orderBy[%zu] must be an object", at);
     if (!only_keys(item, known, &unknown))
         return err_set(err, INVALID_ARGUMENT, "orderBy[%zu] has an unknown key: %.*s", at, STR_ARG(unknown));
-    if (!json_member_str(item, "orderBy", &by) || !run_field_read(by, &ret->field))
+    if (!json_member_str(item, "orderBy", &by) || !pipeline_run_field_read(by, &ret->field))
         return err_set(err, INVALID_ARGUMENT, "orderBy[%zu].orderBy is none such as RunStart or Status", at);
     bool has = json_member_str(item, "order", &order);
     ret->descending = has && str_eq_nocase(order, STR("desc"));

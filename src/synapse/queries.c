@@ -87,8 +87,9 @@ enum code classify_query_activities(struct call *call, struct err *err) {
     if (rc) return rc;
     ask->name = ask->segments[1];
     ask->run = ask->segments[3];
-    bool known = ask->run.n <= PIPELINE_UUID &&
-                 pipelines_run_known(ask->synapse->pipelines, ask->run, call->arena, &ask->known);
+    bool known = false;
+    rc = ask_run_known(ask, &known, err);
+    if (rc) return rc;
     if (!known || !str_eq(ask->known.pipeline, ask->name))
         return err_set(err, NOT_FOUND, "there is no run %.*s of the pipeline %.*s", STR_ARG(str_upto(ask->run, 100)),
                        STR_ARG(str_upto(ask->name, 300)));

@@ -1,15 +1,15 @@
 /* runs.c: createRun, and one run: get, cancel. */
 #include "base/json_text.h"
+#include "base/uuid.h"
 #include "crypto/random.h"
 #include "synapse/synapse_priv.h"
 
 static struct str new_uuid(struct arena *arena) {
-    uint8_t b[16];
-    random_bytes(b, sizeof b);
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* RFC 9562: version 4 */
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    return arena_printf(arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
-                        b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    uint8_t bytes[16];
+    char text[UUID_LENGTH + 1];
+    random_bytes(bytes, sizeof bytes);
+    uuid_of_random(bytes, text);
+    return str_dup(arena, str_z(text));
 }
 
 static enum code set_resource(struct ask *ask, struct err *err) {
@@ -61,7 +61,7 @@ enum code classify_create_run(struct call *call, struct err *err) {
     ask->name = ask->segments[1];
     ask->run = new_uuid(call->arena);
     if (!ask->run.p) return err_oom(err);
-    rc = ask_check_name(ask->name, err);
+    rc = pipelines_check_name(ask->name, err);
     if (!rc) rc = set_resource(ask, err);
     if (!rc) rc = refuse_recovery(ask, err);
     return rc ? rc : synapse_needs(ask, VERB_RUN_JOB, ask->name, err);
@@ -75,8 +75,10 @@ static enum code read_run(struct call *call, ask_fn *serve, const char *const *k
     if (rc) return rc;
     struct ask *ask = *ret;
     ask->run = ask->segments[1];
-    if (ask->run.n > PIPELINE_UUID || !pipelines_run_known(ask->synapse->pipelines, ask->run, call->arena, &ask->known))
-        return err_set(err, NOT_FOUND, "there is no pipeline run %.*s", STR_ARG(str_upto(ask->run, 100)));
+    bool known_run = false;
+    rc = ask_run_known(ask, &known_run, err);
+    if (rc) return rc;
+    if (!known_run) return err_set(err, NOT_FOUND, "there is no pipeline run %.*s", STR_ARG(str_upto(ask->run, 100)));
     ask->name = ask->known.pipeline;
     rc = set_resource(ask, err);
     return rc ? rc : synapse_needs_run(ask, verb, &ask->known, err);

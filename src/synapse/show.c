@@ -80,7 +80,7 @@ static void put_invoked_by(struct buf *out, const struct run_info *run) {
 }
 
 enum code show_run(struct buf *out, const struct run_info *run, struct err *err) {
-    buf_printf(out, "{\"status\":\"%s\",\"isLatest\":true", run_state_name(run->state));
+    buf_printf(out, "{\"status\":\"%s\",\"isLatest\":true", pipeline_run_state_name(run->state));
     put_text(out, "runId", run->id);
     put_text(out, "runGroupId", run->root_run);
     put_text(out, "pipelineName", run->pipeline);
@@ -96,7 +96,7 @@ enum code show_run(struct buf *out, const struct run_info *run, struct err *err)
 }
 
 void show_activity(struct buf *out, const struct activity_info *a) {
-    buf_printf(out, "{\"status\":\"%s\",\"retryAttempt\":%u", run_state_name(a->state), a->attempt);
+    buf_printf(out, "{\"status\":\"%s\",\"retryAttempt\":%u", pipeline_run_state_name(a->state), a->attempt);
     put_text(out, "pipelineName", a->pipeline);
     put_text(out, "pipelineRunId", a->run);
     put_text(out, "activityName", a->name);

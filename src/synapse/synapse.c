@@ -20,6 +20,7 @@ enum code synapse_new(const struct synapse_config *config, struct pipelines *pip
                            .account = str_dup(arena, config->account),
                            .url = str_dup(arena, config->url),
                            .pipelines = pipelines };
+    (void)pthread_rwlock_init(&s->door, NULL);
     if (!s->connection.p || !s->workspace.p || !s->account.p || !s->url.p) {
         synapse_free(s);
         return err_oom(err);
@@ -33,8 +34,16 @@ enum code synapse_new(const struct synapse_config *config, struct pipelines *pip
     return OK;
 }
 
+void synapse_close(struct synapse *s) {
+    if (!s) return;
+    (void)pthread_rwlock_wrlock(&s->door);
+    s->closed = true;
+    (void)pthread_rwlock_unlock(&s->door);
+}
+
 void synapse_free(struct synapse *s) {
     if (!s) return;
+    (void)pthread_rwlock_destroy(&s->door);
     arena_free(s->arena);
     free(s);
 }

@@ -24,5 +24,8 @@ struct synapse_config {
 /* Fills the service: rows, name, audience and state. `pipelines` must outlive it. */
 MUST_USE enum code synapse_new(const struct synapse_config *config, struct pipelines *pipelines, struct synapse **ret,
                                struct service *ret_service, struct err *err);
+/* Before pipelines_close: calls are answered UNAVAILABLE from here on, and none is inside the pipelines' functions any
+ * more. NULL is fine. Any thread. */
+void synapse_close(struct synapse *synapse);
 /* When no call is under way any more: after pipelines_close, and after the requests. NULL is fine. */
 void synapse_free(struct synapse *synapse);

@@ -1,9 +1,10 @@
 /* synapse_priv.h: what the folder's files share.
  *
  * A call is read and classified on its loop into a struct ask, which then goes to the pipelines' desk; there its `serve`
- * answers it. Everything in struct synapse is constant. */
+ * answers it. Everything in struct synapse is constant, but for its door. */
 #pragma once
 #include <jansson.h>
+#include <pthread.h>
 
 #include "pipeline/document.h"
 #include "pipeline/pipelines.h"
@@ -24,6 +25,8 @@ struct synapse {
     struct arena *arena;
     struct str connection, workspace, account, url;
     struct pipelines *pipelines;
+    pthread_rwlock_t door; /* read: a loop is inside the pipelines' functions. Write: the door closes */
+    bool closed;           /* under `door` */
 };
 
 struct ask;
@@ -57,10 +60,10 @@ MUST_USE enum code ask_read(struct call *call, ask_fn *serve, const char *const 
 /* The value of a query parameter; empty when it is not there. */
 struct str ask_parameter(const struct ask *ask, const char *name);
 MUST_USE enum code ask_bool(const struct ask *ask, const char *name, bool *ret, struct err *err);
-/* The name of a pipeline or a linked service, as Synapse allows them. */
-MUST_USE enum code ask_check_name(struct str name, struct err *err);
 /* The body, as an object whose keys are in `known` (NULL-terminated; NULL: any). An empty body gives NULL. */
 MUST_USE enum code ask_object(const struct ask *ask, const char *const *known, json_t **ret, struct err *err);
+/* Is the run that the call names known? Fills `known`. UNAVAILABLE: the server stops. */
+MUST_USE enum code ask_run_known(struct ask *ask, bool *ret_known, struct err *err);
 /* To the desk, and there `serve`. */
 void ask_post(struct call *call);
 

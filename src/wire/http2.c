@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
+#include "wire/http2_watch.h"
 
 enum {
     STREAM_WINDOW = 256 * 1024,
@@ -27,8 +29,10 @@ struct h2 {
     void *ctx;
     struct h2_stream *streams;
     size_t n_streams;
-    unsigned empty_frames;           /* since the last frame that carried something */
-    bool writable, flooded, settled; /* settled: the peer's SETTINGS are known */
+    struct h2_watch watch;  /* server */
+    unsigned empty_frames;  /* since the last frame that carried something */
+    uint32_t fault;         /* of the peer, by which we end the connection; 0: none */
+    bool writable, settled; /* settled: the peer's SETTINGS are known */
 };
 
 struct h2_stream {
@@ -80,6 +84,16 @@ static struct h2_stream *find(struct h2 *h2, int32_t id) {
 
 /* ---- what nghttp2 tells ---- */
 
+static int flood(struct h2 *h2) {
+    h2->fault = NGHTTP2_ENHANCE_YOUR_CALM;
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* A stream that is opened and reset costs us work and the peer little, whoever of us resets it. */
+static bool too_many_resets(struct h2 *h2) {
+    return h2->role == H2_SERVER && !h2_watch_reset(&h2->watch, clock_mono_us());
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *ctx) {
     struct h2 *h2 = ctx;
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
@@ -97,8 +111,7 @@ static int on_header(nghttp2_session *session UNUSED, const nghttp2_frame *frame
     struct h2_stream *s = find(h2, frame->hd.stream_id);
     if (!s) return 0;
     s->header_bytes += name_n + value_n + HEADER_OVERHEAD;
-    if (s->header_bytes > BOMB_TIMES * h2->limits.header_bytes) h2->flooded = true;
-    if (h2->flooded) return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (s->header_bytes > BOMB_TIMES * h2->limits.header_bytes) return flood(h2);
     if (s->too_many) return 0;
     struct http_header h = { str_dup(s->arena, (struct str){ (const char *)name, name_n }),
                              str_dup(s->arena, (struct str){ (const char *)value, value_n }) };
@@ -152,10 +165,7 @@ static int on_frame_recv(nghttp2_session *session UNUSED, const nghttp2_frame *f
     struct h2 *h2 = ctx;
     bool over = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (frame->hd.type == NGHTTP2_SETTINGS) h2->settled = true;
-    if (is_empty(frame)) {
-        if (++h2->empty_frames > MAX_EMPTY) h2->flooded = true;
-        return h2->flooded ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
-    }
+    if (is_empty(frame)) return ++h2->empty_frames > MAX_EMPTY ? flood(h2) : 0;
     if (frame->hd.type == NGHTTP2_GOAWAY && h2->cb.on_goaway) h2->cb.on_goaway(h2, h2->ctx);
     struct h2_stream *s = frame->hd.stream_id ? find(h2, frame->hd.stream_id) : NULL;
     if (!s) return 0;
@@ -163,7 +173,10 @@ static int on_frame_recv(nghttp2_session *session UNUSED, const nghttp2_frame *f
     else if (frame->hd.type == NGHTTP2_DATA) {
         h2->empty_frames = 0;
         if (over) end_by_peer(s, NULL, 0);
-    } else if (frame->hd.type == NGHTTP2_RST_STREAM) s->reset_by_peer = true;
+    } else if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        s->reset_by_peer = true;
+        return too_many_resets(h2) ? flood(h2) : 0;
+    }
     return 0;
 }
 
@@ -182,14 +195,23 @@ static int on_stream_close(nghttp2_session *session UNUSED, int32_t id, uint32_t
     struct h2_stream *s = find(h2, id);
     if (!s) return 0;
     nghttp2_session_set_stream_user_data(session, id, NULL);
+    if (s->ended_by_peer || s->reset_by_peer) h2_watch_ended(&h2->watch, (uint32_t)id);
     h2->cb.on_close(s, error, s->reset_by_peer, h2->ctx);
     free_stream(s);
     return 0;
 }
 
+/* Not those of a reply that came before the request's end, nor of streams that are one too many. */
+static bool is_provoked_reset(const nghttp2_frame *f) {
+    return f->hd.type == NGHTTP2_RST_STREAM && f->rst_stream.error_code != NGHTTP2_NO_ERROR &&
+           f->rst_stream.error_code != NGHTTP2_REFUSED_STREAM;
+}
+
 /* A server that has answered does not wait for the rest of a request that it will not read (RFC 9113 §8.1). */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *ctx) {
     struct h2 *h2 = ctx;
+    if (is_provoked_reset(frame) && too_many_resets(h2))
+        return nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
     bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                 (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     struct h2_stream *s = ends && h2->role == H2_SERVER ? find(h2, frame->hd.stream_id) : NULL;
@@ -356,7 +378,7 @@ static void set_options(nghttp2_option *option) {
     nghttp2_option_set_no_closed_streams(option, 1); /* memory: closed streams would be kept for priorities */
     nghttp2_option_set_max_outbound_ack(option, MAX_ACKS);
     nghttp2_option_set_max_continuations(option, 8);
-    nghttp2_option_set_stream_reset_rate_limit(option, 1000, 33);
+    nghttp2_option_set_stream_reset_rate_limit(option, 2000, 66); /* ours is stricter, and says why */
 }
 
 static int new_session(struct h2 *h2) {
@@ -393,6 +415,7 @@ enum code h2_new(enum h2_role role, const struct h2_limits *limits, const struct
     struct h2 *h2 = calloc(1, sizeof *h2);
     if (!h2) return err_oom(err);
     *h2 = (struct h2){ .role = role, .limits = *limits, .cb = *callbacks, .ctx = ctx };
+    h2_watch_init(&h2->watch);
     if (!h2->limits.stream_window) h2->limits.stream_window = STREAM_WINDOW;
     if (!h2->limits.conn_window) h2->limits.conn_window = CONN_WINDOW;
     int rc = new_session(h2);
@@ -415,11 +438,37 @@ void h2_free(struct h2 *h2) {
     free(h2);
 }
 
-enum code h2_receive(struct h2 *h2, struct str bytes, struct err *err) {
-    ssize_t n = nghttp2_session_mem_recv(h2->session, (const uint8_t *)bytes.p, bytes.n);
+/* The session goes no further: what is left to send is the GOAWAY. */
+static enum code end_session(struct h2 *h2, uint32_t fault, const char *why, struct err *err) {
+    if (fault) nghttp2_session_terminate_session(h2->session, fault);
+    return err_set(err, INVALID_ARGUMENT, "HTTP/2: %s", why);
+}
+
+static enum code feed(struct h2 *h2, struct str bytes, struct err *err) {
+    ssize_t n = bytes.n ? nghttp2_session_mem_recv(h2->session, (const uint8_t *)bytes.p, bytes.n) : 0;
     if (n >= 0) return OK;
-    if (h2->flooded) nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
-    return err_set(err, INVALID_ARGUMENT, "HTTP/2: %s", nghttp2_strerror((int)n));
+    bool flooded = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+    return end_session(h2, flooded ? NGHTTP2_ENHANCE_YOUR_CALM : h2->fault, nghttp2_strerror((int)n), err);
+}
+
+/* The frame's stream may have been closed by what came just before it: that is fed first. */
+static enum code receive_watched(struct h2 *h2, struct str bytes, struct err *err) {
+    struct h2_frame_head head;
+    size_t begin = 0, end = 0, fed = 0, seen = 0;
+    while (h2_watch_next(&h2->watch, str_from(bytes, seen), &begin, &end, &head)) {
+        begin += seen, seen += end;
+        if (head.type != NGHTTP2_DATA && head.type != NGHTTP2_HEADERS) continue;
+        enum code rc = feed(h2, str_upto(str_from(bytes, fed), begin - fed), err);
+        if (rc) return rc;
+        fed = begin;
+        h2->fault = h2_watch_frame(&h2->watch, head, find(h2, (int32_t)head.stream) != NULL);
+        if (h2->fault) return end_session(h2, h2->fault, "a frame on a stream that is over", err);
+    }
+    return feed(h2, str_from(bytes, fed), err);
+}
+
+enum code h2_receive(struct h2 *h2, struct str bytes, struct err *err) {
+    return h2->role == H2_SERVER ? receive_watched(h2, bytes, err) : feed(h2, bytes, err);
 }
 
 static bool tell_writable(struct h2 *h2) {

@@ -54,5 +54,9 @@ struct url {
  * percent-encoding of what may stand plainly or must not be hidden. A missing path is "/". All slices but `query`, which
  * points into `text`, point into `buf`. Without allocation; `err` may be NULL. INVALID_ARGUMENT. */
 MUST_USE enum code url_parse(struct str text, char buf[URL_MAX], struct url *ret, struct err *err);
+/* Does the host say that it is loopback: 127.…, ::1, localhost or a name below it? */
+bool url_is_loopback(const struct url *url);
+/* Scheme, host and port are the same. */
+bool url_same_origin(const struct url *a, const struct url *b);
 /* Is it what url_parse would give as `normal`? */
 bool url_is_normal(struct str text);

@@ -274,6 +274,15 @@ enum code url_parse(struct str text, char buf[URL_MAX], struct url *ret, struct 
     return OK;
 }
 
+bool url_is_loopback(const struct url *u) {
+    if (u->numeric) return str_starts(u->host, STR("127.")) || str_eq(u->host, STR("::1"));
+    return str_eq(u->host, STR("localhost")) || str_ends(u->host, STR(".localhost"));
+}
+
+bool url_same_origin(const struct url *a, const struct url *b) {
+    return str_eq(a->scheme, b->scheme) && str_eq(a->host, b->host) && a->port == b->port;
+}
+
 bool url_is_normal(struct str text) {
     char buf[URL_MAX];
     struct url u;

@@ -1,9 +1,13 @@
 """The bridge as a Synapse Web activity uses it: a POST with a managed identity's token, then polls of the Location without one."""
+import base64
+import os
+import struct
 import time
 import uuid
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import plain
 import setting
@@ -110,6 +114,46 @@ def test_bad_locations_are_all_alike(bridge):
     plain.Plain(bridge.site, "caller").ask("DELETE", f"v1/projects/demo/regions/local/jobs/{job_id}")
     gone = bridge.poll(location)
     assert (gone.status_code, gone.text, gone.headers["Content-Type"]) in answers, "a job that is gone was never there"
+
+
+def sealed(site, job_id, uuid_text, expires_s, connection="demo"):
+    """A Location as src/dataproc/bridge_location.c seals them, by the key of the connection."""
+    key = (site.data / "jobs" / "demo" / "bridge.key").read_bytes()
+    plain_text = struct.pack(">Q36sB100s", int(expires_s * 1e6), uuid_text.encode(), len(job_id), job_id.encode())
+    nonce = os.urandom(12)
+    whole = nonce + AESGCM(key).encrypt(nonce, plain_text, f"linkspan bridge location 1 {connection}".encode())
+    return f"{site.url}/bridge/jobs/{base64.urlsafe_b64encode(whole).rstrip(b'=').decode()}"
+
+
+def test_locations_that_are_not_for_this_job_now(site, bridge):
+    """Genuine but for one thing: what nobody can make without the key, and who had one a week ago has."""
+    jobs = [bridge.start("sleeps.py").json() for _ in range(2)]
+    (mine, uuid_text), (other, others_uuid) = [(job["jobId"], job["jobUuid"]) for job in jobs]
+    now = time.time()
+    assert bridge.poll(sealed(site, mine, uuid_text, now + 60)).json()["jobId"] == mine, "the seal is right"
+    bad = {"expired": sealed(site, mine, uuid_text, now - 1), "long ago": sealed(site, mine, uuid_text, 1),
+           "another job's": sealed(site, mine, others_uuid, now + 60), "no job's": sealed(site, mine, str(uuid.uuid4()), now + 60),
+           "no such job": sealed(site, "nobody", uuid_text, now + 60), "another connection's": sealed(site, mine, uuid_text, now + 60, "prod")}
+    answers = {name: bridge.poll(location) for name, location in bad.items()}
+    assert {name: answer.status_code for name, answer in answers.items()} == {name: 404 for name in bad}
+    assert len({answer.text for answer in answers.values()} | {bridge.poll(f"{site.url}/bridge/jobs/x").text}) == 1, "all alike"
+    lapses = sealed(site, mine, uuid_text, time.time() + 1.5)
+    assert bridge.poll(lapses).status_code == 202
+    time.sleep(1.6)
+    assert bridge.poll(lapses).status_code == 404, "while the job runs"
+    for job_id in (mine, other):
+        bridge.cancel(job_id)
+
+
+def test_a_name_that_another_job_has_got(bridge):
+    name = f"again-{uuid.uuid4().hex}"
+    first = bridge.start("sleeps.py", reference={"jobId": name}).headers["Location"]
+    bridge.cancel(name)
+    assert bridge.wait(first).status_code == 499
+    plain.Plain(bridge.site, "caller").ask("DELETE", f"v1/projects/demo/regions/local/jobs/{name}")
+    second = bridge.start("sleeps.py", reference={"jobId": name}).headers["Location"]
+    assert bridge.poll(first).status_code == 404 and bridge.poll(second).status_code == 202
+    bridge.cancel(name)
 
 
 REFUSED = [

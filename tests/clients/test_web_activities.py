@@ -8,6 +8,7 @@ import time
 import uuid
 
 import pytest
+from azure.core import exceptions
 from azure.synapse.artifacts import models
 
 import linkspan_site
@@ -243,14 +244,57 @@ def test_what_was_on_its_way_when_the_server_was_killed(tmp_path, linkspan):
 
 
 def test_a_normal_stop_interrupts_no_run(tmp_path, linkspan):
+    elsewhere, word = Elsewhere(), uuid.uuid4().hex
+    site = make_site(tmp_path, linkspan, RULES.replace("@PORT@", str(elsewhere.port)))
+    try:
+        site.start()
+        author, waits, polled = client(site), fresh("waits"), fresh("polled")
+        put(author, waits, resource(wait(seconds=3), keep("v", "x", after=["wait"]), variables={"v": "String"}))
+        put(author, polled, resource(web(f"{elsewhere.url}/async/{word}", "POST", body={})))
+        runs = [author.pipeline.create_pipeline_run(name).run_id for name in (waits, polled)]
+        assert setting.eventually(lambda: elsewhere.of(f"/async/{word}") or None)
+        time.sleep(0.3)
+        began = time.monotonic()
+        site.stop_server()
+        assert time.monotonic() - began < 10, "nothing is waited for"
+        site.start_server()
+        for run_id in runs:
+            done = finish(author, run_id)
+            assert done.status == "Succeeded", done.message
+        assert len(elsewhere.of(f"/async/{word}")) == 1
+    finally:
+        site.stop()
+        elsewhere.server.shutdown()
+
+
+def test_calls_and_runs_while_the_server_stops(tmp_path, linkspan):
+    """Whoever asks during the stop gets an answer of the API or no connection; the server ends, and all runs are there afterwards."""
     site = make_site(tmp_path, linkspan)
     try:
         site.start()
-        author, name = client(site), fresh()
-        put(author, name, resource(wait(seconds=3), keep("v", "x", after=["wait"]), variables={"v": "String"}))
-        run_id = author.pipeline.create_pipeline_run(name).run_id
+        author, name, begun, stop = client(site), fresh(), [], threading.Event()
+        put(author, name, resource(wait(seconds=1)))
+
+        def ask():
+            other = client(site)
+            while not stop.is_set():
+                try:
+                    begun.append(other.pipeline.create_pipeline_run(name).run_id)
+                    other.pipeline_run.get_pipeline_run(begun[-1])
+                except exceptions.AzureError as error:
+                    assert getattr(error, "status_code", None) in (None, 503), error
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        assert setting.eventually(lambda: len(begun) > 20 or None)
+        server = site.server
         site.stop_server()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert server.returncode == 0 and "AddressSanitizer" not in site.log(), site.log()
         site.start_server()
-        assert finish(author, run_id).status == "Succeeded"
+        assert {finish(author, run_id).status for run_id in begun} == {"Succeeded"}
     finally:
         site.stop()

@@ -8,6 +8,19 @@
 #include "base/err.h"
 #include "base/json_text.h"
 #include "base/map.h"
+#include "base/uuid.h"
+
+static void uuids_have_their_version_and_variant(void **state) {
+    (void)state;
+    static const uint8_t zeros[16];
+    uint8_t ones[16];
+    char text[UUID_LENGTH + 1];
+    memset(ones, 0xff, sizeof ones);
+    uuid_of_random(zeros, text);
+    assert_string_equal(text, "00000000-0000-4000-8000-000000000000");
+    uuid_of_random(ones, text);
+    assert_string_equal(text, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+}
 
 static void cut_splits_at_the_first_separator(void **state) {
     (void)state;
@@ -181,6 +194,7 @@ static void json_strings_are_safe_to_print(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(uuids_have_their_version_and_variant),
         cmocka_unit_test(cut_splits_at_the_first_separator),
         cmocka_unit_test(integers_are_printed),
         cmocka_unit_test(printed_text_fits_or_fails),

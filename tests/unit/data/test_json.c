@@ -27,6 +27,7 @@ static const struct read_case {
     { "an integer too large", STR_INIT("{\"a\":9223372036854775808}"), INVALID_ARGUMENT, 0, 0 },
     { "a real too large", STR_INIT("{\"a\":1e999}"), INVALID_ARGUMENT, 0, 0 },
     { "NaN", STR_INIT("{\"a\":NaN}"), INVALID_ARGUMENT, 0, 0 },
+    { "a control character in a text", STR_INIT("{\"a\":\n\"b\x01\"}"), INVALID_ARGUMENT, 2, 0 },
     { "a comment", STR_INIT("{/**/}"), INVALID_ARGUMENT, 0, 0 },
     { "a trailing comma", STR_INIT("[1,]"), INVALID_ARGUMENT, 0, 0 },
     { "depth 4 of 4", STR_INIT("[[[[]]]]"), OK, 0, 0 },
@@ -46,6 +47,54 @@ static void test_reading_is_strict(void **state) {
         if (rc != c->code) fail_msg("%s: %s %s", c->name, code_name(rc), err.message);
         if (c->line && err.line != c->line) fail_msg("%s: line %u", c->name, err.line);
         if (c->column && err.column != c->column) fail_msg("%s: column %u", c->name, err.column);
+        json_decref(json);
+    }
+}
+
+/* Tokens of a length at which the parser's buffer grows by the very byte behind them. */
+static const struct str short_cases[] = {
+    STR_INIT("{\"a\":[true,null,-1,2.5,\"x\\u00e9\"],\"b\":{}}"),
+    STR_INIT("[123456789012345]"),
+    STR_INIT("[12345678901234,1234567890123456,7]"),
+    STR_INIT("[-0.1234567890123456789012345678]"),
+    STR_INIT("{\"n\":0.1234567890123456789012345678901234567890123456789012345678901}"),
+    STR_INIT("[truetruetruetru]"),
+    STR_INIT("[123456789012345\xc3\xa9]"),
+    STR_INIT("[\"aaaaaaaaaaaaaaa\n\"]"),
+    STR_INIT("[\"aaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbb\"]"),
+};
+
+static void test_each_failing_allocation_is_short_memory(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(short_cases); i++) {
+        struct err err = { 0 };
+        json_t *whole = NULL, *json;
+        enum code ends = json_read(short_cases[i], 128, 0, &whole, &err), rc = RESOURCE_EXHAUSTED;
+        unsigned n = 1;
+        for (; rc == RESOURCE_EXHAUSTED && n < 1000; n++) {
+            json = NULL;
+            arena_fail_after(n);
+            rc = json_read(short_cases[i], 128, 0, &json, &err);
+            arena_fail_after(0);
+        }
+        if (rc != ends || n < 3) fail_msg("case %zu: %s after %u", i, code_name(rc), n);
+        assert_true(!whole || json_equal(whole, json));
+        json_decref(json);
+        json_decref(whole);
+    }
+}
+
+static void test_a_number_has_at_most_500_bytes(void **state) {
+    (void)state;
+    char text[512];
+    for (size_t n = 499; n <= 501; n++) {
+        struct err err = { 0 };
+        json_t *json = NULL;
+        memset(text, '1', sizeof text);
+        memcpy(text, "[0.", 3);
+        text[n + 1] = ']';
+        enum code rc = json_read((struct str){ text, n + 2 }, sizeof text, 0, &json, &err);
+        assert_int_equal(rc, n <= 500 ? OK : INVALID_ARGUMENT);
         json_decref(json);
     }
 }
@@ -81,6 +130,8 @@ static void test_typed_members(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reading_is_strict),
+        cmocka_unit_test(test_each_failing_allocation_is_short_memory),
+        cmocka_unit_test(test_a_number_has_at_most_500_bytes),
         cmocka_unit_test(test_an_error_does_not_quote_the_text),
         cmocka_unit_test(test_typed_members),
     };

@@ -87,20 +87,24 @@ static void open_workspace(void) {
     assert_int_equal(workspace_new(&config, rsa, &w.workspace, &err), OK);
 }
 
-/* PORT in the rules is the script's. */
+/* PORT in a text is the script's. */
+static void fill_port(char *text) {
+    char port[8], *mark;
+    snprintf(port, sizeof port, "%u", w.script.port);
+    while ((mark = strstr(text, "PORT"))) {
+        memmove(mark + strlen(port), mark + 4, strlen(mark + 4) + 1);
+        memcpy(mark, port, strlen(port));
+    }
+}
+
 static void start(const char *rules, struct script script) {
     struct err err = { 0 };
     char text[2000], filled[1500];
     w = (struct world){ .script = script };
     got = (struct got){ 0 };
     script_start(&w.script);
-    char port[8], *mark;
-    snprintf(port, sizeof port, "%u", w.script.port);
     snprintf(filled, sizeof filled, "%s", rules);
-    while ((mark = strstr(filled, "PORT"))) {
-        memmove(mark + strlen(port), mark + 4, strlen(mark + 4) + 1);
-        memcpy(mark, port, strlen(port));
-    }
+    fill_port(filled);
     snprintf(text, sizeof text, HEAD "%s", filled);
     open_audit();
     open_workspace();
@@ -111,9 +115,14 @@ static void start(const char *rules, struct script script) {
     w.gate.n_workers = 1;
     const struct outbound_config out = { .loop = w.loop, .resolver = names_resolver(&w.names) };
     assert_int_equal(outbound_new(&out, &w.gate.outbound, &err), OK);
-    const struct web_calls_config config = {
-        .gate = &w.gate, .workspace = w.workspace, .name = STR("flights"), .account = STR(WHO), .answer = on_reply
-    };
+    char own[64] = "http://own.example:PORT";
+    fill_port(own);
+    const struct web_calls_config config = { .gate = &w.gate,
+                                             .workspace = w.workspace,
+                                             .name = STR("flights"),
+                                             .account = STR(WHO),
+                                             .url = str_z(own),
+                                             .answer = on_reply };
     assert_int_equal(web_calls_new(&config, &w.calls, &err), OK);
 }
 
@@ -234,7 +243,7 @@ static void test_a_call_with_a_token(void **state) {
     for (unsigned i = 0; i < 2; i++) {
         assert_string_equal(e.token[i], fingerprint);
         assert_null(strstr(e.detail[i], "secret"));
-        assert_non_null(strstr(e.detail[i], "POST by activity submit of run " RUN ", started by request 01REQUEST"));
+        assert_non_null(strstr(e.detail[i], "of run " RUN ", started by request 01REQUEST, POST by activity submit"));
     }
     assert_non_null(strstr(e.detail[1], "HTTP 202"));
     assert_string_equal(e.method, "pipeline.WebActivity");
@@ -256,6 +265,43 @@ static void test_a_call_without_a_token(void **state) {
     assert_null(strstr(w.script.seen, "authorization"));
     assert_string_equal(entries_of(got.request).token[1], "");
     stop();
+}
+
+/* A Location may be a capability: it is asked, and neither the log nor the activity's error repeat it. */
+static void test_a_poll(void **state) {
+    (void)state;
+    static const char secret[] = "Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFy";
+    static const struct {
+        const char *rules, *path;
+        bool secret;
+        unsigned n;
+    } cases[] = {
+        { RULE, "/bridge/jobs/Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFy?sig=1", true, 2 },
+        { RULE "deny workspace to call \"http://127.0.0.1:PORT/bridge/jobs/*\" with audience \"api://x\" owner o\n",
+          "/bridge/jobs/Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFy", true, 1 },
+        { RULE, "/bridge/jobs/17/", false, 2 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char url[200], shown[200], hash[JWT_FINGERPRINT_BYTES];
+        start(cases[i].rules, accepted);
+        struct pipeline_request r = request_of(url, cases[i].path, "api://x");
+        r.poll = true;
+        r.method = STR("GET");
+        r.body = STR("");
+        ask(&r);
+        struct entries e = entries_of(got.request);
+        token_fingerprint(str_z(secret), hash);
+        snprintf(shown, sizeof shown, cases[i].secret ? "http://127.0.0.1:%u/bridge/jobs/~%s" : "http://127.0.0.1:%u%s",
+                 w.script.port, cases[i].secret ? hash : cases[i].path);
+        assert_int_equal(e.n, cases[i].n);
+        assert_string_equal(e.object, shown);
+        assert_null(strstr(got.message, secret));
+        for (unsigned k = 0; k < e.n; k++) assert_null(strstr(e.detail[k], secret));
+        assert_non_null(strstr(e.detail[0], "poll, GET"));
+        if (e.n == 2) assert_non_null(strstr(w.script.seen, cases[i].path));
+        else assert_int_equal(got.fault, FAULT_POLICY);
+        stop();
+    }
 }
 
 /* Nothing is sent, and the log says why. */
@@ -310,6 +356,11 @@ static void test_addresses(void **state) {
     } cases[] = {
         { "a name of loopback", "allow workspace to call \"http://in.example/a\" with audience \"\"" LAWFUL,
           "http://in.example/a", "127.0.0.1", FAULT_POLICY, "ADDRESS_REFUSED" },
+        { "a name of loopback, whose port the rule writes",
+          "allow workspace to call \"http://in.example:PORT/*\" with audience \"\"" LAWFUL, "http://in.example:PORT/a",
+          "127.0.0.1", FAULT_POLICY, "ADDRESS_REFUSED" },
+        { "the same in IPv6", "allow workspace to call \"http://in.example:PORT/*\" with audience \"\"" LAWFUL,
+          "http://in.example:PORT/a", "::1", FAULT_POLICY, "ADDRESS_REFUSED" },
         { "a name of a metadata service", "allow workspace to call \"http://in.example:80/a\" with audience \"\"" LAWFUL,
           "http://in.example:80/a", "169.254.169.254", FAULT_POLICY, "link-local" },
         { "no such name", "allow workspace to call \"http://in.example/a\" with audience \"\"" LAWFUL,
@@ -320,13 +371,35 @@ static void test_addresses(void **state) {
         start(cases[i].rules, accepted);
         w.names.answers[0][0] = cases[i].address;
         struct pipeline_request r = request_of(url, "/", "");
-        r.url = str_z(cases[i].url);
+        snprintf(url, sizeof url, "%s", cases[i].url);
+        fill_port(url);
+        r.url = str_z(url);
         ask(&r);
         struct entries e = entries_of(got.request);
         if (got.fault != cases[i].fault || e.n != 2 || !strstr(e.detail[1], cases[i].detail))
             fail_msg("%s: %d %s; %s", cases[i].what, got.fault, got.message, e.detail[1]);
         assert_int_not_equal(e.code[1], OK);
         assert_int_equal(atomic_load(&w.script.connections), 0);
+        stop();
+    }
+}
+
+/* Who names loopback himself, and the server's own name, come through. */
+static void test_lawful_loopback(void **state) {
+    (void)state;
+    static const char *const hosts[] = { "localhost", "in.localhost", "own.example" };
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        char url[200], rules[300];
+        snprintf(rules, sizeof rules, "allow workspace to call \"http://%s:PORT/*\" with audience \"\"" LAWFUL, hosts[i]);
+        start(rules, accepted);
+        w.names.answers[0][0] = "127.0.0.1";
+        struct pipeline_request r = request_of(url, "/", "");
+        snprintf(url, sizeof url, "http://%s:PORT/a", hosts[i]);
+        fill_port(url);
+        r.url = str_z(url);
+        ask(&r);
+        if (got.fault || got.status != 202) fail_msg("%s: %d %s", hosts[i], got.fault, got.message);
+        assert_int_equal(atomic_load(&w.script.connections), 1);
         stop();
     }
 }
@@ -410,10 +483,16 @@ static void test_a_full_chain(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_call_with_a_token),  cmocka_unit_test(test_a_call_without_a_token),
-        cmocka_unit_test(test_what_is_refused),      cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_faults_of_servers),    cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_without_an_audit_log), cmocka_unit_test(test_a_full_chain),
+        cmocka_unit_test(test_a_call_with_a_token),
+        cmocka_unit_test(test_a_call_without_a_token),
+        cmocka_unit_test(test_a_poll),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_lawful_loopback),
+        cmocka_unit_test(test_faults_of_servers),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_without_an_audit_log),
+        cmocka_unit_test(test_a_full_chain),
     };
     struct err err;
     if (key_generate(KEY_RSA, &rsa, &err)) return 1;

@@ -320,6 +320,47 @@ static void test_a_reader_that_stops(void **state UNUSED) {
     rig_stop(&rig);
 }
 
+/* HTTP/2: a window that is shut, while TCP takes all: the stream ends when it has taken nothing for stall_ms. */
+static void test_a_window_that_stays_shut(void **state UNUSED) {
+    struct rig rig;
+    static const char text[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                               "\0\0\6\4\0\0\0\0\0"
+                               "\0\4\0\0\0\0" /* SETTINGS: a stream's window is 0 */
+                               "\0\0\x0e\1\5\0\0\0\1"
+                               "\x82\x86\x04\x07/stream\x41\x01"
+                               "a"; /* GET http a/stream */
+    rig_start(&rig, RIG_PLAIN, &(struct http_limits){ .stall_ms = 150 }, false);
+    rig.to_send = 100000;
+    int fd = rig_connect(&rig);
+    assert_int_equal(send(fd, text, sizeof text - 1, 0), sizeof text - 1);
+    rig_wait(&rig, &rig.requests, 1);
+    rig_wait(&rig, &rig.gone, 1);
+    assert_int_equal(rig.last_gone, HTTP_GONE_RESET);
+    assert_int_equal(http_server_stats(rig.server).connections, 1);
+    close(fd);
+    rig_stop(&rig);
+}
+
+/* A byte now and then is never late by itself. */
+static void test_a_body_that_trickles(void **state UNUSED) {
+    struct rig rig;
+    char answer[64] = "";
+    const struct str text = STR("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n");
+    rig_start(&rig, RIG_PLAIN, &(struct http_limits){ .body_ms = 200 }, false);
+    int fd = rig_connect(&rig);
+    assert_int_equal(send(fd, text.p, text.n, 0), text.n);
+    unsigned turns = 0;
+    for (; turns < 50 && recv(fd, answer, sizeof answer - 1, 0) <= 0; turns++) {
+        (void)!send(fd, "x", 1, MSG_NOSIGNAL);
+        rig_turn(&rig, 20);
+    }
+    assert_int_equal(strncmp(answer, "HTTP/1.1 408 ", 13), 0);
+    assert_in_range(turns, 9, 49); /* not before body_ms */
+    assert_int_equal(rig.requests, 0);
+    close(fd);
+    rig_stop(&rig);
+}
+
 /* What is sent ahead is held up to a limit; then the socket is not read, and its end is noticed all the same. */
 static void test_end_of_a_paused_connection(void **state UNUSED) {
     static char ahead[100000]; /* 64 KiB are held, the rest fits into the socket: so the FIN gets through */
@@ -490,6 +531,42 @@ static void test_client_verifies_the_name(void **state UNUSED) {
     rig_stop(&rig);
 }
 
+static enum code all_loopback(void *ctx UNUSED, const char *host UNUSED, struct net_address *addresses, size_t max UNUSED,
+                              size_t *ret_n, struct err *err) {
+    *ret_n = 1;
+    return net_address_parse(STR("127.0.0.1:0"), addresses, err);
+}
+
+/* Connections to other hosts take no place for long: one without a call makes room, and one that ends is followed by
+ * whoever waits, whatever its host. */
+static void test_client_makes_room(void **state UNUSED) {
+    static const char *const hosts[] = { "a.example", "b.example", "c.example", "d.example" };
+    struct rig rig;
+    struct rig_call first[COUNT(hosts)] = { 0 }, calls[COUNT(hosts)] = { 0 };
+    rig_start(&rig, RIG_PLAIN, NULL, false);
+    http_client_free(rig.client);
+    const struct http_client_config config = { .loop = rig.loop, .max_connections = 2, .resolver = { all_loopback, NULL } };
+    assert_int_equal(http_client_new(&config, &rig.client, NULL), OK);
+    struct http_client_request r = rig_request(&rig, "GET", "/");
+    r.scheme = STR("http");
+    r.timeout_ms = 3000;
+    for (size_t i = 0; i < COUNT(hosts); i++) { /* one after the other */
+        r.host = str_z(hosts[i]);
+        rig_send(&rig, &first[i], &r);
+        rig_finish(&rig, &first[i]);
+        if (first[i].status != 200) fail_msg("%s: %s", hosts[i], first[i].error);
+    }
+    for (size_t i = 0; i < COUNT(hosts); i++) { /* all at once */
+        r.host = str_z(hosts[i]);
+        rig_send(&rig, &calls[i], &r);
+    }
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        rig_finish(&rig, &calls[i]);
+        if (calls[i].status != 200) fail_msg("%s, with others: %s", hosts[i], calls[i].error);
+    }
+    rig_stop(&rig);
+}
+
 static void test_client_limits(void **state UNUSED) {
     for (size_t i = 0; i < COUNT(ways); i++) {
         struct rig rig;
@@ -556,6 +633,8 @@ int main(void) {
         cmocka_unit_test(test_drain_grace_ends),
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_a_reader_that_stops),
+        cmocka_unit_test(test_a_window_that_stays_shut),
+        cmocka_unit_test(test_a_body_that_trickles),
         cmocka_unit_test(test_end_of_a_paused_connection),
         cmocka_unit_test(test_http1_is_strict),
         cmocka_unit_test(test_header_flood),
@@ -564,6 +643,7 @@ int main(void) {
         cmocka_unit_test(test_connection_limit),
         cmocka_unit_test(test_client_refuses),
         cmocka_unit_test(test_client_verifies_the_name),
+        cmocka_unit_test(test_client_makes_room),
         cmocka_unit_test(test_client_limits),
         cmocka_unit_test(test_url_split),
     };

@@ -124,6 +124,28 @@ static void test_the_chain_survives_minting(void **state) {
     proof_unref(proof);
 }
 
+/* "a@x" of nobody, or who it was for the issuer that our exchange knew it by. */
+static void test_whose_a_refused_token_of_ours_was(void **state) {
+    (void)state;
+    static const struct {
+        struct actor actor;
+        const char *issuer, *subject;
+    } cases[] = {
+        { { .kind = ACTOR_OIDC, .issuer = STR_INIT("corp"), .subject = STR_INIT("alice") }, "corp", "alice" },
+        { { .kind = ACTOR_ACCOUNT, .subject = STR_INIT("a@x") }, "", "a@x" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct principal p = { .actor = cases[i].actor };
+        struct jwt_ask late = { .issuers = issuers, .now_s = NOW + MINT_MAX_LIFE_S + JWT_SKEW_S };
+        struct refusal refusal = { 0 };
+        struct proof *proof = NULL;
+        assert_int_equal(jwt_verify(&late, minted(&p, NULL), &proof, &refusal), JWT_REFUSED);
+        assert_int_equal(refusal.reason, TOKEN_EXPIRED);
+        assert_string_equal(refusal.token.issuer, cases[i].issuer);
+        assert_string_equal(refusal.token.subject, cases[i].subject);
+    }
+}
+
 static void test_a_chain_of_five_is_refused(void **state) {
     (void)state;
     struct principal p = { .actor = { .kind = ACTOR_ACCOUNT, .subject = STR("a@x") } };
@@ -188,6 +210,7 @@ static void test_revocation_reaches_the_cache_at_once(void **state) {
     assert_int_equal(revocations_add(revocations, REVOKE_TOKEN, str_z(jti), NOW + 3600, &err), OK);
     assert_int_equal(verified_token(cache, &ask, STR("public"), 1, one, &proof, &refusal), JWT_REFUSED);
     assert_int_equal(refusal.reason, REVOKED);
+    assert_string_equal(refusal.token.subject, "a@x");
     assert_int_equal(verified_token(cache, &ask, STR("public"), 1, two, &proof, &refusal), JWT_PROVED);
     proof_unref(proof);
     assert_int_equal(revocations_add(revocations, REVOKE_JOB_RUN, STR("run-1"), NOW + 3600, &err), OK);
@@ -301,6 +324,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_foreign_chain_is_taken_out),
         cmocka_unit_test(test_the_chain_survives_minting),
+        cmocka_unit_test(test_whose_a_refused_token_of_ours_was),
         cmocka_unit_test(test_a_chain_of_five_is_refused),
         cmocka_unit_test(test_large_claims_are_dropped_whole),
         cmocka_unit_test(test_an_id_token_of_ours_is_no_access_token),

@@ -86,6 +86,41 @@ static bool collect(void *ctx, const struct artifact *a) {
     return out->n < 6;
 }
 
+static void names_are_counted_in_characters(void **state) {
+    (void)state;
+    static const char waits[] = "{\"properties\":{\"activities\":[" WAIT0("A") "]}}";
+    char name[3 * 141 + 1] = "";
+    struct artifact a;
+    struct err err = { 0 };
+    world_open(&w, NULL, 0);
+    for (int i = 0; i < 140; i++) memcpy(name + strlen(name), "\xe8\x88\xaa", 4);
+    assert_int_equal(put(ARTIFACT_PIPELINE, name, waits, &a, &err), OK);
+    memcpy(name + strlen(name), "\xe8\x88\xaa", 4);
+    assert_int_equal(put(ARTIFACT_PIPELINE, name, waits, &a, &err), INVALID_ARGUMENT);
+    assert_int_equal(pipelines_rename(w.p, ARTIFACT_PIPELINE, STR("p"), str_z(name), &err), INVALID_ARGUMENT);
+    world_close(&w);
+}
+
+/* The workspace acts for the starter: a chain that has no place for one more could not be recorded. */
+static void a_starter_with_a_full_chain_is_refused(void **state) {
+    (void)state;
+    struct principal starter = world_person;
+    struct faults faults = { .arena = NULL };
+    struct err err = { 0 };
+    char id[PIPELINE_UUID + 1];
+    world_open(&w, NULL, 0);
+    faults.arena = w.arena;
+    world_put(&w, "p", WAIT0("A"), NULL);
+    const struct run_start start = { .pipeline = STR("p"), .starter = &starter, .request = STR("r") };
+    while (starter.n_chain < PRINCIPAL_MAX_CHAIN) starter.chain[starter.n_chain++] = world_person.actor;
+    assert_int_equal(pipelines_create_run(w.p, &start, &faults, id, &err), INVALID_ARGUMENT);
+    starter.n_chain--;
+    assert_int_equal(pipelines_create_run(w.p, &start, &faults, id, &err), OK);
+    (void)pipelines_turn(w.p);
+    world_is(&w, id, RUN_SUCCEEDED);
+    world_close(&w);
+}
+
 static void lists_go_by_name(void **state) {
     (void)state;
     DEFER(buf_free) struct buf out = BUF_INIT(100);
@@ -245,13 +280,13 @@ static void filters_choose(void **state) {
     world_close(&w);
 }
 
-static void the_oldest_runs_are_forgotten(void **state) {
-    (void)state;
+static void forgets_the_oldest_runs(bool deaf) {
     char ids[8][PIPELINE_UUID + 1];
     struct err err = { 0 };
     struct run_info info;
     struct run_known known;
     w.max_ended = 3;
+    w.deaf = deaf;
     world_open(&w, NULL, 0);
     world_put(&w, "p", WAIT0("A"), NULL);
     for (int i = 0; i < 8; i++) {
@@ -264,6 +299,12 @@ static void the_oldest_runs_are_forgotten(void **state) {
         assert_true(pipelines_run_known(w.p, str_z(ids[i]), w.arena, &known) == (want == OK));
     }
     world_close(&w);
+}
+
+static void the_oldest_runs_are_forgotten(void **state) {
+    (void)state;
+    forgets_the_oldest_runs(false);
+    forgets_the_oldest_runs(true);
 }
 
 /* ---- threads ---- */
@@ -393,6 +434,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(etags_change_with_content),
         cmocka_unit_test(names_and_references_are_checked),
+        cmocka_unit_test(names_are_counted_in_characters),
+        cmocka_unit_test(a_starter_with_a_full_chain_is_refused),
         cmocka_unit_test(lists_go_by_name),
         cmocka_unit_test(a_run_needs_what_its_pipeline_asks),
         cmocka_unit_test(pages_give_each_run_once),

@@ -151,6 +151,85 @@ static void queued_runs_and_children_are_joined_again(void **state) {
     world_close(&w);
 }
 
+/* The first in the queue began with `concurrency` 1, the second with 2: they go on in their order all the same. */
+static void a_queue_of_two_versions_keeps_its_order(void **state) {
+    (void)state;
+    static const char wait[] = "{\"name\":\"W\",\"type\":\"Wait\",\"typeProperties\":{\"waitTimeInSeconds\":50}}";
+    static const char longer[] = "{\"name\":\"W\",\"type\":\"Wait\",\"typeProperties\":{\"waitTimeInSeconds\":90}}";
+    char ids[4][PIPELINE_UUID + 1];
+    world_open(&w, NULL, 0);
+    world_put(&w, "p", wait, "\"concurrency\":1");
+    world_run(&w, "p", NULL, ids[0]);
+    world_run(&w, "p", NULL, ids[1]);
+    world_put(&w, "p", longer, "\"concurrency\":2");
+    world_run(&w, "p", NULL, ids[2]);
+    world_run(&w, "p", NULL, ids[3]);
+    world_is(&w, ids[2], RUN_IN_PROGRESS);
+    world_pass(&w, 60);
+    world_is(&w, ids[0], RUN_SUCCEEDED);
+    again(); /* the last one has a place, and waits behind another that has none */
+    world_is(&w, ids[1], RUN_QUEUED);
+    world_is(&w, ids[3], RUN_QUEUED);
+    world_pass(&w, 40);
+    world_is(&w, ids[1], RUN_IN_PROGRESS);
+    world_is(&w, ids[3], RUN_IN_PROGRESS);
+    world_close(&w);
+}
+
+static int64_t number_of(const char *sql) {
+    sqlite3_stmt *stmt = NULL;
+    struct err err = { 0 };
+    assert_int_equal(store_prepare(w.p->store, str_z(sql), &stmt, &err), OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(stmt, 0);
+    store_done(stmt);
+    return n;
+}
+
+static void a_run_that_cannot_be_read_ends_as_others_do(void **state) {
+    (void)state;
+    struct script scripts[] = { { "/A", .status = 200, .body = "{\"secret\":1}" } };
+    struct err err = { 0 };
+    char id[PIPELINE_UUID + 1], other[PIPELINE_UUID + 1];
+    world_open(&w, scripts, COUNT(scripts));
+    world_put(&w, "p",
+              WEB("A", "GET", ",\"policy\":{\"secureOutput\":true}") END
+              ",{\"name\":\"W\",\"type\":\"Wait\",\"typeProperties\":{\"waitTimeInSeconds\":50}}",
+              NULL);
+    world_run(&w, "p", NULL, id);
+    world_run(&w, "p", NULL, other);
+    assert_int_equal(store_exec(w.p->store, "UPDATE run SET variables='{' WHERE seq=1", &err), OK);
+    assert_int_equal(number_of("SELECT count(*) FROM activity WHERE run=1 AND output IS NOT NULL"), 1);
+    w.n_events = 0;
+    again();
+    world_is(&w, id, RUN_FAILED);
+    world_is(&w, other, RUN_IN_PROGRESS);
+    world_activity_is(&w, id, "W", RUN_FAILED);
+    assert_int_equal(number_of("SELECT count(*) FROM activity WHERE run=1 AND output IS NOT NULL"), 0);
+    assert_int_equal(number_of("SELECT count(*) FROM version"), 1);
+    world_pass(&w, 1);
+    assert_string_equal(w.events[w.n_events - 1], "run ended p Failed");
+    world_pass(&w, 60);
+    world_is(&w, other, RUN_SUCCEEDED);
+    assert_int_equal(number_of("SELECT count(*) FROM version"), 0);
+    world_close(&w);
+}
+
+static void an_activity_that_has_ended_keeps_no_plan(void **state) {
+    (void)state;
+    char id[PIPELINE_UUID + 1];
+    world_open(&w, NULL, 0);
+    world_put(&w, "p",
+              "{\"name\":\"L\",\"type\":\"ForEach\",\"typeProperties\":{\"items\":{\"type\":\"Expression\",\"value\":"
+              "\"@createArray('secret')\"},\"activities\":[{\"name\":\"S\",\"type\":\"SetVariable\",\"typeProperties\":{"
+              "\"variableName\":\"v\",\"value\":\"x\"}}]}}",
+              "\"variables\":{\"v\":{\"type\":\"String\"}}");
+    world_run(&w, "p", NULL, id);
+    world_is(&w, id, RUN_SUCCEEDED); /* in one turn */
+    assert_int_equal(number_of("SELECT count(*) FROM activity WHERE plan IS NOT NULL"), 0);
+    world_close(&w);
+}
+
 static void a_cancel_is_kept(void **state) {
     (void)state;
     struct script script = { "/A", .hold = true };
@@ -400,7 +479,8 @@ static void short_memory_ends_in_a_right_state(void **state) {
         }
         world_pass(&w, 1000);
         struct run_info info = world_get(&w, id);
-        if (!run_state_is_end(info.state)) fail_msg("allocation %u: the run is %s", n, run_state_name(info.state));
+        if (!pipeline_run_state_is_end(info.state))
+            fail_msg("allocation %u: the run is %s", n, pipeline_run_state_name(info.state));
         failed += info.state == RUN_FAILED;
         succeeded += info.state == RUN_SUCCEEDED;
     }
@@ -419,6 +499,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_request_under_way_is_told_apart),
         cmocka_unit_test(a_retry_keeps_its_time),
         cmocka_unit_test(queued_runs_and_children_are_joined_again),
+        cmocka_unit_test(a_queue_of_two_versions_keeps_its_order),
+        cmocka_unit_test(a_run_that_cannot_be_read_ends_as_others_do),
+        cmocka_unit_test(an_activity_that_has_ended_keeps_no_plan),
         cmocka_unit_test(a_cancel_is_kept),
         cmocka_unit_test(kills_leave_a_right_end),
         cmocka_unit_test(a_full_disk_stops_and_then_goes_on),

@@ -62,11 +62,11 @@ static void graphs_end_as_synapses_do(void **state) {
         world_run(&w, "p", NULL, id);
         world_pass(&w, 60);
         if (world_get(&w, id).state != graphs[i].run)
-            fail_msg("%s: the run is %s", graphs[i].name, run_state_name(world_get(&w, id).state));
+            fail_msg("%s: the run is %s", graphs[i].name, pipeline_run_state_name(world_get(&w, id).state));
         for (const char *s = graphs[i].states; *s; s++, name[0]++) {
             enum run_state want = *s == 'S' ? RUN_SUCCEEDED : *s == 'F' ? RUN_FAILED : RUN_SKIPPED;
             if (world_activity(&w, id, name).state != want)
-                fail_msg("%s: %s is %s", graphs[i].name, name, run_state_name(world_activity(&w, id, name).state));
+                fail_msg("%s: %s is %s", graphs[i].name, name, pipeline_run_state_name(world_activity(&w, id, name).state));
         }
         world_close(&w);
     }
@@ -543,6 +543,32 @@ static void recursion_has_an_end(void **state) {
     world_close(&w);
 }
 
+/* A loop that begins its next request the moment one has ended does not overtake who waits for a place. */
+static void requests_wait_their_turn(void **state) {
+    (void)state;
+    struct script scripts[] = { { "/A", .hold = true }, { "/B", .status = 200, .body = "{}" } };
+    char id[PIPELINE_UUID + 1];
+    world_open(&w, scripts, COUNT(scripts));
+    world_put(
+        &w, "loop",
+        "{\"name\":\"L\",\"type\":\"ForEach\",\"typeProperties\":{\"batchCount\":50,\"items\":{\"type\":\"Expression\","
+        "\"value\":\"@range(0,60)\"},\"activities\":[{\"name\":\"A\",\"type\":\"WebActivity\",\"typeProperties\":{"
+        "\"method\":\"GET\",\"url\":\"https://h/A\"}}]}}",
+        NULL);
+    world_put(&w, "one",
+              "{\"name\":\"B\",\"type\":\"WebActivity\",\"typeProperties\":{\"method\":\"GET\",\"url\":\"https://h/B\"}}",
+              NULL);
+    world_run(&w, "loop", NULL, id);
+    world_run(&w, "loop", NULL, id);
+    world_run(&w, "one", NULL, id);
+    assert_int_equal(w.n_asked, 100);
+    world_answer(&w, 0, 200, "{}");
+    (void)pipelines_turn(w.p);
+    assert_string_equal(w.asked[100].url, "https://h/B");
+    world_is(&w, id, RUN_SUCCEEDED);
+    world_close(&w);
+}
+
 static void concurrency_queues_runs(void **state) {
     (void)state;
     char ids[3][PIPELINE_UUID + 1];
@@ -588,7 +614,7 @@ static void cancel_in_each_state(void **state) {
         assert_int_equal(pipelines_cancel_run(w.p, str_z(id), true, &err), OK);
         (void)pipelines_turn(w.p);
         if (world_get(&w, id).state != RUN_CANCELLED)
-            fail_msg("%s: %s", cases[i].name, run_state_name(world_get(&w, id).state));
+            fail_msg("%s: %s", cases[i].name, pipeline_run_state_name(world_get(&w, id).state));
         world_activity_is(&w, id, "A", RUN_CANCELLED);
         assert_int_equal(world_activity(&w, id, "B").id.n, 0);
         assert_int_equal(pipelines_cancel_run(w.p, str_z(id), true, &err), FAILED_PRECONDITION);
@@ -651,6 +677,7 @@ int main(void) {
         cmocka_unit_test(variables_hold_and_keep_their_type),
         cmocka_unit_test(a_child_run_tells_its_parent),
         cmocka_unit_test(recursion_has_an_end),
+        cmocka_unit_test(requests_wait_their_turn),
         cmocka_unit_test(concurrency_queues_runs),
         cmocka_unit_test(cancel_in_each_state),
         cmocka_unit_test(a_child_goes_on_unless_it_is_asked_too),

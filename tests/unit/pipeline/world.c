@@ -108,7 +108,7 @@ enum code world_start(struct world *w, struct err *err) {
     struct pipelines_config config = {
         .path = w->path,
         .workspace = STR("flights"),
-        .effects = { w, call, cancel, event, now, fill_random },
+        .effects = { w, call, cancel, w->deaf ? NULL : event, now, fill_random },
         .by_hand = true,
         .max_pages_for_test = w->max_pages,
         .max_ended_runs_for_test = w->max_ended,
@@ -125,9 +125,11 @@ void world_stop(struct world *w) {
 void world_open(struct world *w, struct script *scripts, size_t n) {
     struct err err = { 0 };
     unsigned max_pages = w->max_pages, max_ended = w->max_ended;
+    bool deaf = w->deaf;
     memset(w, 0, sizeof *w);
     w->max_pages = max_pages;
     w->max_ended = max_ended;
+    w->deaf = deaf;
     w->now_us = (int64_t)START_S * 1000000;
     w->seed = 7;
     w->scripts = scripts;
@@ -146,6 +148,7 @@ void world_close(struct world *w) {
     (void)snprintf(command, sizeof command, "rm -rf %s", w->dir);
     assert_int_equal(system(command), 0);
     w->max_pages = w->max_ended = 0;
+    w->deaf = false;
 }
 
 /* ---- what tests do ---- */
@@ -194,7 +197,7 @@ struct run_info world_get(struct world *w, const char *id) {
 void world_is(struct world *w, const char *id, enum run_state state) {
     struct run_info info = world_get(w, id);
     if (info.state != state)
-        fail_msg("the run is %s, should be %s: %.*s", run_state_name(info.state), run_state_name(state),
+        fail_msg("the run is %s, should be %s: %.*s", pipeline_run_state_name(info.state), pipeline_run_state_name(state),
                  STR_ARG(info.message));
 }
 
@@ -236,8 +239,8 @@ void world_activity_is(struct world *w, const char *id, const char *name, enum r
     struct activity_info info = world_activity(w, id, name);
     if (!info.id.n) fail_msg("activity %s has no row", name);
     if (info.state != state)
-        fail_msg("activity %s is %s, should be %s: %.*s", name, run_state_name(info.state), run_state_name(state),
-                 STR_ARG(info.error));
+        fail_msg("activity %s is %s, should be %s: %.*s", name, pipeline_run_state_name(info.state),
+                 pipeline_run_state_name(state), STR_ARG(info.error));
 }
 
 void world_error(struct world *w, const char *id, const char *name, const char *code) {

@@ -39,6 +39,7 @@ struct world {
     struct arena *arena; /* of what tests read */
     void (*on_call)(struct world *w);
     bool mute; /* events are not kept */
+    bool deaf; /* nobody listens to them */
 };
 
 void world_open(struct world *w, struct script *scripts, size_t n);

@@ -123,6 +123,30 @@ static void urls_are_read_in_one_spelling(void **state) {
     }
 }
 
+static void loopback_and_origins(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool loopback, same; /* as https://localhost:443/x */
+    } rows[] = {
+        { "https://LocalHost/a?b", true, true },    { "https://localhost:443", true, true },
+        { "https://localhost:8443/", true, false }, { "http://localhost:443/", true, false },
+        { "http://in.localhost/", true, false },    { "http://127.0.0.1:80/", true, false },
+        { "http://127.9.9.9/", true, false },       { "http://[::1]:1/", true, false },
+        { "http://notlocalhost/", false, false },   { "http://localhost.example/", false, false },
+        { "http://128.0.0.1/", false, false },      { "http://[2001:db8::1]/", false, false },
+        { "http://127.example/", false, false },
+    };
+    char buf[URL_MAX], own_buf[URL_MAX];
+    struct url u, own;
+    assert_int_equal(url_parse(STR("https://localhost:443/x"), own_buf, &own, NULL), OK);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (url_parse(str_z(rows[i].text), buf, &u, NULL)) fail_msg("%s", rows[i].text);
+        if (url_is_loopback(&u) != rows[i].loopback || url_same_origin(&u, &own) != rows[i].same)
+            fail_msg("%s", rows[i].text);
+    }
+}
+
 static void length_is_bounded(void **state) {
     (void)state;
     char text[URL_MAX + 8], buf[URL_MAX];
@@ -142,6 +166,7 @@ static void length_is_bounded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls_are_read_in_one_spelling),
+        cmocka_unit_test(loopback_and_origins),
         cmocka_unit_test(length_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

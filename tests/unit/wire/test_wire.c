@@ -385,35 +385,129 @@ static void frame(struct buf *b, size_t n, unsigned char type, unsigned char fla
     for (size_t i = 0; i < n; i++) buf_add_char(b, 0);
 }
 
+static void begin_by_hand(struct buf *b) {
+    buf_add_z(b, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    frame(b, 0, 4, 0, 0);
+}
+
+static const char get_block[] = "\x82\x87\x84\x41\x01h"; /* GET https / h */
+
+static void request_frame(struct buf *b, uint32_t stream, bool over) {
+    frame(b, sizeof get_block - 1, 1, over ? 5 : 4, stream);
+    b->n -= sizeof get_block - 1;
+    buf_add(b, get_block, sizeof get_block - 1);
+}
+
+/* The error of the GOAWAY among the frames of `out`, or -1. */
+static int goaway(struct str out) {
+    for (size_t at = 0; at + 9 <= out.n;) {
+        const unsigned char *p = (const unsigned char *)out.p + at;
+        if (p[3] == 7) return p[16];
+        at += 9 + ((size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2]);
+    }
+    return -1;
+}
+
+/* What the client did with streams 1 and 3 before, and what it then sends. 1 PROTOCOL_ERROR, 5 STREAM_CLOSED. */
+static void test_h2_frames_on_streams_that_are_over(void **state UNUSED) {
+    static const struct {
+        const char *name;
+        bool end, answer, reset, refuse;
+        unsigned char type;
+        uint32_t stream;
+        int want;
+    } cases[] = {
+        { "DATA after both sides ended", true, true, false, false, 0, 3, 5 },
+        { "HEADERS after both sides ended", true, true, false, false, 1, 3, 5 },
+        { "DATA after its own reset", false, false, true, false, 0, 3, 5 },
+        { "HEADERS after its own reset", false, false, true, false, 1, 3, 5 },
+        { "DATA on its way when we reset", false, false, false, true, 0, 3, -1 },
+        { "trailers on their way when we reset", false, false, false, true, 1, 3, -1 },
+        { "HEADERS on a number passed over", true, true, false, false, 1, 1, 1 },
+        { "WINDOW_UPDATE after both sides ended", true, true, false, false, 8, 3, -1 },
+        { "a new stream", true, true, false, false, 1, 5, -1 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (size_t piece = 1; piece < 200; piece += 66) {
+            struct peer client, server;
+            DEFER(buf_free) struct buf in = BUF_INIT(1 << 20), out = BUF_INIT(1 << 20);
+            pair(&client, &server);
+            begin_by_hand(&in);
+            request_frame(&in, 3, cases[i].end);
+            assert_int_equal(h2_receive(server.h2, buf_str(&in), NULL), OK);
+            if (cases[i].answer) h2_respond(server.stream, ok200, 1, true);
+            if (cases[i].refuse) h2_reset(server.stream, 8);
+            assert_int_equal(h2_send(server.h2, &out, 1 << 20, NULL), OK);
+            buf_clear(&in);
+            if (cases[i].reset) frame(&in, 4, 3, 0, 3);
+            if (cases[i].type == 1) request_frame(&in, cases[i].stream, true);
+            else if (cases[i].type == 8) buf_add(&in, "\0\0\4\x08\0\0\0\0\3\0\0\0\1", 13);
+            else frame(&in, 4, cases[i].type, 1, cases[i].stream);
+            enum code rc = OK;
+            for (size_t at = 0; at < in.n && rc == OK; at += piece)
+                rc = h2_receive(server.h2, str_upto(str_from(buf_str(&in), at), piece), NULL);
+            buf_clear(&out);
+            assert_int_equal(h2_send(server.h2, &out, 1 << 20, NULL), OK);
+            if (goaway(buf_str(&out)) != cases[i].want || (rc == OK) != (cases[i].want < 0))
+                fail_msg("%s, %zu bytes a piece: GOAWAY %d", cases[i].name, piece, goaway(buf_str(&out)));
+            unpair(&client, &server);
+        }
+}
+
+/* Resets by the client, and those that it provokes: a window that overflows makes us reset the stream. */
+static void test_h2_rapid_reset(void **state UNUSED) {
+    for (unsigned char type = 3; type <= 8; type += 5) {
+        struct peer client, server;
+        DEFER(buf_free) struct buf out = BUF_INIT(1 << 20);
+        enum code rc = OK;
+        uint32_t streams = 0;
+        pair(&client, &server);
+        for (; streams < 4000 && rc == OK && !h2_is_over(server.h2); streams++) {
+            DEFER(buf_free) struct buf in = BUF_INIT(1 << 20);
+            if (streams == 0) begin_by_hand(&in);
+            request_frame(&in, 2 * streams + 1, false);
+            frame(&in, 4, type, 0, 2 * streams + 1);
+            if (type == 8) memcpy(in.p + in.n - 4, "\x7f\xff\xff\xff", 4);
+            rc = h2_receive(server.h2, buf_str(&in), NULL);
+            buf_clear(&out);
+            assert_int_equal(h2_send(server.h2, &out, 1 << 20, NULL), OK);
+        }
+        assert_int_equal(goaway(buf_str(&out)), 11); /* ENHANCE_YOUR_CALM */
+        assert_in_range(streams, 1001, 1500);
+        unpair(&client, &server);
+    }
+}
+
 struct flood {
     const char *name;
     size_t bytes;
     unsigned char type, flags;
     uint32_t stream;
     unsigned times;
+    int error; /* of the GOAWAY; 11: ENHANCE_YOUR_CALM */
 };
 
 /* Each of these costs a peer little and would cost us work or memory without end. */
 static void test_h2_floods(void **state UNUSED) {
     static const struct flood floods[] = {
-        { "PRIORITY", 5, 2, 0, 1, 1200 },
-        { "SETTINGS", 0, 4, 0, 0, 1200 },
-        { "PING unanswered", 8, 6, 0, 0, 300 },
-        { "CONTINUATION", 0, 9, 0, 1, 300 },
+        { "PRIORITY", 5, 2, 0, 1, 1200, 11 },
+        { "SETTINGS", 0, 4, 0, 0, 1200, 11 },
+        { "PING unanswered", 8, 6, 0, 0, 300, 11 },
+        { "CONTINUATION", 0, 9, 0, 1, 300, 11 },
     };
     for (size_t i = 0; i < COUNT(floods); i++) {
         const struct flood *f = &floods[i];
         struct peer client, server;
         DEFER(buf_free) struct buf b = BUF_INIT(1 << 20);
         pair(&client, &server);
-        buf_add_z(&b, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        frame(&b, 0, 4, 0, 0);
+        begin_by_hand(&b);
         if (f->type == 9) frame(&b, 0, 1, 0, 1); /* HEADERS without END_HEADERS */
         for (unsigned k = 0; k < f->times; k++) frame(&b, f->bytes, f->type, f->flags, f->stream);
         enum code rc = h2_receive(server.h2, buf_str(&b), NULL);
         DEFER(buf_free) struct buf out = BUF_INIT(1 << 20);
         assert_int_equal(h2_send(server.h2, &out, 1 << 20, NULL), OK);
         if (rc == OK && !h2_is_over(server.h2)) fail_msg("%s: goes on", f->name);
+        if (goaway(buf_str(&out)) != f->error) fail_msg("%s: GOAWAY %d", f->name, goaway(buf_str(&out)));
         assert_true(out.n < 10000); /* answers are bounded too */
         unpair(&client, &server);
     }
@@ -613,14 +707,24 @@ static void test_url_form(void **state UNUSED) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_h1_requests),       cmocka_unit_test(test_h1_responses),
-        cmocka_unit_test(test_h1_nul_and_limits), cmocka_unit_test(test_h1_sequence),
-        cmocka_unit_test(test_h1_writers),        cmocka_unit_test(test_h2_round_trip),
-        cmocka_unit_test(test_h2_back_pressure),  cmocka_unit_test(test_h2_header_count),
-        cmocka_unit_test(test_h2_header_bomb),    cmocka_unit_test(test_h2_floods),
-        cmocka_unit_test(test_grpc_feed),         cmocka_unit_test(test_grpc_single),
-        cmocka_unit_test(test_grpc_timeout),      cmocka_unit_test(test_grpc_status),
-        cmocka_unit_test(test_url_segments),      cmocka_unit_test(test_url_target),
+        cmocka_unit_test(test_h1_requests),
+        cmocka_unit_test(test_h1_responses),
+        cmocka_unit_test(test_h1_nul_and_limits),
+        cmocka_unit_test(test_h1_sequence),
+        cmocka_unit_test(test_h1_writers),
+        cmocka_unit_test(test_h2_round_trip),
+        cmocka_unit_test(test_h2_back_pressure),
+        cmocka_unit_test(test_h2_header_count),
+        cmocka_unit_test(test_h2_header_bomb),
+        cmocka_unit_test(test_h2_floods),
+        cmocka_unit_test(test_h2_frames_on_streams_that_are_over),
+        cmocka_unit_test(test_h2_rapid_reset),
+        cmocka_unit_test(test_grpc_feed),
+        cmocka_unit_test(test_grpc_single),
+        cmocka_unit_test(test_grpc_timeout),
+        cmocka_unit_test(test_grpc_status),
+        cmocka_unit_test(test_url_segments),
+        cmocka_unit_test(test_url_target),
         cmocka_unit_test(test_url_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
