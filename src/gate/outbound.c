@@ -47,6 +47,8 @@ enum code outbound_check(const struct outbound_request *r, struct err *err) {
     if (rc) return rc;
     if (!http_is_field_value(r->token) || str_find_char(r->token, ' ') >= 0)
         return err_set(err, INVALID_ARGUMENT, "the token holds characters that no token has");
+    if (!http_is_field_value(r->authorization) || (r->authorization.n && r->token.n))
+        return err_set(err, INVALID_ARGUMENT, "the authorization is no header's value, or is beside a token");
     if (r->body.n > OUTBOUND_BODY_MAX)
         return err_set(err, INVALID_ARGUMENT, "the body is larger than %d bytes", OUTBOUND_BODY_MAX);
     return OK;

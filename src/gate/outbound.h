@@ -30,11 +30,12 @@ struct outbound_request {
     struct str url;    /* absolute, http or https; see wire/url.h for what is refused */
     const struct http_header *headers;
     size_t n_headers;
-    struct str token;        /* goes as `authorization: Bearer …`; empty: none. No header may be an authorization */
-    struct str body;         /* copied; at most OUTBOUND_BODY_MAX */
-    size_t max_answer_bytes; /* 0: 4 MiB */
-    unsigned timeout_ms;     /* name, connecting, TLS and answer together; 0: 60,000 */
-    bool may_loopback;       /* the rule writes scheme, host and port, and the host is loopback's or our own */
+    struct str token;         /* goes as `authorization: Bearer …`; empty: none. No header may be an authorization */
+    struct str authorization; /* instead of a token: the header's whole value, for a token service's own client */
+    struct str body;          /* copied; at most OUTBOUND_BODY_MAX */
+    size_t max_answer_bytes;  /* 0: 4 MiB */
+    unsigned timeout_ms;      /* name, connecting, TLS and answer together; 0: 60,000 */
+    bool may_loopback;        /* the rule writes scheme, host and port, and the host is loopback's or our own */
 };
 
 /* How a call ended. Closed: each has a name and a meaning for doctor and audit. */

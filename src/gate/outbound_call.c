@@ -26,8 +26,10 @@ static bool copy_headers(struct outbound_call *call, const struct outbound_reque
                                         str_dup(call->arena, r->headers[n].value) };
         ok = copy[n].name.p && (copy[n].value.p || r->headers[n].value.n == 0);
     }
-    if (ok && r->token.n) {
-        copy[n] = (struct http_header){ STR("authorization"), arena_printf(call->arena, "Bearer %.*s", STR_ARG(r->token)) };
+    if (ok && (r->token.n || r->authorization.n)) {
+        struct str value = r->token.n ? arena_printf(call->arena, "Bearer %.*s", STR_ARG(r->token))
+                                      : str_dup(call->arena, r->authorization);
+        copy[n] = (struct http_header){ STR("authorization"), value };
         ok = copy[n++].value.p != NULL;
     }
     call->request.headers = copy;

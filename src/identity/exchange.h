@@ -1,0 +1,62 @@
+/* exchange.h: tokens for upstreams: fetched once however many ask, kept, renewed, served while the endpoint is down.
+ *
+ * One exchange serves one configuration (exchange_wire.h) for many principals. It does no I/O: subject tokens and POSTs are
+ * effects that are handed in. Any thread may ask; time is clock_wall_us. There are no timers: what nobody asks for is not
+ * renewed.
+ *
+ * Kept by (principal with its chain and job run, scopes in any order), in memory only, `max_entries` of them: the one that
+ * was asked for longest ago goes. A token is handed out until 60 s before its end (a quarter of a short life); the first
+ * who asks within max(600 s, 20 % of its life) before the end, at most half its life, starts the renewal in the background.
+ * Up to 10 % is added, so that not all renew at once. After a failure its key waits: 1 s, doubled up to 60 s. After 5
+ * failures of the endpoint in a row, whoever's, nobody asks it for that long, then one does. Whoever cannot have a token in
+ * the meantime hears at once. A refusal (4xx) is the asker's own: it opens no breaker.
+ *
+ * DESIGN §4 "Outbound"; RFC 8693; docs/decisions/0006-upstream.md. */
+#pragma once
+#include "base/buf.h"
+#include "identity/exchange_wire.h"
+#include "model/principal.h"
+
+struct exchange;
+struct exchange_token; /* counted; immutable; wiped with its last holder */
+
+struct exchange_effects {
+    void *ctx;
+    /* What proves to the STS who asks: adds a token to ret_token (which is wiped). It may depend on what is kept by, and on
+     * nothing else. Any thread, short. */
+    enum code (*subject)(void *ctx, const struct principal *principal, struct buf *ret_token, struct err *err);
+    /* Sends it by the one dialer, within a deadline of its own. `done` comes exactly once, on any thread, perhaps before
+     * this returns; status 0: no answer. The request is borrowed until this returns. */
+    void (*post)(void *ctx, const struct exchange_request *request,
+                 void (*done)(void *arg, unsigned status, struct str body), void *arg);
+};
+
+/* Copies configuration and effects. max_entries 0: 4,096. */
+MUST_USE enum code exchange_new(const struct exchange_config *config, const struct exchange_effects *effects,
+                                size_t max_entries, struct exchange **ret, struct err *err);
+void exchange_free(struct exchange *exchange); /* after the last `done` of a post, with nobody waiting; NULL is fine */
+
+/* Somebody who waits: embedded in its owner, who sets `done`. `done` comes exactly once, on any thread: with a token
+ * (a reference of the callee's) or NULL and why. */
+struct exchange_wait {
+    void (*done)(struct exchange_wait *wait, struct exchange_token *token, const struct err *err);
+    struct exchange_wait *next, **at; /* at != NULL: in a list */
+};
+
+/* OK with a token (a reference of the caller's): at once. OK with NULL: `wait->done` comes, perhaps before this returns.
+ * Else it does not come: UNAVAILABLE (the endpoint is down, and when it is asked again), PERMISSION_DENIED (it refused this
+ * principal a moment ago), RESOURCE_EXHAUSTED (memory, or all entries are busy), INVALID_ARGUMENT (scopes). */
+MUST_USE enum code exchange_get(struct exchange *exchange, const struct principal *principal, const struct str *scopes,
+                                size_t n_scopes, struct exchange_wait *wait, struct exchange_token **ret_token,
+                                struct err *err);
+/* True: `done` will not come. False: it came, or is on its way. */
+bool exchange_wait_cancel(struct exchange *exchange, struct exchange_wait *wait);
+/* A principal's proof ended, its job is over: its tokens are dropped, and what is under way goes to nobody: those who wait
+ * hear UNAUTHENTICATED. */
+void exchange_forget(struct exchange *exchange, const struct principal *principal);
+
+struct str exchange_token_text(const struct exchange_token *token);
+int64_t exchange_token_expires_us(const struct exchange_token *token);
+/* The upstream does not take it although it should live: the next who asks gets another, at most one in 30 s. */
+void exchange_token_reject(struct exchange_token *token);
+struct exchange_token *exchange_token_unref(struct exchange_token *token); /* any thread; NULL is fine; returns NULL */
