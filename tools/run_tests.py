@@ -226,7 +226,7 @@ def demo_checks(report, cache):
         "the forbidden column was refused": "Flights(tailnum)" in denied.get("what", "") and denied.get("reason") == "NO_RULE_FOR_COLUMN",
         "who was refused, and where it can be looked up": denied.get("who", "").startswith("transform@") and len(denied.get("id", "")) == 26,
         "the rule to add is a rule": re.search(r"allow transform\s+to\s+read Flights\s?\(tailnum\)", denied.get("rule", "")) is not None,
-        "who acted for whom": len(report["chain"]) == 2 and report["chain"][-1]["who"].startswith("transform@"),
+        "who acted for whom": [link["who"].split("@")[0].split(" ")[-1] for link in report["chain"]] == ["cloud", "flights", "workspaces", "transform"],
         "reads and commits were counted": spanner.get("commits", 0) > 80 and spanner.get("bytes", 0) > 1 << 20
                                           and any(name.endswith("Commit") for name in spanner.get("rpcs", {})),
         "the audit log verifies": audit.get("verified") is True and audit.get("entries", 0) > 100 and bool(audit.get("checkpoint")),
