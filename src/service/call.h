@@ -44,6 +44,7 @@ struct call {
     void *prepared;      /* classify → handle */
     int64_t deadline_us; /* wall time; 0 = none */
     struct str id;       /* the request's id */
+    struct str traceparent, tracestate; /* W3C trace context that goes on with it: checked for form; empty = none */
     struct call_outcome outcome;
     struct loop *loop; /* the connection's loop */
 };
@@ -59,6 +60,16 @@ void call_on_cancel(struct call *call, void (*fn)(void *ctx), void *ctx);
 
 /* Runs `fn(ctx)` when the call is over, served or refused: for references that classify took. Loop thread; newest first. */
 MUST_USE bool call_at_end(struct call *call, void (*fn)(void *ctx), void *ctx);
+
+/* classify must wait: for a schema that is read, a resource that is looked up. It returns OK after call_wait; once what it
+ * waits for is there (or failed), call_again runs it anew, from any thread, exactly once for each call_wait. What was asked
+ * for so far is forgotten. */
+void call_wait(struct call *call);
+void call_again(struct call *call);
+
+/* True: what waits for the client has filled the spool's memory (1 MiB). Whoever can wait does so: `fn(ctx)` then runs once, on
+ * the loop's thread, when the client took all of it or the call is cancelled. Loop thread. */
+bool call_is_full(struct call *call, void (*fn)(void *ctx), void *ctx);
 
 /* Sends one response message, encoded as protobuf (copied). Any thread. What the client does not take yet waits, first in
  * memory (1 MiB), then in an unlinked file (up to 4 GiB), so that no database snapshot waits for a client. False: the call

@@ -1,0 +1,30 @@
+/* forward.h: a request of a service (service/call.h) goes on to an upstream, and its answer comes back.
+ *
+ * What goes on is what was decoded: the message is encoded anew, its handles opened before. Metadata is ours and the trace
+ * context's. The answer passes through `answer`, where handles are sealed. A client that reads slowly pauses the upstream:
+ * what waits in between is bounded by the call's spool (1 MiB) and a window. Cancel, deadline and trailers go both ways.
+ * Called in a row's handle, on the call's loop; ends the call with exactly one call_end. */
+#pragma once
+#include "service/call.h"
+#include "upstream/ask.h"
+
+enum { FORWARD_METADATA_MAX = 8 };
+
+struct forward {
+    struct call *call;
+    const struct upstream *upstream;
+    const char *path;    /* NULL: "/" and the row's gRPC name */
+    const void *message; /* of call->method->request, its handles opened */
+    struct http_header metadata[FORWARD_METADATA_MAX]; /* routing: ours */
+    size_t n_metadata;
+    size_t max_message_bytes; /* of an answer's message; 0: 16 MiB */
+    /* One message of the answer, decoded into an arena of its own (`message` may be changed in place). It is then encoded and
+     * written to the client. NULL: it goes as it came, but through the decoder. An error ends the call with it. */
+    enum code (*answer)(struct forward *forward, void *message, struct arena *arena, struct err *err);
+    /* Before call_end, on every way out: may change code and error. NULL: nothing. */
+    void (*end)(struct forward *forward, enum code *io_code, struct err *io_err);
+    void *ctx;
+};
+
+/* `forward` lives in the call's arena. */
+void forward_start(struct forward *forward);
