@@ -78,6 +78,9 @@ struct config {
     struct config_connection connections[CONFIG_MAX_CONNECTIONS];
     size_t n_connections;
     struct str audit_origin;
+    struct { /* of each caller by itself; 0 = none */
+        uint64_t at_once, per_second;
+    } per_account;
     unsigned workers;
     int64_t drain_ms;
 };

@@ -241,6 +241,26 @@ const struct field config_audit[] = {
       .doc = "The log's name in its checkpoints." },
     { 0 },
 };
+const struct field config_per_account[] = {
+    { .key = "at_once",
+      .type = FIELD_INT,
+      .fallback = "0",
+      .max = 1000000000,
+      .doc = "Requests under way; 0: as many as it likes." },
+    { .key = "per_second",
+      .type = FIELD_INT,
+      .fallback = "0",
+      .max = 1000000000,
+      .doc = "Requests a second, in bursts of one second's worth; 0: as many as it likes." },
+    { 0 },
+};
+const struct field config_limits[] = {
+    { .key = "per_account",
+      .type = FIELD_MAP,
+      .fields = config_per_account,
+      .doc = "Of each caller by itself, whatever the policy's limits say besides." },
+    { 0 },
+};
 const struct field config_root[] = {
     { .key = "environment",
       .type = FIELD_ENUM,
@@ -268,6 +288,7 @@ const struct field config_root[] = {
       .max = CONFIG_MAX_CONNECTIONS,
       .doc = "What is behind us." },
     { .key = "audit", .type = FIELD_MAP, .fields = config_audit, .doc = "The audit log." },
+    { .key = "limits", .type = FIELD_MAP, .fields = config_limits, .doc = "What a caller may ask of us." },
     { .key = "workers", .type = FIELD_INT, .fallback = "2", .min = 1, .max = 64, .doc = "Event loops." },
     { .key = "drain",
       .type = FIELD_DURATION_MS,

@@ -10,6 +10,7 @@
 #include "model/principal.h"
 #include "service/method.h"
 
+struct admit;
 struct audit_log;
 struct audit_refusals;
 struct config;
@@ -69,6 +70,10 @@ struct gate {
     struct identity *identity; /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */
+    struct admit *admit;   /* counters of the policy's limits and of those below */
+    struct {               /* of each caller by itself; 0 = none */
+        uint64_t at_once, per_second;
+    } per_account;
     struct worker workers[GATE_MAX_WORKERS];
     unsigned n_workers;
     const char *spool_dir;

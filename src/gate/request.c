@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "gate/endpoint.h"
 #include "gate/identify.h"
+#include "gate/request_limits.h"
 #include "gate/read.h"
 #include "gate/record.h"
 #include "gate/reply.h"
@@ -98,10 +99,11 @@ static enum progress decide(struct request *r) {
     return NEXT;
 }
 
-/* Is there room? The server's own limits; a database keeps its own. */
+/* Is there room? The server's own limits, the policy's, the configuration's; a database keeps its own. */
 static enum progress admit(struct request *r) {
     if (r->worker->n_requests > MAX_REQUESTS)
         request_refuse(r, LIMIT_REACHED, "too many requests are under way: try again");
+    else limits_enter(r);
     return NEXT;
 }
 
@@ -216,6 +218,7 @@ static void delist(struct request *r) {
 
 /* On the loop: whoever holds it elsewhere gives it back by a task. */
 static void request_free(struct request *r) {
+    limits_leave(r);
     delist(r); /* only now: a service may work long for a client that is gone */
     for (struct at_end *e = r->at_end; e; e = e->next) e->fn(e->ctx);
     spool_free(&r->spool);

@@ -10,6 +10,7 @@
 #include "dataproc/dataproc.h"
 #include "engine/engine.h"
 #include "engine/sql/functions.h"
+#include "gate/admit.h"
 #include "gate/data_dir.h"
 #include "gate/endpoint.h"
 #include "gate/fetch.h"
@@ -251,6 +252,13 @@ static enum code open_workers(struct server *s, struct err *err) {
     return workers_open(&s->gate, &s->tls, err);
 }
 
+static enum code open_limits(struct server *s, struct err *err) {
+    s->gate.per_account.at_once = s->gate.config->per_account.at_once;
+    s->gate.per_account.per_second = s->gate.config->per_account.per_second;
+    s->gate.admit = admit_new();
+    return s->gate.admit ? OK : err_oom(err);
+}
+
 static enum code recover(struct server *s, struct err *err) {
     size_t closed = 0;
     enum code rc = audit_recover(s->gate.audit, &closed, err);
@@ -264,8 +272,8 @@ static const struct opening { /* the road map of a start */
 } openings[] = {
     { "event loops", open_loops }, { "audit log", open_audit },   { "outgoing calls", open_outbound },
     { "identity", open_identity }, { "services", open_services }, { "policy", open_policy },
-    { "recovery", recover },       { "pipelines", open_runs },    { "routes", open_routes },
-    { "workers", open_workers },   { "signals", watch_signals },
+    { "limits", open_limits },     { "recovery", recover },       { "pipelines", open_runs },
+    { "routes", open_routes },     { "workers", open_workers },   { "signals", watch_signals },
 };
 
 /* First the pipelines, which are clients of the jobs: their runs shall go on later, not fail. */
@@ -328,6 +336,7 @@ static void close_all(struct server *s) {
     tls_unref(s->tls);
     routes_free(g->routes);
     policy_unref(g->policy);
+    admit_free(g->admit);
     file_close(&s->lock_fd);
 }
 

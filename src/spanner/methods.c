@@ -133,6 +133,7 @@ const struct method spanner_methods[] = {
       .response = &spanner_CommitResponse_msg,
       .permission = "spanner.databases.write",
       .record = RECORD_OUTBOX,
+      .commits = true,
       .max_request_bytes = COMMIT_MAX,
       .classify = classify_commit,
       .handle = handle_commit,
