@@ -1,5 +1,6 @@
 /* far_commit.c: transactions of an upstream. */
 #include "spanner/commit.h"
+#include "spanner/commit_limits.h"
 #include "spanner/far.h"
 #include "spanner/far_handle.h"
 
@@ -40,7 +41,8 @@ static enum code open_commit(struct far_call *f, struct spanner_CommitRequest *q
     if (!rc) rc = far_open(f->target, FAR_TRANSACTION, bind, q->transaction_id, arena, &q->transaction_id, err);
     if (!rc) rc = far_open_options(f, q->single_use_transaction, &q->single_use_transaction, err);
     if (rc || !q->precommit_token) return rc;
-    struct spanner_MultiplexedSessionPrecommitToken *token = ARENA_NEW(arena, struct spanner_MultiplexedSessionPrecommitToken);
+    struct spanner_MultiplexedSessionPrecommitToken *token = ARENA_NEW(arena,
+                                                                       struct spanner_MultiplexedSessionPrecommitToken);
     if (!token) return err_oom(err);
     *token = *q->precommit_token;
     q->precommit_token = token;
@@ -54,7 +56,8 @@ void far_commit(struct call *call) {
     struct far_call *f = far_new(call, t);
     if (!f) return;
     q.session = t->far_session;
-    enum code rc = open_commit(f, &q, &err);
+    enum code rc = commit_fits(t->catalog, &q, call->http.body.n, &err);
+    if (!rc) rc = open_commit(f, &q, &err);
     if (rc) spanner_end(call, rc, &err);
     else far_send(f, &q, true, show_commit);
 }
