@@ -13,6 +13,7 @@
 enum {
     CONFIG_MAX_CONNECTIONS = 16,
     CONFIG_MAX_FOLDERS = 16,
+    CONFIG_NAME_MAX = 64,
     CONFIG_MAX_POOLS = 16,
     CONFIG_MAX_EXCHANGES = 16,
     CONFIG_MAX_ISSUERS = ISSUERS_MAX - 2, /* beside them: we, and our workspaces */

@@ -105,7 +105,7 @@ static void put_params(struct buf *out, const char *name, struct str value) {
     }
 }
 
-static enum code ask_for(struct reading *r, const char *path, const char *param, struct str value, const struct pb_msg *type,
+static enum code send_ask(struct reading *r, const char *path, const char *param, struct str value, const struct pb_msg *type,
                       const void *message, struct err *err) {
     static const struct ask_handler handler = { on_message, on_end };
     DEFER(buf_free) struct buf body = BUF_INIT(MAX_REQUEST), params = BUF_INIT(3 * MAX_HANDLE);
@@ -131,7 +131,7 @@ static enum code create_session(struct reading *r, struct err *err) {
     struct spanner_Session session = { 0 };
     const struct spanner_CreateSessionRequest request = { .database = r->database, .session = &session };
     r->step = STEP_SESSION;
-    return ask_for(r, "/google.spanner.v1.Spanner/CreateSession", "database", r->database, &spanner_CreateSessionRequest_msg,
+    return send_ask(r, "/google.spanner.v1.Spanner/CreateSession", "database", r->database, &spanner_CreateSessionRequest_msg,
                 &request, err);
 }
 
@@ -151,7 +151,7 @@ static enum code query_page(struct reading *r, struct err *err) {
     if (!buf_ok(&sql)) return err_oom(err);
     const struct spanner_ExecuteSqlRequest request = { .session = r->session, .transaction = &selector, .sql = buf_str(&sql) };
     r->step = STEP_QUERY;
-    return ask_for(r, "/google.spanner.v1.Spanner/ExecuteSql", "session", r->session, &spanner_ExecuteSqlRequest_msg, &request,
+    return send_ask(r, "/google.spanner.v1.Spanner/ExecuteSql", "session", r->session, &spanner_ExecuteSqlRequest_msg, &request,
                 err);
 }
 
@@ -161,7 +161,7 @@ static void delete_session(struct reading *r) {
     struct err err;
     r->step = STEP_DELETE;
     r->deadline_us = clock_wall_us() + DELETE_US;
-    enum code rc = r->session.n ? ask_for(r, "/google.spanner.v1.Spanner/DeleteSession", "name", r->session,
+    enum code rc = r->session.n ? send_ask(r, "/google.spanner.v1.Spanner/DeleteSession", "name", r->session,
                                        &spanner_DeleteSessionRequest_msg, &request, &err)
                                 : NOT_FOUND;
     if (rc) over(r);
