@@ -70,7 +70,7 @@ struct asker {
     bool at_once;
     enum code code;
     const struct sql_catalog *snapshot; /* to compare */
-    char why[400];
+    char why[1024];
 };
 
 static void told(struct asker *a, const struct sql_catalog *snapshot, enum code code, const struct err *err) {
