@@ -24,6 +24,9 @@ struct forward {
     /* Before call_end, on every way out: may change code and error. NULL: nothing. */
     void (*end)(struct forward *forward, enum code *io_code, struct err *io_err);
     void *ctx;
+    /* of forward.c */
+    struct ask *ask;
+    bool ours; /* in `end`: the upstream did not say so */
 };
 
 /* `forward` lives in the call's arena. */

@@ -1,0 +1,120 @@
+#include "upstream/forward.h"
+#include <string.h>
+#include "wire/pb/pb.h"
+#include "wire/pb/rpc.pb.h"
+
+enum { REQUEST_MAX = 100 << 20, ANSWER_ARENA_BYTES = 512 << 20, DETAILS_ARENA_BYTES = 1 << 20, PATH_MAX_BYTES = 200 };
+
+/* ---- the end ---- */
+
+/* A stream's client may be told of the upstream's status by its own details, but for those that only we may state. */
+static void add_details(struct call *call, const struct upstream_status *status) {
+    static const struct str prefix = STR_INIT("type.googleapis.com/");
+    DEFER(arena_freep) struct arena *arena = arena_new(DETAILS_ARENA_BYTES);
+    void *decoded = NULL;
+    struct err err;
+    bool has_retry = false;
+    if (!arena || !status->details.n || pb_decode(&rpc_Status_msg, status->details, arena, 0, &decoded, &err))
+        decoded = NULL;
+    const struct rpc_Status *whole = decoded;
+    for (size_t i = 0; whole && i < whole->details.n; i++) {
+        struct str type = whole->details.p[i].type_url;
+        if (!str_strip_prefix(&type, prefix)) continue;
+        const char *name = str_dupz(call->arena, type);
+        if (name) call_add_detail(call, name, whole->details.p[i].value);
+        has_retry |= str_eq(type, STR("google.rpc.RetryInfo"));
+    }
+    if (!has_retry && status->retry_info.n) call_add_detail(call, "google.rpc.RetryInfo", status->retry_info);
+}
+
+static void finish(struct forward *f, enum code code, struct err *err) {
+    if (f->end) f->end(f, &code, err);
+    call_end(f->call, code, err);
+}
+
+static void on_end(struct ask *ask, const struct upstream_status *status, void *ctx) {
+    (void)ask;
+    struct forward *f = ctx;
+    struct err err = { 0 };
+    f->ask = NULL;
+    f->ours = status->ours;
+    if (status->code) (void)err_set(&err, status->code, "%.*s", STR_ARG(str_upto(status->message, 1000)));
+    if (status->code && !status->ours) add_details(f->call, status);
+    f->call->outcome.detail = str_dup(f->call->arena, status->ours ? str_upto(status->reason, 300) : (struct str){ 0 });
+    finish(f, status->code, &err);
+}
+
+static void give_up(struct forward *f, enum code code, struct err *err) {
+    struct ask *ask = f->ask;
+    f->ask = NULL;
+    finish(f, code, err);
+    ask_cancel(ask);
+}
+
+/* Nobody waits any more: the gate has said why. */
+static void on_cancel(void *ctx) {
+    struct forward *f = ctx;
+    struct err err;
+    if (f->ask) give_up(f, err_set(&err, CANCELLED, "nobody waits for the answer"), &err);
+}
+
+/* ---- the answer ---- */
+
+static void on_room(void *ctx) {
+    struct forward *f = ctx;
+    if (f->ask) ask_resume(f->ask);
+}
+
+static enum code pass_on(struct forward *f, struct str message, struct err *err) {
+    DEFER(arena_freep) struct arena *arena = arena_new(ANSWER_ARENA_BYTES);
+    void *decoded = NULL;
+    enum code rc = arena ? pb_decode(f->call->method->response, message, arena, 0, &decoded, err) : err_oom(err);
+    if (rc) return err_wrap(err, "the upstream's answer");
+    if (f->answer) rc = f->answer(f, decoded, arena, err);
+    if (!rc && !call_write_message(f->call, decoded)) rc = err_set(err, CANCELLED, "nobody takes the answer");
+    return rc;
+}
+
+static bool on_message(struct ask *ask, struct str message, void *ctx) {
+    (void)ask;
+    struct forward *f = ctx;
+    struct err err;
+    enum code rc = pass_on(f, message, &err);
+    if (rc) {
+        give_up(f, rc, &err);
+        return false;
+    }
+    return !call_is_full(f->call, on_room, f);
+}
+
+/* ---- the request ---- */
+
+static void add_metadata(struct forward *f, struct str name, struct str value) {
+    if (value.n && f->n_metadata < FORWARD_METADATA_MAX) f->metadata[f->n_metadata++] = (struct http_header){ name, value };
+}
+
+static enum code start(struct forward *f, struct err *err) {
+    static const struct ask_handler handler = { on_message, on_end };
+    struct call *call = f->call;
+    DEFER(buf_free) struct buf message = BUF_INIT(REQUEST_MAX);
+    char path[PATH_MAX_BYTES] = "/";
+    (void)strncat(path, f->path ? f->path + 1 : call->method->grpc, sizeof path - 2);
+    add_metadata(f, STR("traceparent"), call->traceparent);
+    add_metadata(f, STR("tracestate"), call->tracestate);
+    enum code rc = pb_encode(call->method->request, f->message, &message, err);
+    if (rc) return rc;
+    const struct upstream_request request = { .path = str_z(path),
+                                              .metadata = f->metadata,
+                                              .n_metadata = f->n_metadata,
+                                              .message = buf_str(&message),
+                                              .max_message_bytes = f->max_message_bytes,
+                                              .deadline_us = call->deadline_us };
+    return ask_start(call->loop, f->upstream, call->principal, &request, &handler, f, &f->ask, err);
+}
+
+void forward_start(struct forward *f) {
+    struct err err;
+    enum code rc = start(f, &err);
+    if (rc) finish(f, rc, &err);
+    else call_on_cancel(f->call, on_cancel, f);
+}
