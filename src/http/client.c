@@ -123,7 +123,8 @@ void http_call_resume(struct http_call *call) {
 
 size_t http_call_write(struct http_call *call, struct str data) {
     size_t taken = 0;
-    if (call->state == CALL_SENT && call->link && !call->finished) taken = call->link->protocol->write(call->link, call, data);
+    if (call->state == CALL_SENT && call->link && !call->finished)
+        taken = call->link->protocol->write(call->link, call, data);
     if (taken < data.n) call->short_of_room = true;
     call->body_at += taken;
     return taken;

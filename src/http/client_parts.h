@@ -91,7 +91,7 @@ struct http_client {
 /* client.c */
 void call_headers(struct http_call *call, unsigned status, const struct http_header *headers, size_t n);
 bool call_data(struct http_call *call, struct str data); /* false: the call is no more */
-void call_writable(struct http_call *call);           /* the call may be no more afterwards */
+void call_writable(struct http_call *call);              /* the call may be no more afterwards */
 void client_call_end(struct http_call *call, const struct http_header *trailers, size_t n);
 void call_fail(struct http_call *call, enum http_fault fault, const struct err *err);
 /* Retries once where that is safe. */

@@ -60,11 +60,12 @@ struct http_handler {
      * NULL: 413. */
     void (*on_too_large)(struct http_stream *stream, const struct http_request *request, void *ctx);
     void (*on_request)(struct http_stream *stream, const struct http_request *request, void *ctx);
-    /* Asked once the headers are in and a body follows: is it read in pieces? Then on_request comes at once. NULL: never. */
+    /* Asked once the headers are in and a body follows: is it read in pieces? Then on_request comes at once. NULL: never.
+     */
     bool (*streams)(struct http_stream *stream, const struct http_request *request, void *ctx);
-    /* A piece of that body; returns how much of it was taken. The rest waits here (at most a window, 256 KiB; HTTP/1: one read)
-     * while the client must wait, and is offered again after http_stream_more. `over`: nothing follows the piece, which may
-     * be empty; taken whole, it was the last call. Trailers of the client are dropped. */
+    /* A piece of that body; returns how much of it was taken. The rest waits here (at most a window, 256 KiB; HTTP/1: one
+     * read) while the client must wait, and is offered again after http_stream_more. `over`: nothing follows the piece,
+     * which may be empty; taken whole, it was the last call. Trailers of the client are dropped. */
     size_t (*on_body)(struct http_stream *stream, struct str piece, bool over, void *ctx);
     /* After http_reply_data took less than everything: half of the queue is free again. May be NULL. */
     void (*on_writable)(struct http_stream *stream, void *ctx);
@@ -83,11 +84,11 @@ struct http_limits {
     unsigned max_connections; /* 4,096; more are closed at accept */
     unsigned handshake_ms;    /* 10,000: TLS handshake */
     unsigned headers_ms;      /* 20,000: from the first byte of a request to the end of its headers (HTTP/1) */
-    unsigned body_ms;         /* 60,000 without a byte of body while one is due; after the first: 1,000 bytes a second. Not of
-                                 bodies in pieces: whoever reads them bounds their time */
-    unsigned idle_ms;         /* 300,000 without an open stream; HTTP/1: 75,000 at most */
-    unsigned write_ms;        /* 60,000 with bytes to write and none taken by the peer's TCP */
-    unsigned stall_ms;        /* 600,000 with bytes of a reply waiting and none taken by the stream's window: its reset */
+    unsigned body_ms;  /* 60,000 without a byte of body while one is due; after the first: 1,000 bytes a second. Not of
+                          bodies in pieces: whoever reads them bounds their time */
+    unsigned idle_ms;  /* 300,000 without an open stream; HTTP/1: 75,000 at most */
+    unsigned write_ms; /* 60,000 with bytes to write and none taken by the peer's TCP */
+    unsigned stall_ms; /* 600,000 with bytes of a reply waiting and none taken by the stream's window: its reset */
 };
 
 struct http_server_config {

@@ -60,7 +60,7 @@ static void on_data(struct h2_stream *h2s, struct str data, void *ctx UNUSED) {
     struct http_stream *s = h2_user(h2s);
     if (!s) return;
     http_stream_body(s, data);
-    if (s->request.streams) return; /* its reader gives the window back */
+    if (s->request.streams) return;         /* its reader gives the window back */
     if (!s->whole) h2_consume(h2s, data.n); /* what is refused gets no more window */
 }
 

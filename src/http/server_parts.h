@@ -45,7 +45,7 @@ struct http_stream {
     uint64_t taken_ms;               /* when that changed, or nothing waited */
     bool dispatched;                 /* the handler knows of it: on_gone is owed */
     bool too_large, whole;           /* the body is over, or read no further */
-    bool told_over; /* in pieces: the reader has had the last one */
+    bool told_over;                  /* in pieces: the reader has had the last one */
     bool open, headers_sent, ended, was_reset;
     struct h2_stream *h2;
 };
@@ -109,6 +109,6 @@ void http_stream_free(struct http_stream *s, enum http_gone why); /* calls on_go
 bool http_stream_headers(struct http_stream *s, struct str target, struct str authority, bool over);
 void http_stream_body(struct http_stream *s, struct str piece);
 void http_stream_whole(struct http_stream *s);
-size_t http_stream_held(const struct http_stream *s); /* of a body in pieces */
+size_t http_stream_held(const struct http_stream *s);            /* of a body in pieces */
 void http_stream_refuse(struct http_stream *s, unsigned status); /* without the handler */
 void http_stream_writable(struct http_stream *s);

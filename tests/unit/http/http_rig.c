@@ -159,10 +159,9 @@ void rig_start_with(struct rig *rig, enum rig_transport transport, const struct 
     const struct tls_client_config ctls = { .ca_file = cert, .http1_only = http1_only };
     if (tls_server_new(&stls, &rig->server_tls, &err) || tls_client_new(&ctls, &rig->client_tls, &err))
         fail_msg("%s", err.message);
-    const struct http_server_config config = { .loop = rig->loop,
-                                               .limits = limits ? *limits : (struct http_limits){ 0 },
-                                               .handler = *handler,
-                                               .ctx = rig };
+    const struct http_server_config config = {
+        .loop = rig->loop, .limits = limits ? *limits : (struct http_limits){ 0 }, .handler = *handler, .ctx = rig
+    };
     assert_int_equal(http_server_new(&config, &rig->server, &err), OK);
     const struct http_listen listen = { .address = STR("127.0.0.1:0"),
                                         .tls = transport == RIG_TLS ? rig->server_tls : NULL,

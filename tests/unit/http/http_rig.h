@@ -30,8 +30,8 @@ struct rig_call {
     uint64_t hash;
     char body[256], error[1200], trailer[128], header[128];
     bool pause_at_headers, may_fail; /* may_fail: to be sent, too */
-    size_t given, to_give; /* of a body in pieces: rig_byte by rig_byte */
-    bool keep_open;        /* all is given, and yet it does not end */
+    size_t given, to_give;           /* of a body in pieces: rig_byte by rig_byte */
+    bool keep_open;                  /* all is given, and yet it does not end */
 };
 
 void rig_start(struct rig *rig, enum rig_transport transport, const struct http_limits *limits, bool http1_only);
