@@ -24,6 +24,7 @@ struct dataproc;
 struct livy;
 struct outbound;
 struct upstreams;
+struct relays;
 struct call;
 
 /* Which way a request came in: the listener's context. */
@@ -66,10 +67,11 @@ struct gate {
     bool draining;
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;
-    struct service metadata;   /* of jobs: one row for all paths */
+    struct service metadata;     /* of jobs: one row for all paths */
     struct outbound *outbound;   /* the one dialer; on the first worker's loop */
     struct upstreams *upstreams; /* gate/upstreams.h */
-    struct identity *identity; /* gate/identify.h: issuers, own keys, cache, revocations */
+    struct relays *relays;       /* gate/relay.h; NULL: no generic service */
+    struct identity *identity;   /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */
     struct admit *admit;   /* counters of the policy's limits and of those below */

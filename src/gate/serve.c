@@ -21,6 +21,7 @@
 #include "gate/outbox.h"
 #include "gate/policies.h"
 #include "gate/revoked.h"
+#include "gate/relay.h"
 #include "gate/route.h"
 #include "gate/tokens.h"
 #include "gate/upstreams.h"
@@ -208,6 +209,7 @@ static enum code open_dataproc(struct server *s, const struct config_connection 
 static enum code open_services(struct server *s, struct err *err) {
     struct gate *g = &s->gate;
     enum code rc = upstreams_open(g, &g->upstreams, err);
+    if (!rc) rc = relays_open(g, &g->relays, err);
     if (!rc) rc = open_spanner(s, err);
     for (size_t i = 0; !rc && i < g->config->n_connections; i++)
         if (g->config->connections[i].dataproc.present) rc = open_dataproc(s, &g->config->connections[i], err);
@@ -352,6 +354,7 @@ static void close_all(struct server *s) {
     outbox_free(s->outbox);
     fetch_free(s->fetch);
     outbound_free(g->outbound);
+    relays_free(g->relays);
     upstreams_free(g->upstreams);
     hold_signals();
     for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);
