@@ -276,8 +276,9 @@ bool reply_finish(struct request *r) {
         http_stream_reset(r->stream, HTTP_RESET_CANCEL);
         return true;
     }
+    if (r->relay) limits_leave(r); /* it has handed over all but the end */
     if (relay_reply(r)) {
-        r->replied = true;
+        conclude(r);
         return true;
     }
     bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming;
