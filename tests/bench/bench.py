@@ -68,7 +68,8 @@ def parse(argv):
     p.add_argument("--rounds", type=int, help="how often everything is measured (default 5; idle and spanner 3)")
     p.add_argument("--seconds", type=float, help="how long each measurement takes (default 2)")
     p.add_argument("--no-job", action="store_true", help="without the Spark job")
-    p.add_argument("--write-readme", action="store_true", help="write the table into README.md")
+    p.add_argument("--write-readme", nargs="?", const=ROOT / "README.md", type=pathlib.Path, metavar="FILE",
+                   help="write the table into README.md, or into FILE")
     p.add_argument("--from-raw", metavar="FILE", help="measure nothing: the table of an earlier run's raw results")
     args = p.parse_args(argv)
     args.seconds = args.seconds or (1 if args.quick else 2)
@@ -106,7 +107,7 @@ def main(argv):
     text = table.markdown(report, [row for row in goals.ROWS if row.section in report["sections"]])
     print(text)
     if args.write_readme:
-        table.write_into(ROOT / "README.md", text)
+        table.write_into(args.write_readme, text)
     return 0
 
 

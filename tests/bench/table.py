@@ -34,8 +34,9 @@ def number(value):
 
 
 def values_of(results, peer, case, measure):
-    """By round: what was measured then."""
-    return {r["round"]: MEASURES[measure].of(r) for r in results if r["peer"] == peer and r["case"] == case}
+    """By round: what was measured then. Nothing (a run too short for the clock of CPU time) is no figure."""
+    values = {r["round"]: MEASURES[measure].of(r) for r in results if r["peer"] == peer and r["case"] == case}
+    return {number: value for number, value in values.items() if value}
 
 
 def middle(values):
@@ -45,7 +46,7 @@ def middle(values):
 def ratios(row, ours, theirs):
     """Of the runs of one round, which stand beside each other in time."""
     inverted = MEASURES[row.measure].inverted
-    both = [(ours[n], theirs[n]) for n in ours if n in theirs and ours[n] and theirs[n]]
+    both = [(ours[n], theirs[n]) for n in ours if n in theirs]
     return [b / a if inverted else a / b for a, b in both]
 
 
