@@ -17,7 +17,8 @@ void config_spanner(const struct config *config, struct engine *engine, struct s
         if (!from->spanner.present) continue;
         ret->connections[ret->n_connections++] = (struct spanner_connection){ .name = from->name,
                                                                               .project = from->spanner.project,
-                                                                              .instance = from->spanner.instance };
+                                                                              .instance = from->spanner.instance,
+                                                                              .roles = from->spanner.roles };
     }
 }
 
@@ -82,6 +83,7 @@ static void read_all(struct loader *l, const struct node *root) {
     c->drain_ms = field_int(config_root, root, "drain");
     for (size_t i = 0; issuers && i < issuers->n && i < CONFIG_MAX_ISSUERS; i++)
         read_issuer(l, issuers->keys[i]->text, issuers->items[i]);
+    config_exchanges(l, node_get(root, STR("exchanges")));
     config_connections(l, node_get(root, STR("connections")));
 }
 
