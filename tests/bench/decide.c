@@ -25,8 +25,9 @@ static void write_policy(struct buf *out, unsigned rules) {
     buf_add_z(out, "domain bench covers spanner demo/bench owner o\n");
     for (unsigned i = 0; i < CALLERS; i++) buf_printf(out, "identity u%u is oidc bench where oid = \"u%u\"\n", i, i);
     for (unsigned i = 0; i < rules; i++)
-        buf_printf(out, "r%u: allow u%u to read T%u(a, b, c) and insert T%u in spanner demo/bench owner o until 2199-12-31\n",
-                   i, i % CALLERS, i, i);
+        buf_printf(out,
+                   "r%u: allow u%u to read T%u(a, b, c) and insert T%u in spanner demo/bench owner o until 2199-12-31\n", i,
+                   i % CALLERS, i, i);
 }
 
 static struct policy *load(struct arena *arena, unsigned rules, struct err *err) {
