@@ -5,6 +5,7 @@
 #include "audit/refusals.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "gate/trace_context.h"
 
 /* "google.spanner.v1.Spanner.Commit" of "google.spanner.v1.Spanner/Commit"; a raw method by its path. */
 static struct str method_name(struct request *r) {
@@ -45,6 +46,7 @@ static void describe(struct request *r, enum event_kind kind, enum reason reason
         .mutations = r->call.outcome.mutations,
         .commit_us = r->call.outcome.commit_us,
         .statement = r->call.outcome.statement,
+        .trace = trace_context_id(r),
         .bytes_in = r->call.http.body.n,
         .bytes_out = r->spool.total,
         .latency_us = clock_mono_us() - r->started_us,

@@ -10,6 +10,7 @@
 #include "gate/record.h"
 #include "gate/reply.h"
 #include "gate/route.h"
+#include "gate/trace_context.h"
 #include "identity/refusal.h"
 #include "wire/grpc.h"
 
@@ -318,6 +319,7 @@ static struct request *request_new(struct http_stream *stream, const struct http
         return NULL;
     }
     find_route(r);
+    trace_context_begin(r);
     enlist(r);
     http_stream_set_user(stream, r);
     return r;

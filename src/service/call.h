@@ -38,13 +38,13 @@ struct call {
     const struct principal *principal; /* NULL behind DOOR_OPEN */
     const struct policy *policy;       /* the snapshot that decided this call: held until the call ends */
     const struct policy_subject *subject;
-    bool endpoint;       /* came in on a job's own endpoint: nothing may be created there */
-    struct atoms atoms;  /* filled by classify */
-    struct str resource; /* filled by classify: the full resource name, for the audit */
-    void *prepared;      /* classify → handle */
-    int64_t deadline_us; /* wall time; 0 = none */
-    struct str id;       /* the request's id */
-    struct str traceparent, tracestate; /* W3C trace context that goes on with it: checked for form; empty = none */
+    bool endpoint;                      /* came in on a job's own endpoint: nothing may be created there */
+    struct atoms atoms;                 /* filled by classify */
+    struct str resource;                /* filled by classify: the full resource name, for the audit */
+    void *prepared;                     /* classify → handle */
+    int64_t deadline_us;                /* wall time; 0 = none */
+    struct str id;                      /* the request's id */
+    struct str traceparent, tracestate; /* W3C trace context that goes on with it; tracestate: checked for form, or empty */
     struct call_outcome outcome;
     struct loop *loop; /* the connection's loop */
 };
@@ -67,8 +67,8 @@ MUST_USE bool call_at_end(struct call *call, void (*fn)(void *ctx), void *ctx);
 void call_wait(struct call *call);
 void call_again(struct call *call);
 
-/* True: what waits for the client has filled the spool's memory (1 MiB). Whoever can wait does so: `fn(ctx)` then runs once, on
- * the loop's thread, when the client took all of it or the call is cancelled. Loop thread. */
+/* True: what waits for the client has filled the spool's memory (1 MiB). Whoever can wait does so: `fn(ctx)` then runs
+ * once, on the loop's thread, when the client took all of it or the call is cancelled. Loop thread. */
 bool call_is_full(struct call *call, void (*fn)(void *ctx), void *ctx);
 
 /* Sends one response message, encoded as protobuf (copied). Any thread. What the client does not take yet waits, first in
