@@ -4,6 +4,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "data/schema.h"
 #include "identity/issuer.h"
 #include "net/address.h"
@@ -19,6 +20,9 @@ enum {
 
 /* How the policy calls the issuer of workspaces' identities: a name that no configured issuer may have. */
 #define CONFIG_WORKSPACES STR("workspaces")
+
+/* Which requests have a line in the log of their own. */
+enum log_requests { LOG_REQUESTS_NONE, LOG_REQUESTS_REFUSALS, LOG_REQUESTS_ALL };
 
 struct config_spanner {
     bool present;
@@ -71,7 +75,10 @@ struct config {
     bool development;
     const char *data, *policy;
     struct str listen; /* public: "127.0.0.1:8443" */
-    struct str url;    /* https://…: our own issuer, and the base of our token address */
+    struct str admin;  /* "127.0.0.1:8444": loopback only; empty: none */
+    enum log_requests log_requests;
+    enum log_format log_format;
+    struct str url; /* https://…: our own issuer, and the base of our token address */
     const char *certificate, *key, *ca;
     struct issuer_config issuers[CONFIG_MAX_ISSUERS];
     size_t n_issuers;

@@ -6,9 +6,11 @@
 #include "base/clock.h"
 #include "gate/endpoint.h"
 #include "gate/identify.h"
+#include "gate/observe.h"
 #include "gate/read.h"
 #include "gate/record.h"
 #include "gate/reply.h"
+#include "gate/request_log.h"
 #include "gate/route.h"
 #include "gate/trace_context.h"
 #include "identity/refusal.h"
@@ -125,6 +127,8 @@ static enum progress serve(struct request *r) {
 
 static enum progress record(struct request *r) {
     record_outcome(r);
+    observe_request(r);
+    request_log(r);
     return NEXT;
 }
 

@@ -44,6 +44,7 @@ struct exchange {
     struct exchange_entry *entries;
     struct backoff breaker;
     bool probing; /* the breaker was open, and one asks */
+    struct exchange_stats stats; /* but for `open` */
     uint64_t count;
 };
 

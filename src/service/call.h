@@ -20,6 +20,8 @@ struct call_outcome {
     int64_t commit_us;
     struct str statement; /* fingerprint of the SQL text; in the call's arena */
     struct str detail;    /* without values */
+    struct str upstream;  /* "prod.spanner": it went on; outlives the call. Empty: served here */
+    uint64_t upstream_us; /* what the upstream took */
 };
 
 /* The request as HTTP carried it: for raw methods. */
