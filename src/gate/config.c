@@ -92,6 +92,7 @@ static void read_all(struct loader *l, const struct node *root) {
     c->drain_ms = field_int(config_root, root, "drain");
     for (size_t i = 0; issuers && i < issuers->n && i < CONFIG_MAX_ISSUERS; i++)
         read_issuer(l, issuers->keys[i]->text, issuers->items[i]);
+    config_exchanges(l, node_get(root, STR("exchanges")));
     config_connections(l, node_get(root, STR("connections")));
 }
 

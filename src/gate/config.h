@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "data/schema.h"
+#include "identity/exchange_wire.h"
 #include "identity/issuer.h"
 #include "net/address.h"
 #include "spanner/spanner.h"
@@ -13,7 +14,9 @@
 enum {
     CONFIG_MAX_CONNECTIONS = 16,
     CONFIG_MAX_FOLDERS = 16,
+    CONFIG_NAME_MAX = 64,
     CONFIG_MAX_POOLS = 16,
+    CONFIG_MAX_EXCHANGES = 16,
     CONFIG_MAX_ISSUERS = ISSUERS_MAX - 2, /* beside them: we, and our workspaces */
     CONFIG_MAX_BYTES = 1 << 20
 };
@@ -24,9 +27,26 @@ enum {
 /* Which requests have a line in the log of their own. */
 enum log_requests { LOG_REQUESTS_NONE, LOG_REQUESTS_REFUSALS, LOG_REQUESTS_ALL };
 
+/* Where outbound tokens come from: Google's external_account file. */
+struct config_exchange {
+    struct str name;
+    struct exchange_config config;
+};
+
+/* An upstream's address and proof. */
+struct config_upstream {
+    struct str scheme, host;
+    uint16_t port;
+    bool loopback;                       /* the endpoint says that it is loopback's */
+    const struct config_exchange *exchange; /* NULL: no token is sent */
+};
+
 struct config_spanner {
-    bool present;
+    bool present, upstream;
     struct str project, instance;
+    struct config_upstream far, far_schema; /* upstream: for callers, and for reading the schema */
+    int64_t schema_age_ms;
+    bool roles; /* a database role is made from the rules */
 };
 
 struct config_dataproc {
@@ -76,15 +96,17 @@ struct config {
     const char *data, *policy;
     struct str listen; /* public: "127.0.0.1:8443" */
     struct str admin;  /* "127.0.0.1:8444": loopback only; empty: none */
-    enum log_requests log_requests;
-    enum log_format log_format;
-    struct str url; /* https://…: our own issuer, and the base of our token address */
+    struct str url;    /* https://…: our own issuer, and the base of our token address */
     const char *certificate, *key, *ca;
     struct issuer_config issuers[CONFIG_MAX_ISSUERS];
     size_t n_issuers;
+    struct config_exchange exchanges[CONFIG_MAX_EXCHANGES];
+    size_t n_exchanges;
     struct config_connection connections[CONFIG_MAX_CONNECTIONS];
     size_t n_connections;
     struct str audit_origin;
+    enum log_requests log_requests;
+    enum log_format log_format;
     unsigned workers;
     int64_t drain_ms;
 };
@@ -92,7 +114,7 @@ struct config {
 /* Everything lives in the arena. INVALID_ARGUMENT when there are faults (they are in ret_faults). */
 MUST_USE enum code config_load(const char *file, struct arena *arena, struct config *ret, struct schema_faults *ret_faults,
                                struct err *err);
-/* The embedded Spanner connections, for spanner_new; text borrowed. */
+/* The Spanner connections, for spanner_new; text borrowed, `upstream` and what follows it left empty. */
 void config_spanner(const struct config *config, struct engine *engine, struct spanner_config *ret);
 /* The connection with the Synapse workspace, or NULL: there is at most one. */
 const struct config_connection *config_workspace(const struct config *config);

@@ -91,6 +91,7 @@ static const char *const presets[] = { "plain", "discovery", "entra", "google", 
 static const char *const logged_requests[] = { "none", "refusals", "all", NULL };
 static const char *const log_formats[] = { "json", "text", NULL };
 static const char *const backs[] = { "embedded", "upstream", NULL };
+static const char *const role_words[] = { "none", "generated", NULL };
 
 const struct field config_listen[] = {
     { .key = "public",
@@ -135,7 +136,11 @@ const struct field config_issuer[] = {
     { 0 },
 };
 const struct field config_spanner_fields[] = {
-    { .key = "back", .type = FIELD_ENUM, .words = backs, .required = true, .doc = "embedded: served here." },
+    { .key = "back",
+      .type = FIELD_ENUM,
+      .words = backs,
+      .required = true,
+      .doc = "embedded: served here. upstream: requests go on." },
     { .key = "project",
       .type = FIELD_TEXT,
       .required = true,
@@ -150,6 +155,34 @@ const struct field config_spanner_fields[] = {
       .max = 64,
       .check = bad_instance,
       .doc = "The instance in resource names." },
+    { .key = "endpoint",
+      .type = FIELD_TEXT,
+      .max = 512,
+      .doc = "upstream: its address [https://spanner.googleapis.com]." },
+    { .key = "exchange", .type = FIELD_TEXT, .max = 63, .doc = "upstream: where callers' tokens for it come from." },
+    { .key = "schema_exchange",
+      .type = FIELD_TEXT,
+      .max = 63,
+      .doc = "upstream: where the token comes from with which its schema is read [exchange]." },
+    { .key = "schema_age",
+      .type = FIELD_DURATION_MS,
+      .fallback = "60s",
+      .min = 1000,
+      .max = 3600000,
+      .doc = "upstream: a schema that is older is read again." },
+    { .key = "roles",
+      .type = FIELD_ENUM,
+      .words = role_words,
+      .fallback = "none",
+      .doc = "upstream: generated: sessions have a database role made from the caller's rules." },
+    { 0 },
+};
+const struct field config_exchange_fields[] = {
+    { .key = "file",
+      .type = FIELD_TEXT,
+      .required = true,
+      .max = 1024,
+      .doc = "Google's external_account file: the STS, and the account to impersonate. It holds no secret." },
     { 0 },
 };
 const struct field config_dataproc_fields[] = {
@@ -291,6 +324,11 @@ const struct field config_root[] = {
       .fields = config_issuer,
       .max = CONFIG_MAX_ISSUERS,
       .doc = "Whose tokens are believed." },
+    { .key = "exchanges",
+      .type = FIELD_MAP_OF,
+      .fields = config_exchange_fields,
+      .max = CONFIG_MAX_EXCHANGES,
+      .doc = "Where tokens for upstreams come from." },
     { .key = "connections",
       .type = FIELD_MAP_OF,
       .fields = connection_fields,

@@ -24,6 +24,7 @@ struct dataproc;
 struct livy;
 struct outbound;
 struct observe;
+struct upstreams;
 struct call;
 
 /* Which way a request came in: the listener's context. */
@@ -71,7 +72,8 @@ struct gate {
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;
     struct service metadata;   /* of jobs: one row for all paths */
-    struct outbound *outbound; /* the one dialer; on the first worker's loop */
+    struct outbound *outbound;   /* the one dialer; on the first worker's loop */
+    struct upstreams *upstreams; /* gate/upstreams.h */
     struct identity *identity; /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */

@@ -7,7 +7,7 @@
 #include "base/log_writer.h"
 #include "gate/identify.h"
 #include "gate/record.h"
-#include "identity/exchange.h"
+#include "gate/upstreams.h"
 #include "watch/metrics.h"
 #include "watch/process.h"
 
@@ -107,17 +107,17 @@ static const struct metric_family families[FAMILIES] = {
                         "Who wanted a token for an upstream: had it, waited, or was refused.",
                         COUNTER,
                         { "exchange", "result" },
-                        3 * OBSERVE_EXCHANGES },
+                        3 * CONFIG_MAX_EXCHANGES },
     [EXCHANGE_FETCHES] = { "linkspan_exchange_fetches_total",
                            "Exchanges with the token endpoint: got one, or failed.",
                            COUNTER,
                            { "exchange", "result" },
-                           2 * OBSERVE_EXCHANGES },
+                           2 * CONFIG_MAX_EXCHANGES },
     [EXCHANGE_OPEN] = { "linkspan_exchange_breaker_open",
                         "1: the token endpoint is not asked, as it failed.",
                         GAUGE,
                         { "exchange" },
-                        OBSERVE_EXCHANGES },
+                        CONFIG_MAX_EXCHANGES },
     [LOG_DROPPED] = { "linkspan_log_dropped_total", "Lines of the log that nobody took in time.", COUNTER, { NULL }, 0 },
     [RESIDENT] = { "process_resident_memory_bytes", "Resident memory size in bytes.", GAUGE, { NULL }, 0 },
     [OPEN_FDS] = { "process_open_fds", "Number of open file descriptors.", GAUGE, { NULL }, 0 },
@@ -141,11 +141,6 @@ struct observe {
     struct log_writer *log;
     struct metrics *metrics;
     pthread_mutex_t printing;
-    struct {
-        struct str name;
-        struct exchange *exchange;
-    } exchanges[OBSERVE_EXCHANGES];
-    unsigned n_exchanges;
 };
 
 /* ---- names ---- */
@@ -236,9 +231,10 @@ static void read_tokens(struct observe *o) {
     set(o, TOKENS_KEPT, NULL, 0, stats.entries);
 }
 
-static void read_exchange(struct observe *o, struct str name, struct exchange *exchange) {
+static void read_exchange(struct observe *o, size_t i) {
     struct exchange_stats stats;
-    exchange_stats(exchange, &stats);
+    struct str name;
+    if (!upstreams_exchange(o->gate->upstreams, i, &name, &stats)) return;
     set(o, EXCHANGE_ASKS, (struct str[]){ name, STR("had") }, 0, stats.had);
     set(o, EXCHANGE_ASKS, (struct str[]){ name, STR("waited") }, 0, stats.waited);
     set(o, EXCHANGE_ASKS, (struct str[]){ name, STR("refused") }, 0, stats.refused);
@@ -268,7 +264,7 @@ void observe_print(struct observe *o, struct buf *out) {
     read_gate(o);
     read_audit(o);
     read_tokens(o);
-    for (unsigned i = 0; i < o->n_exchanges; i++) read_exchange(o, o->exchanges[i].name, o->exchanges[i].exchange);
+    for (size_t i = 0; i < CONFIG_MAX_EXCHANGES; i++) read_exchange(o, i);
     read_process(o);
     metrics_print(o->metrics, out);
     (void)pthread_mutex_unlock(&o->printing);
@@ -295,10 +291,4 @@ void observe_free(struct observe *o) {
     metrics_free(o->metrics);
     (void)pthread_mutex_destroy(&o->printing);
     free(o);
-}
-
-void observe_exchange(struct observe *o, struct str name, struct exchange *exchange) {
-    if (o->n_exchanges == OBSERVE_EXCHANGES) return;
-    o->exchanges[o->n_exchanges].name = name;
-    o->exchanges[o->n_exchanges++].exchange = exchange;
 }

@@ -7,17 +7,13 @@
 #include "gate/request.h"
 
 struct observe;
-struct exchange;
 struct log_writer;
 
-enum { OBSERVE_ACCOUNTS = 200, OBSERVE_UPSTREAMS = 64, OBSERVE_EXCHANGES = 16 };
+enum { OBSERVE_ACCOUNTS = 200, OBSERVE_UPSTREAMS = 64 };
 
 /* Before the loops turn. `log` may be NULL. */
 MUST_USE enum code observe_new(struct gate *gate, struct log_writer *log, struct observe **ret, struct err *err);
 void observe_free(struct observe *observe); /* NULL is fine */
-/* An outbound exchange whose figures shall be seen; lives as long as this. Before the loops turn; past OBSERVE_EXCHANGES it
- * is left out. `name` is borrowed. */
-void observe_exchange(struct observe *observe, struct str name, struct exchange *exchange);
 
 void observe_request(struct request *r);         /* loop thread: the outcome is known */
 void observe_connections(struct worker *worker); /* loop thread, each second */

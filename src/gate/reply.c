@@ -91,11 +91,23 @@ static bool pump(struct request *r) {
     return true;
 }
 
+enum { ROOM_BYTES = 128 << 10 };
+
+static void tell_of_room(struct request *r) {
+    void (*fn)(void *ctx) = r->on_room;
+    if (!fn || spool_held(&r->spool) > ROOM_BYTES) return;
+    r->on_room = NULL;
+    fn(r->on_room_ctx);
+}
+
 void reply_drain(struct request *r) {
     if (!r->stream || r->replied) return;
     bool streams = r->protocol == PROTOCOL_GRPC || (r->protocol == PROTOCOL_REST && r->call.method->streaming);
     if (r->step_is_reply) request_run(r);
-    else if (streams) (void)pump(r);
+    else if (streams) {
+        (void)pump(r);
+        tell_of_room(r);
+    }
 }
 
 /* ---- the status ---- */

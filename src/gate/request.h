@@ -48,6 +48,11 @@ struct request {
     struct endpoint *endpoint;                 /* referenced: of the job that asks */
     const struct refused_token *refused_token; /* whose it was, where that is known; or NULL */
     bool waited;
+    bool classify_waits; /* call_wait: until call_again */
+    unsigned n_classified;
+    struct loop_task again_task;
+    void (*on_room)(void *ctx); /* call_is_full */
+    void *on_room_ctx;
     bool no_compression;        /* gRPC: grpc-encoding names none */
     struct url_pair *variables; /* REST: from the path */
     size_t n_variables;

@@ -24,6 +24,7 @@
 #include "gate/revoked.h"
 #include "gate/route.h"
 #include "gate/tokens.h"
+#include "gate/upstreams.h"
 #include "gate/workers.h"
 #include "gate/workspace.h"
 #include "gate/workspace_runs.h"
@@ -206,7 +207,8 @@ static enum code open_dataproc(struct server *s, const struct config_connection 
 
 static enum code open_services(struct server *s, struct err *err) {
     struct gate *g = &s->gate;
-    enum code rc = open_spanner(s, err);
+    enum code rc = upstreams_open(g, &g->upstreams, err);
+    if (!rc) rc = open_spanner(s, err);
     for (size_t i = 0; !rc && i < g->config->n_connections; i++)
         if (g->config->connections[i].dataproc.present) rc = open_dataproc(s, &g->config->connections[i], err);
     return rc ? rc : livy_open(g, err);
@@ -347,6 +349,7 @@ static void close_all(struct server *s) {
     outbox_free(s->outbox);
     fetch_free(s->fetch);
     outbound_free(g->outbound);
+    upstreams_free(g->upstreams);
     hold_signals();
     for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);
     verified_free(s->identity.verified);
