@@ -83,7 +83,8 @@ static void decide_atoms(struct request *r) {
 
 static enum code classify(struct request *r, struct err *err) {
     const struct method *m = r->call.method;
-    if (r->n_classified++ == MAX_CLASSIFY) return err_set(err, UNAVAILABLE, "what is asked for changes too fast: try again");
+    if (r->n_classified++ == MAX_CLASSIFY)
+        return err_set(err, UNAVAILABLE, "what is asked for changes too fast: try again");
     return m->classify ? m->classify(&r->call, err) : OK;
 }
 
