@@ -8,9 +8,11 @@ import threading
 import pytest
 import requests
 
+import conftest
 import linkspan_site
 import plain
 import setting
+import two_sites
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 QUERY = "google.spanner.v1.Spanner.ExecuteStreamingSql"
@@ -165,6 +167,11 @@ def test_strangers_are_no_labels(watched):
     assert not any("stranger" in value for _, labels in samples for _, value in labels)
 
 
+def entry_of(site, text):
+    return setting.eventually(lambda: next((line for line in site.run(
+        "audit", "show", "--config", site.config, "--json", "--limit", 1000).stdout.splitlines() if all(part in line for part in text)), None))
+
+
 @pytest.mark.parametrize("given, taken", [(f"00-{TRACE}-00f067aa0ba902b7-01", True), (f"00-{TRACE.upper()}-00f067aa0ba902b7-01", False),
                                           (f"01-{TRACE}-00f067aa0ba902b7-01", False)])
 def test_trace(watched, given, taken):
@@ -176,13 +183,44 @@ def test_trace(watched, given, taken):
     assert (trace == TRACE) == taken and re.fullmatch("[0-9a-f]{32}", trace) and re.fullmatch("[0-9a-f]{16}", span)
     assert span != "00f067aa0ba902b7"
     labels = line["logging.googleapis.com/labels"]
-    entry = setting.eventually(lambda: next((text for text in watched.site.run(
-        "audit", "show", "--config", watched.site.config, "--json", "--limit", 1000).stdout.splitlines()
-        if labels["request"] in text and trace in text), None))
+    entry = entry_of(watched.site, [labels["request"], trace])
     assert entry, "the entry of this request does not hold its trace"
     assert line["severity"] == "INFO" and labels["code"] == "OK" and labels["account"].startswith("cloud:")
     assert line["httpRequest"]["status"] == 200 and re.fullmatch(r"[0-9]+\.[0-9]{6}s", line["httpRequest"]["latency"])
     assert "pageSize" not in (watched.site.folder / "server.log").read_text()
+
+
+def test_through_the_gateway(tmp_path, linkspan):
+    """What went on to the other server is counted by its name, and both audits hold the caller's trace."""
+    near = conftest.make_site(tmp_path, linkspan, config=two_sites.through_gateway(setting.CONFIG))
+    pair = two_sites.Pair(near, two_sites.make_far(tmp_path / "far", near))
+    watched = Watched(near, log="all")
+    near.trust()
+    try:
+        pair.start()
+        client = plain.Plain(near)
+        client.create("beyond")
+        session = client.session("beyond")
+        before = watched.scrape()
+        client.http.headers.update({"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "tracestate": "congo=t61rcWkgMzE"})
+        for _ in range(3):
+            client.ask("POST", f"{session}:executeSql", {"sql": "SELECT SingerId FROM Singers"})
+        after = watched.scrape()
+        line = watched.request_line(lambda line: line.get("logging.googleapis.com/trace") == TRACE)
+        far_entry = entry_of(pair.far, [TRACE, "Spanner.Execute"])
+    finally:
+        pair.stop()
+    upstream = "demo.spanner"
+    asked = {"upstream": upstream, "code": "OK"}
+    assert total(after, "linkspan_upstream_requests_total", **asked) - total(before, "linkspan_upstream_requests_total", **asked) == 3
+    spent = total(after, "linkspan_upstream_seconds_sum", upstream=upstream) - total(before, "linkspan_upstream_seconds_sum", upstream=upstream)
+    assert 0 < spent <= total(after, "linkspan_request_seconds_sum", method="google.spanner.v1.Spanner.ExecuteSql")
+    assert total(after, "linkspan_exchange_fetches_total", exchange="far", result="ok") >= 1
+    assert total(after, "linkspan_exchange_fetches_total", result="failed") == 0
+    assert total(after, "linkspan_exchange_asks_total", exchange="far", result="had") >= 3
+    assert total(after, "linkspan_exchange_breaker_open") == 0
+    assert line["logging.googleapis.com/labels"]["upstream"] == upstream
+    assert far_entry, "the far audit does not hold the trace"
 
 
 def test_a_refusal_has_its_line_without_sql(watched):
