@@ -6,11 +6,14 @@
 #include "base/clock.h"
 #include "gate/endpoint.h"
 #include "gate/identify.h"
+#include "gate/observe.h"
 #include "gate/read.h"
 #include "gate/record.h"
 #include "gate/relay.h"
 #include "gate/reply.h"
+#include "gate/request_log.h"
 #include "gate/route.h"
+#include "gate/trace_context.h"
 #include "identity/refusal.h"
 #include "wire/grpc.h"
 
@@ -143,6 +146,8 @@ static enum progress serve(struct request *r) {
 
 static enum progress record(struct request *r) {
     record_outcome(r);
+    observe_request(r);
+    request_log(r);
     return NEXT;
 }
 
@@ -339,6 +344,7 @@ static struct request *request_new(struct http_stream *stream, const struct http
         return NULL;
     }
     find_route(r);
+    trace_context_begin(r);
     enlist(r);
     http_stream_set_user(stream, r);
     return r;
