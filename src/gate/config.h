@@ -4,6 +4,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "data/schema.h"
 #include "identity/exchange_wire.h"
 #include "identity/issuer.h"
@@ -26,6 +27,9 @@ enum {
 
 /* How the policy calls the issuer of workspaces' identities: a name that no configured issuer may have. */
 #define CONFIG_WORKSPACES STR("workspaces")
+
+/* Which requests have a line in the log of their own. */
+enum log_requests { LOG_REQUESTS_NONE, LOG_REQUESTS_REFUSALS, LOG_REQUESTS_ALL };
 
 /* Where outbound tokens come from: Google's external_account file. */
 struct config_exchange {
@@ -112,6 +116,7 @@ struct config {
     bool development;
     const char *data, *policy;
     struct str listen; /* public: "127.0.0.1:8443" */
+    struct str admin;  /* "127.0.0.1:8444": loopback only; empty: none */
     struct str url;    /* https://…: our own issuer, and the base of our token address */
     const char *certificate, *key, *ca;
     struct issuer_config issuers[CONFIG_MAX_ISSUERS];
@@ -124,6 +129,8 @@ struct config {
     struct { /* of each caller by itself; 0 = none */
         uint64_t at_once, per_second;
     } per_account;
+    enum log_requests log_requests;
+    enum log_format log_format;
     unsigned workers;
     int64_t drain_ms;
 };

@@ -11,6 +11,16 @@ static const char *bad_address(struct str text) {
     return net_address_parse(text, &address, &err) ? "is no address such as 127.0.0.1:8443" : NULL;
 }
 
+/* What it tells is nobody else's business, and it is not encrypted. */
+static const char *bad_admin(struct str text) {
+    struct net_address address;
+    struct err err;
+    bool ok = net_address_parse(text, &address, &err) == OK && net_address_is_loopback(&address);
+    return ok ? NULL
+              : "must be a loopback address such as 127.0.0.1:8444, as it answers anyone, in plaintext: a collector on "
+                "another machine needs an agent on this one";
+}
+
 static const char *bad_url(struct str text) {
     return str_starts(text, STR("https://")) && !str_ends(text, STR("/")) ? NULL
                                                                           : "must begin with https:// and not end with /";
@@ -78,6 +88,8 @@ static const char *bad_audience(struct str text) {
 
 static const char *const environments[] = { "development", "production", NULL };
 static const char *const presets[] = { "plain", "discovery", "entra", "google", NULL };
+static const char *const logged_requests[] = { "none", "refusals", "all", NULL };
+static const char *const log_formats[] = { "json", "text", NULL };
 static const char *const backs[] = { "embedded", "upstream", NULL };
 static const char *const records[] = { "prompt", "enforced", NULL };
 static const char *const role_words[] = { "none", "generated", NULL };
@@ -88,6 +100,10 @@ const struct field config_listen[] = {
       .required = true,
       .check = bad_address,
       .doc = "Where clients connect, with TLS." },
+    { .key = "admin",
+      .type = FIELD_TEXT,
+      .check = bad_admin,
+      .doc = "Where /metrics and /healthz are, in plaintext: a loopback address. Default: nowhere." },
     { 0 },
 };
 const struct field config_tls[] = {
@@ -332,6 +348,19 @@ const struct field config_limits[] = {
       .doc = "Of each caller by itself, whatever the policy's limits say besides." },
     { 0 },
 };
+const struct field config_log[] = {
+    { .key = "requests",
+      .type = FIELD_ENUM,
+      .words = logged_requests,
+      .fallback = "none",
+      .doc = "Which requests have a line of their own." },
+    { .key = "format",
+      .type = FIELD_ENUM,
+      .words = log_formats,
+      .fallback = "json",
+      .doc = "json: as Cloud Logging reads it; text: for people." },
+    { 0 },
+};
 const struct field config_root[] = {
     { .key = "environment",
       .type = FIELD_ENUM,
@@ -365,6 +394,7 @@ const struct field config_root[] = {
       .doc = "What is behind us." },
     { .key = "audit", .type = FIELD_MAP, .fields = config_audit, .doc = "The audit log." },
     { .key = "limits", .type = FIELD_MAP, .fields = config_limits, .doc = "What a caller may ask of us." },
+    { .key = "log", .type = FIELD_MAP, .fields = config_log, .doc = "The program's log, on standard error." },
     { .key = "workers", .type = FIELD_INT, .fallback = "2", .min = 1, .max = 64, .doc = "Event loops." },
     { .key = "drain",
       .type = FIELD_DURATION_MS,

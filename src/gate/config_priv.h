@@ -3,8 +3,8 @@
 #include "gate/config.h"
 
 /* Each ends with a row without key. */
-extern const struct field config_root[], config_listen[], config_tls[], config_audit[], config_issuer[], config_limits[],
-    config_per_account[];
+extern const struct field config_root[], config_listen[], config_tls[], config_audit[], config_log[], config_issuer[],
+    config_limits[], config_per_account[];
 extern const struct field config_spanner_fields[], config_dataproc_fields[], config_synapse_fields[], config_pool_fields[],
     config_livy_fields[], config_exchange_fields[], config_service_fields[];
 

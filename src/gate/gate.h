@@ -4,6 +4,7 @@
  * start, swapped whole under its own lock (policy), or has a thread of its own (audit, engine, jobs). */
 #pragma once
 #include <pthread.h>
+#include <stdatomic.h>
 #include "base/map.h"
 #include "gate/spool.h"
 #include "http/server.h"
@@ -23,6 +24,7 @@ struct spanner;
 struct dataproc;
 struct livy;
 struct outbound;
+struct observe;
 struct upstreams;
 struct relays;
 struct call;
@@ -46,7 +48,11 @@ struct worker {
     struct loop *loop;
     struct http_server *server;
     struct request *requests; /* under way */
-    unsigned n_requests;
+    atomic_uint n_requests;   /* written on the loop */
+    struct request_log_share {
+        uint64_t second; /* whose lines about strangers are counted */
+        unsigned lines;
+    } strangers;
     struct loop_timer review;
     struct loop_task drain;
 };
@@ -83,6 +89,8 @@ struct gate {
     const char *spool_dir;
     struct spool_budget spool_budget; /* of answers that wait in memory for their clients */
     struct door public_door;
+    struct observe *observe; /* what is counted; NULL: nobody can ask */
+    unsigned log_requests;   /* enum log_requests of gate/config.h */
 };
 
 struct gate *gate_of_call(struct call *call);

@@ -7,11 +7,14 @@
 #include "gate/endpoint.h"
 #include "gate/identify.h"
 #include "gate/request_limits.h"
+#include "gate/observe.h"
 #include "gate/read.h"
 #include "gate/record.h"
 #include "gate/relay.h"
 #include "gate/reply.h"
+#include "gate/request_log.h"
 #include "gate/route.h"
+#include "gate/trace_context.h"
 #include "identity/refusal.h"
 #include "wire/grpc.h"
 
@@ -145,6 +148,8 @@ static enum progress serve(struct request *r) {
 
 static enum progress record(struct request *r) {
     record_outcome(r);
+    observe_request(r);
+    request_log(r);
     return NEXT;
 }
 
@@ -342,6 +347,7 @@ static struct request *request_new(struct http_stream *stream, const struct http
         return NULL;
     }
     find_route(r);
+    trace_context_begin(r);
     enlist(r);
     http_stream_set_user(stream, r);
     return r;

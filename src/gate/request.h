@@ -11,6 +11,7 @@
 #include "net/work.h"
 #include "policy/policy.h"
 #include "service/call.h"
+#include "wire/trace.h"
 #include "wire/url.h"
 
 enum protocol { PROTOCOL_NONE, PROTOCOL_GRPC, PROTOCOL_REST, PROTOCOL_RAW };
@@ -43,6 +44,7 @@ struct request {
     unsigned step; /* index into the table of steps */
     enum protocol protocol;
     char id[ID_LENGTH + 1];
+    char traceparent[TRACE_PARENT_LENGTH + 1]; /* of what it causes: our span is the parent */
     struct principal principal;
     struct proof *proof;                       /* referenced */
     struct endpoint *endpoint;                 /* referenced: of the job that asks */

@@ -7,9 +7,11 @@
 #include "audit/refusals.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/log_writer.h"
 #include "dataproc/dataproc.h"
 #include "engine/engine.h"
 #include "engine/sql/functions.h"
+#include "gate/admin.h"
 #include "gate/admit.h"
 #include "gate/data_dir.h"
 #include "gate/endpoint.h"
@@ -34,11 +36,15 @@ enum {
     VERIFIED_TOKENS = 10000,
     KEY_SET_BYTES = 64 << 10,
     SPOOLS_BYTES = 64 << 20,
+    LOG_BYTES = 1 << 20,
+    LOG_PATIENCE_MS = 2000,
 };
 
 /* Everything that a running server holds, in the order in which it is opened; closed in reverse. */
 struct server {
     struct gate gate;
+    struct log_writer *log;
+    struct admin *admin;
     struct identity identity;
     int lock_fd;
     struct key *audit_key, *token_key;
@@ -53,6 +59,28 @@ struct server {
     bool stops_runs; /* `stopper` runs */
     pthread_t stopper;
 };
+
+/* ---- the log, and what is counted ---- */
+
+/* From here on no loop waits for who reads the log. */
+static enum code open_log(struct server *s, struct err *err) {
+    s->gate.log_requests = s->gate.config->log_requests;
+    log_set_format(s->gate.config->log_format);
+    enum code rc = log_writer_new(STDERR_FILENO, LOG_BYTES, &s->log, err);
+    log_set_writer(s->log);
+    return rc;
+}
+
+static void close_log(struct server *s) {
+    log_set_writer(NULL);
+    log_writer_free(s->log, LOG_PATIENCE_MS);
+}
+
+static enum code open_admin(struct server *s, struct err *err) {
+    if (!s->gate.config->admin.n) return OK;
+    enum code rc = observe_new(&s->gate, s->log, &s->gate.observe, err);
+    return rc ? rc : admin_open(&s->gate, &s->admin, err);
+}
 
 /* ---- keys, audit, identity ---- */
 
@@ -301,10 +329,13 @@ static const struct opening { /* the road map of a start */
     const char *what;
     enum code (*open)(struct server *s, struct err *err);
 } openings[] = {
-    { "event loops", open_loops }, { "audit log", open_audit },   { "outgoing calls", open_outbound },
-    { "identity", open_identity }, { "services", open_services }, { "policy", open_policy },
-    { "limits", open_limits },     { "recovery", recover },       { "pipelines", open_runs },
-    { "routes", open_routes },     { "workers", open_workers },   { "signals", watch_signals },
+    { "log", open_log },           { "event loops", open_loops },
+    { "audit log", open_audit },   { "outgoing calls", open_outbound },
+    { "identity", open_identity }, { "services", open_services },
+    { "policy", open_policy },     { "limits", open_limits },
+    { "recovery", recover },       { "pipelines", open_runs },
+    { "routes", open_routes },     { "admin", open_admin },
+    { "workers", open_workers },   { "signals", watch_signals },
 };
 
 /* First the pipelines, which are clients of the jobs: their runs shall go on later, not fail. */
@@ -340,6 +371,7 @@ static void hold_signals(void) {
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
     close_systems(s);
+    admin_close(s->admin);
     outbound_stop(g->outbound);
     fetch_stop(s->fetch); /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
@@ -370,6 +402,8 @@ static void close_all(struct server *s) {
     routes_free(g->routes);
     policy_unref(g->policy);
     admit_free(g->admit);
+    observe_free(g->observe);
+    close_log(s);
     file_close(&s->lock_fd);
 }
 

@@ -45,9 +45,9 @@ static void post(void *ctx, const struct exchange_request *request,
 
 static enum code open_tokens(struct outbound_tokens *t, struct gate *gate, const struct config_exchange *config,
                              struct err *err) {
-    *t = (struct outbound_tokens){
-        .gate = gate, .config = config, .post = { .outbound = gate->outbound, .development = gate->config->development }
-    };
+    *t = (struct outbound_tokens){ .gate = gate,
+                                   .config = config,
+                                   .post = { .outbound = gate->outbound, .development = gate->config->development } };
     const struct exchange_effects effects = { .ctx = t, .subject = subject, .post = post };
     return exchange_new(&config->config, &effects, 0, &t->exchange, err);
 }
@@ -125,6 +125,13 @@ enum code upstreams_make(struct upstreams *u, struct str name, const struct conf
 void upstreams_forget(struct upstreams *u, const struct principal *principal) {
     for (size_t i = 0; u && i < CONFIG_MAX_EXCHANGES; i++)
         if (u->tokens[i].exchange) exchange_forget(u->tokens[i].exchange, principal);
+}
+
+bool upstreams_exchange(struct upstreams *u, size_t i, struct str *ret_name, struct exchange_stats *ret) {
+    if (!u || i >= CONFIG_MAX_EXCHANGES || !u->tokens[i].exchange) return false;
+    *ret_name = u->tokens[i].config->name;
+    exchange_stats(u->tokens[i].exchange, ret);
+    return true;
 }
 
 void upstreams_free(struct upstreams *u) {

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "gate/config.h"
 #include "gate/identify.h"
+#include "gate/observe.h"
 #include "gate/record.h"
 #include "gate/relay.h"
 #include "gate/request.h"
@@ -22,6 +23,7 @@ static void review(struct loop_timer *timer, void *ctx) {
         next = r->next;
         request_review(r, now_us);
     }
+    observe_connections(w);
     if (w->index == 0) {
         audit_refusals_tick(w->gate->refusals);
         record_watch(w->gate);
