@@ -1,5 +1,4 @@
 #include "upstream/forward.h"
-#include <string.h>
 #include "base/clock.h"
 #include "wire/pb/pb.h"
 #include "wire/pb/rpc.pb.h"
@@ -7,7 +6,6 @@
 enum {
     REQUEST_MAX = 100 << 20,
     ANSWER_ARENA_BYTES = 512 << 20,
-    PATH_MAX_BYTES = 200,
     WORDS_MAX = 64 << 10,
     MESSAGE_MAX = 1000
 };
@@ -132,13 +130,13 @@ static enum code start(struct forward *f, struct err *err) {
     static const struct ask_handler handler = { on_message, on_end };
     struct call *call = f->call;
     DEFER(buf_free) struct buf message = BUF_INIT(REQUEST_MAX);
-    char path[PATH_MAX_BYTES] = "/";
-    (void)strncat(path, f->path ? f->path + 1 : call->method->grpc, sizeof path - 2);
+    struct str path = f->path ? str_z(f->path) : arena_printf(call->arena, "/%s", call->method->grpc);
+    if (!path.p) return err_oom(err);
     add_metadata(f, STR("traceparent"), call->traceparent);
     add_metadata(f, STR("tracestate"), call->tracestate);
     enum code rc = pb_encode(call->method->request, f->message, &message, err);
     if (rc) return rc;
-    const struct upstream_request request = { .path = str_z(path),
+    const struct upstream_request request = { .path = path,
                                               .metadata = f->metadata,
                                               .n_metadata = f->n_metadata,
                                               .message = buf_str(&message),
