@@ -29,10 +29,14 @@ struct sql_table {
     uint16_t n_key;
 };
 
+struct sql_role; /* role.h */
+
 struct sql_catalog {
     uint64_t version;                      /* grows with each DDL statement */
     const struct sql_table *const *tables; /* sorted by name, without case */
     size_t n_tables;
+    const struct sql_role *roles; /* the same */
+    size_t n_roles;
 };
 
 const struct sql_table *sql_catalog_find(const struct sql_catalog *catalog, struct str name); /* or NULL */

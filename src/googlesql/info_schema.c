@@ -100,6 +100,23 @@ static const struct sql_column column_options[] = {
     COLUMN(5, "OPTION_NAME", S),   COLUMN(6, "OPTION_TYPE", S),  COLUMN(7, "OPTION_VALUE", S),
 };
 
+static const struct sql_column roles[] = {
+    COLUMN(1, "ROLE_NAME", S),
+    COLUMN(2, "IS_SYSTEM", B),
+};
+static const struct sql_column role_grantees[] = {
+    COLUMN(1, "ROLE_NAME", S),
+    COLUMN(2, "GRANTEE", S),
+};
+static const struct sql_column table_privileges[] = {
+    COLUMN(1, "TABLE_CATALOG", S),  COLUMN(2, "TABLE_SCHEMA", S), COLUMN(3, "TABLE_NAME", S),
+    COLUMN(4, "PRIVILEGE_TYPE", S), COLUMN(5, "GRANTEE", S),
+};
+static const struct sql_column column_privileges[] = {
+    COLUMN(1, "TABLE_CATALOG", S), COLUMN(2, "TABLE_SCHEMA", S),   COLUMN(3, "TABLE_NAME", S),
+    COLUMN(4, "COLUMN_NAME", S),   COLUMN(5, "PRIVILEGE_TYPE", S), COLUMN(6, "GRANTEE", S),
+};
+
 #define TABLE(n, table_name, list)                                                                                         \
     {                                                                                                                      \
         .schema = STR_INIT("INFORMATION_SCHEMA"), .name = STR_INIT(table_name), .id = (n), .columns = (list),              \
@@ -120,6 +137,12 @@ static const struct sql_table all[] = {
     TABLE(11, "SEQUENCES", sequences),
     TABLE(12, "DATABASE_OPTIONS", database_options),
     TABLE(13, "COLUMN_OPTIONS", column_options),
+    TABLE(14, "ROLES", roles),
+    TABLE(15, "ROLE_GRANTEES", role_grantees),
+    TABLE(16, "TABLE_PRIVILEGES", table_privileges),
+    TABLE(17, "COLUMN_PRIVILEGES", column_privileges),
+    TABLE(18, "ROLE_TABLE_GRANTS", table_privileges),
+    TABLE(19, "ROLE_COLUMN_GRANTS", column_privileges),
 };
 
 /* What Spanner has besides: refused by name, for an empty answer would be a lie. */
@@ -131,7 +154,6 @@ static const char *const elsewhere[] = {
     "CHANGE_STREAM_TABLES",
     "CHECK_CONSTRAINTS",
     "COLUMN_COLUMN_USAGE",
-    "COLUMN_PRIVILEGES",
     "CONSTRAINT_TABLE_USAGE",
     "INDEX_OPTIONS",
     "LOCALITY_GROUP_OPTIONS",
@@ -142,19 +164,14 @@ static const char *const elsewhere[] = {
     "PLACEMENTS",
     "PLACEMENT_OPTIONS",
     "PROPERTY_GRAPHS",
-    "ROLES",
     "ROLE_CHANGE_STREAM_GRANTS",
-    "ROLE_COLUMN_GRANTS",
-    "ROLE_GRANTEES",
     "ROLE_MODEL_GRANTS",
     "ROLE_ROUTINE_GRANTS",
-    "ROLE_TABLE_GRANTS",
     "ROUTINES",
     "ROUTINE_OPTIONS",
     "ROUTINE_PRIVILEGES",
     "SEQUENCE_OPTIONS",
     "SPANNER_STATISTICS",
-    "TABLE_PRIVILEGES",
     "TABLE_SYNONYMS",
 };
 

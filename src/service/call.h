@@ -42,6 +42,10 @@ struct call {
     struct atoms atoms;  /* filled by classify */
     struct str resource; /* filled by classify: the full resource name, for the audit */
     void *prepared;      /* classify → handle */
+    /* A second fence behind the policy, where classify set one (DOOR_PROOF only): asked once the policy allows the atoms.
+     * PERMISSION_DENIED, with the text for the caller, refuses the call as DENIED. Loop thread, without blocking. */
+    enum code (*fence)(const struct call *call, struct err *err);
+    const void *fence_ctx;
     int64_t deadline_us; /* wall time; 0 = none */
     struct str id;       /* the request's id */
     struct str traceparent, tracestate; /* W3C trace context that goes on with it: checked for form; empty = none */

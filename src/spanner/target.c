@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "policy/policy.h"
+#include "spanner/roles.h"
 
 /* ---- where ---- */
 
@@ -43,6 +44,7 @@ enum code target_session(struct call *call, struct str name, struct target *ret,
     if (rc) return rc;
     if (!session_use(ret->spanner->sessions, name, ret->owner, &ret->state))
         return spanner_not_found(call, "google.spanner.v1.Session", "Session", name, err);
+    role_fence(call, ret);
     return OK;
 }
 
