@@ -10,6 +10,7 @@ struct sql_column {
     enum sql_type type;
     int64_t max_length; /* STRING(n): characters, BYTES(n): bytes; INT64_MAX for MAX; 0 for other types */
     bool not_null;
+    bool generated;              /* computed from others: never written */
     bool allow_commit_timestamp; /* OPTIONS (allow_commit_timestamp = true) */
     uint32_t id;                 /* storage: the column `c<id>` of SQLite's table; never used again after a DROP */
 };

@@ -141,8 +141,9 @@ static void digest_text(struct hash *h, struct str text) {
     hash_add(h, text);
 }
 
+static const char prefix[] = "linkspan_", hex[] = "0123456789abcdef";
+
 void policy_role_name(const struct policy_rights *rights, char ret[POLICY_ROLE_NAME_BYTES]) {
-    static const char prefix[] = "linkspan_", hex[] = "0123456789abcdef";
     uint8_t digest[SHA256_BYTES];
     DEFER(hash_freep) struct hash *h = hash_new();
     for (size_t i = 0; i < rights->n; i++) {
@@ -157,4 +158,11 @@ void policy_role_name(const struct policy_rights *rights, char ret[POLICY_ROLE_N
     memcpy(ret, prefix, sizeof prefix - 1);
     for (size_t i = 0; i < NAME_DIGITS; i++) *out++ = hex[i % 2 ? digest[i / 2] & 15 : digest[i / 2] >> 4];
     *out = '\0';
+}
+
+bool policy_is_role_name(struct str name) {
+    if (name.n != POLICY_ROLE_NAME_BYTES - 1 || !str_strip_prefix(&name, str_z(prefix))) return false;
+    for (size_t i = 0; i < name.n; i++)
+        if (str_find_char(str_z(hex), name.p[i]) < 0) return false;
+    return true;
 }

@@ -45,3 +45,4 @@ MUST_USE enum code policy_may_ever_use(const struct policy *policy, const struct
 /* "linkspan_" and 20 hex digits of what the rights are: the same rights have the same name, others have another. */
 enum { POLICY_ROLE_NAME_BYTES = sizeof "linkspan_" + 20 };
 void policy_role_name(const struct policy_rights *rights, char ret[POLICY_ROLE_NAME_BYTES]);
+bool policy_is_role_name(struct str name); /* of that form */
