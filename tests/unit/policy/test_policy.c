@@ -656,6 +656,15 @@ static const struct decision_case {
 #undef PIPELINE
 #undef WORKSPACE
     { "administer", "r: allow alice to administer " DB END, { "alice" }, "administer|" DB "||", REASON_NONE, -1, "r" },
+    { "change grants", "r: allow alice to change grants in " DB END, { "alice" }, "change grants|" DB "||", REASON_NONE, -1,
+      "r" },
+    { "a schema is not its grants",
+      "r: allow alice to change schema every table and read schema in " DB END,
+      { "alice" },
+      "change grants|" DB "||",
+      NO_RULE,
+      -1,
+      "" },
     { "read schema",
       "r: allow alice to change schema every table and read schema in " DB END,
       { "alice" },
