@@ -35,8 +35,8 @@ static enum code read_schema(const char *file, struct arena *arena, struct sql_c
 }
 
 /* "spanner demo/flights" → the connection's instance and the database. */
-static enum code find_database(const struct config *config, struct str path, struct str *ret_instance, struct str *ret_database,
-                               struct err *err) {
+static enum code find_database(const struct config *config, struct str path, struct str *ret_instance,
+                               struct str *ret_database, struct err *err) {
     struct str rest = path;
     if (!str_strip_prefix(&rest, STR("spanner ")) || str_find_char(rest, '/') < 1)
         return err_set(err, INVALID_ARGUMENT, "DATABASE is as the policy writes it: \"spanner demo/flights\"");
@@ -48,7 +48,8 @@ static enum code find_database(const struct config *config, struct str path, str
         *ret_database = rest;
         return OK;
     }
-    return err_set(err, NOT_FOUND, "the configuration has no spanner connection \"%.*s\"", STR_ARG(str_upto(connection, 100)));
+    return err_set(err, NOT_FOUND, "the configuration has no spanner connection \"%.*s\"",
+                   STR_ARG(str_upto(connection, 100)));
 }
 
 /* ---- the answer ---- */

@@ -109,7 +109,8 @@ MUST_USE enum code ddl_next_id(struct store *s, uint32_t *ret, struct err *err);
 /* ddl_roles.c: the same for roles and their privileges, which the file keeps by ids of tables and columns */
 MUST_USE enum code roles_make_room(struct store *s, struct err *err); /* their tables, in a file that came before them */
 MUST_USE enum code roles_apply(struct engine_db *db, const struct engine_ddl *ddl, struct err *err);
-MUST_USE enum code roles_check_unused(struct store *s, const struct sql_table *t, int column, struct err *err); /* -1: any */
+MUST_USE enum code roles_check_unused(struct store *s, const struct sql_table *t, int column,
+                                      struct err *err); /* -1: any */
 MUST_USE enum code roles_load(struct store *s, struct arena *arena, struct sql_catalog *ret, struct err *err);
 
 /* commit.c: one commit within its savepoint. */

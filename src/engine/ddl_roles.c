@@ -4,7 +4,8 @@
 static const char room_sql[] =
     "CREATE TABLE IF NOT EXISTS roles(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE);"
     "CREATE TABLE IF NOT EXISTS grants(role_id INTEGER NOT NULL, table_id INTEGER NOT NULL, privilege INTEGER NOT NULL,"
-    " column_id INTEGER NOT NULL, PRIMARY KEY(role_id, table_id, privilege, column_id)) WITHOUT ROWID"; /* column 0: the table */
+    " column_id INTEGER NOT NULL, PRIMARY KEY(role_id, table_id, privilege, column_id)) WITHOUT ROWID"; /* column 0: the
+                                                                                                           table */
 
 enum code roles_make_room(struct store *s, struct err *err) {
     return store_exec(s, room_sql, err);
@@ -56,7 +57,8 @@ static enum code drop_role(struct engine_db *db, struct str name, struct err *er
 
 static enum code change_one(struct store *s, bool grant, const int64_t ids[4], struct err *err) {
     static const char all[] = "DELETE FROM grants WHERE role_id = ?1 AND table_id = ?2 AND privilege = ?3",
-                      one[] = "DELETE FROM grants WHERE role_id = ?1 AND table_id = ?2 AND privilege = ?3 AND column_id = ?4";
+                      one[] =
+                          "DELETE FROM grants WHERE role_id = ?1 AND table_id = ?2 AND privilege = ?3 AND column_id = ?4";
     if (grant) return run_ids(s, STR("INSERT OR IGNORE INTO grants VALUES(?1, ?2, ?3, ?4)"), ids, 4, err);
     return ids[3] ? run_ids(s, str_z(one), ids, 4, err) : run_ids(s, str_z(all), ids, 3, err);
 }
@@ -111,7 +113,8 @@ enum code roles_check_unused(struct store *s, const struct sql_table *t, int col
     sqlite3_bind_int64(stmt, 2, column < 0 ? 0 : t->columns[column].id);
     int step = sqlite3_step(stmt);
     if (step == SQLITE_ROW)
-        rc = err_set(err, FAILED_PRECONDITION, "Cannot drop %s %.*s: role %.100s was granted privileges on it; revoke them first.",
+        rc = err_set(err, FAILED_PRECONDITION,
+                     "Cannot drop %s %.*s: role %.100s was granted privileges on it; revoke them first.",
                      column < 0 ? "table" : "column", STR_ARG(column < 0 ? t->name : t->columns[column].name),
                      (const char *)sqlite3_column_text(stmt, 0));
     else if (step != SQLITE_DONE) rc = store_error(store_sqlite(s), step, err);

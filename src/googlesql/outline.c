@@ -53,7 +53,8 @@ static enum code read_columns(struct parser *p, struct sql_table *t) {
         bool column = is_column(p), generated;
         if (column) {
             if (t->n_columns >= SQL_MAX_COLUMNS)
-                return sql_error(p->err, INVALID_ARGUMENT, p->text, here(p), "A table has at most %d columns", SQL_MAX_COLUMNS);
+                return sql_error(p->err, INVALID_ARGUMENT, p->text, here(p), "A table has at most %d columns",
+                                 SQL_MAX_COLUMNS);
             if (!arena_grow(p->arena, &columns, &cap, t->n_columns + 1u, sizeof *columns)) return err_oom(p->err);
             enum code rc = parse_name(p, &columns[t->n_columns++].name);
             if (rc) return rc;
@@ -120,7 +121,8 @@ static enum code add_privilege(struct sql_outline *o, struct outline_role *r, co
     for (size_t i = 0; i < g->n_columns; i++) columns[i] = g->columns[i];
     for (size_t i = 0; i < item->n_columns; i++) {
         int at = sql_table_find(t, item->columns[i]);
-        if (at < 0) return err_set(err, INVALID_ARGUMENT, "Column not found: %.*s", STR_ARG(str_upto(item->columns[i], 200)));
+        if (at < 0)
+            return err_set(err, INVALID_ARGUMENT, "Column not found: %.*s", STR_ARG(str_upto(item->columns[i], 200)));
         columns[g->n_columns++] = t->columns[at].name;
     }
     g->columns = columns;

@@ -1,7 +1,7 @@
 /* outline.h: what a database's DDL text says of names: tables with their columns, roles with their privileges. For schemas
  * of other Spanners, whose statements hold types, defaults and constraints that parse.h does not serve: a column here has a
- * name and no type (and is generated or not), other statements are passed over. Not for executing anything. Any thread; everything in the arena, and
- * pointing into the text. Limits: as parse.h, 5,000 tables. */
+ * name and no type (and is generated or not), other statements are passed over. Not for executing anything. Any thread;
+ * everything in the arena, and pointing into the text. Limits: as parse.h, 5,000 tables. */
 #pragma once
 #include "base/err.h"
 #include "googlesql/role.h"

@@ -21,7 +21,8 @@ static enum code invalid(struct parser *p, uint32_t at, const char *what, struct
     return sql_error(p->err, INVALID_ARGUMENT, p->text, at, "%s: %.*s", what, STR_ARG(name));
 }
 
-/* A table's, column's or role's name: a letter or underscore first, then letters, digits, underscores; no named schemas yet.
+/* A table's, column's or role's name: a letter or underscore first, then letters, digits, underscores; no named schemas
+ * yet.
  */
 enum code parse_object_name(struct parser *p, struct str *ret) {
     uint32_t at = here(p);

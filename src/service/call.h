@@ -46,8 +46,8 @@ struct call {
      * PERMISSION_DENIED, with the text for the caller, refuses the call as DENIED. Loop thread, without blocking. */
     enum code (*fence)(const struct call *call, struct err *err);
     const void *fence_ctx;
-    int64_t deadline_us; /* wall time; 0 = none */
-    struct str id;       /* the request's id */
+    int64_t deadline_us;                /* wall time; 0 = none */
+    struct str id;                      /* the request's id */
     struct str traceparent, tracestate; /* W3C trace context that goes on with it: checked for form; empty = none */
     struct call_outcome outcome;
     struct loop *loop; /* the connection's loop */
@@ -71,8 +71,8 @@ MUST_USE bool call_at_end(struct call *call, void (*fn)(void *ctx), void *ctx);
 void call_wait(struct call *call);
 void call_again(struct call *call);
 
-/* True: what waits for the client has filled the spool's memory (1 MiB). Whoever can wait does so: `fn(ctx)` then runs once, on
- * the loop's thread, when the client took all of it or the call is cancelled. Loop thread. */
+/* True: what waits for the client has filled the spool's memory (1 MiB). Whoever can wait does so: `fn(ctx)` then runs
+ * once, on the loop's thread, when the client took all of it or the call is cancelled. Loop thread. */
 bool call_is_full(struct call *call, void (*fn)(void *ctx), void *ctx);
 
 /* Sends one response message, encoded as protobuf (copied). Any thread. What the client does not take yet waits, first in

@@ -61,5 +61,8 @@ enum code role_name_for(const struct policy *policy, const struct policy_subject
 }
 
 enum sql_privilege generated_privilege(enum verb verb) {
-    return verb == VERB_READ ? SQL_SELECT : verb == VERB_INSERT ? SQL_INSERT : verb == VERB_UPDATE ? SQL_UPDATE : SQL_DELETE;
+    return verb == VERB_READ     ? SQL_SELECT
+           : verb == VERB_INSERT ? SQL_INSERT
+           : verb == VERB_UPDATE ? SQL_UPDATE
+                                 : SQL_DELETE;
 }

@@ -1,9 +1,9 @@
 /* generated_role.h: the database role that stands behind the policy on an upstream: what it grants, and how it is called.
  *
  * The rights are policy/roles.h's for the tables of the schema as it is read now; the name follows from them. A changed
- * policy, or a schema in which a column came or went that rules tell apart, makes another name: then `linkspan policy roles`
- * says what to create. Any thread; no I/O. Costs a decision for each column and verb where a table is not all free: keep
- * the name with the snapshots that it was made of. */
+ * policy, or a schema in which a column came or went that rules tell apart, makes another name: then `linkspan policy
+ * roles` says what to create. Any thread; no I/O. Costs a decision for each column and verb where a table is not all free:
+ * keep the name with the snapshots that it was made of. */
 #pragma once
 #include "googlesql/role.h"
 #include "policy/roles.h"

@@ -158,7 +158,8 @@ static enum code fill_key_usage(struct filler *f, const struct sql_table *table)
     return rc;
 }
 
-/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, sequences, roles of roles yet. */
+/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, sequences, roles of
+ * roles yet. */
 static const struct filling {
     const char *info;
     enum code (*once)(struct filler *f);

@@ -1,5 +1,5 @@
-/* info_roles.c: INFORMATION_SCHEMA's tables of roles: who was granted what, on the tables that the caller sees. A session with
- * a role sees that role alone. */
+/* info_roles.c: INFORMATION_SCHEMA's tables of roles: who was granted what, on the tables that the caller sees. A session
+ * with a role sees that role alone. */
 #include "base/clock.h"
 #include "googlesql/role.h"
 #include "policy/policy.h"
@@ -42,13 +42,13 @@ enum code info_fill_roles(struct filler *f) {
 /* ---- privileges ---- */
 
 /* Without a column: the table's own. */
-static enum code put_grant(struct filler *f, const struct sql_role *role, const struct sql_grant *grant, struct str column) {
-    const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                  { "TABLE_SCHEMA", WORD("") },
-                                  { "TABLE_NAME", TEXT(grant->table) },
-                                  { "PRIVILEGE_TYPE", TEXT(str_z(sql_privilege_name(grant->privilege))) },
-                                  { "GRANTEE", TEXT(role->name) },
-                                  { "COLUMN_NAME", TEXT(column) } };
+static enum code put_grant(struct filler *f, const struct sql_role *role, const struct sql_grant *grant,
+                           struct str column) {
+    const struct cell cells[] = {
+        { "TABLE_CATALOG", WORD("") },        { "TABLE_SCHEMA", WORD("") },
+        { "TABLE_NAME", TEXT(grant->table) }, { "PRIVILEGE_TYPE", TEXT(str_z(sql_privilege_name(grant->privilege))) },
+        { "GRANTEE", TEXT(role->name) },      { "COLUMN_NAME", TEXT(column) }
+    };
     return info_put(f, cells, column.n ? COUNT(cells) : COUNT(cells) - 1);
 }
 

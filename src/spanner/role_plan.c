@@ -82,7 +82,8 @@ static enum code missing(struct writing *w, const struct sql_role *role, const s
     ret->columns = columns;
     ret->n_columns = 0;
     for (size_t i = 0; i < right->n_columns; i++)
-        if (!sql_role_may(role, privilege, right->table, &right->columns[i], 1)) columns[ret->n_columns++] = right->columns[i];
+        if (!sql_role_may(role, privilege, right->table, &right->columns[i], 1))
+            columns[ret->n_columns++] = right->columns[i];
     *ret_any = ret->n_columns > 0;
     return OK;
 }

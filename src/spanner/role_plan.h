@@ -19,9 +19,8 @@ struct role_plan {
     size_t n_roles, n_stale;
 };
 
-/* One role for each set of names that may ever do anything in the path. `sets` may be NULL: each name of the policy alone; only
- * then something can be called stale.
- * NOT_FOUND: a name that the policy does not have. */
+/* One role for each set of names that may ever do anything in the path. `sets` may be NULL: each name of the policy alone;
+ * only then something can be called stale. NOT_FOUND: a name that the policy does not have. */
 MUST_USE enum code role_plan_make(const struct policy *policy, struct str path, const struct sql_catalog *catalog,
                                   const struct policy_names *sets, size_t n, struct arena *arena, struct role_plan *ret,
                                   struct err *err);

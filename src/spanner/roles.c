@@ -114,7 +114,8 @@ enum code classify_list_roles(struct call *call, struct err *err) {
 void handle_list_roles(struct call *call) {
     const struct target *t = call->prepared;
     struct spanner_db_ListDatabaseRolesResponse response = { 0 };
-    struct spanner_db_DatabaseRole *roles = ARENA_ARRAY(call->arena, struct spanner_db_DatabaseRole, t->catalog->n_roles + 1);
+    struct spanner_db_DatabaseRole *roles = ARENA_ARRAY(call->arena, struct spanner_db_DatabaseRole,
+                                                        t->catalog->n_roles + 1);
     struct err err = { 0 };
     enum code rc = roles ? OK : err_oom(&err);
     for (size_t i = 0; !rc && i < t->catalog->n_roles; i++) {

@@ -20,7 +20,8 @@ void sessions_free(struct sessions *sessions);
 /* `database` is the resource name; ret_name gets "<database>/sessions/<id>" in the arena. RESOURCE_EXHAUSTED. */
 struct arena;
 MUST_USE enum code session_create(struct sessions *sessions, struct str database, struct str owner, bool multiplexed,
-                                  uint32_t role, struct arena *arena, struct str *ret_name, struct session *ret, struct err *err);
+                                  uint32_t role, struct arena *arena, struct str *ret_name, struct session *ret,
+                                  struct err *err);
 /* Touches it. False: there is none for this owner. */
 bool session_use(struct sessions *sessions, struct str name, struct str owner, struct session *ret);
 /* A read-write transaction begins in it. */

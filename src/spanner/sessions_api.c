@@ -84,8 +84,8 @@ static enum code create(struct call *call, const struct target *t, bool multiple
                         struct err *err) {
     struct str name;
     struct session session;
-    enum code rc = session_create(t->spanner->sessions, call->resource, t->owner, multiplexed, t->state.role, call->arena, &name,
-                                  &session, err);
+    enum code rc = session_create(t->spanner->sessions, call->resource, t->owner, multiplexed, t->state.role, call->arena,
+                                  &name, &session, err);
     if (rc) return rc;
     return describe(call->arena, t, ret, name, &session) ? OK : err_oom(err);
 }
@@ -137,7 +137,8 @@ struct listing {
 static bool list_one(void *ctx, struct str name, const struct session *session) {
     struct listing *l = ctx;
     struct str copy = str_dup(l->arena, name);
-    if (!copy.p || !describe(l->arena, l->target, &l->response.sessions.p[l->response.sessions.n], copy, session)) l->failed = true;
+    if (!copy.p || !describe(l->arena, l->target, &l->response.sessions.p[l->response.sessions.n], copy, session))
+        l->failed = true;
     else l->response.sessions.n++;
     return !l->failed && l->response.sessions.n < MAX_PAGE;
 }

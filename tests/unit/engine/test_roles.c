@@ -194,9 +194,9 @@ static void an_older_file_gets_its_place(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(roles_outlive_a_restart),       cmocka_unit_test(grants_add_and_revocations_take),
-        cmocka_unit_test(what_cannot_be_is_refused),     cmocka_unit_test(an_id_is_never_used_again),
-        cmocka_unit_test(there_are_at_most_a_hundred),   cmocka_unit_test(roles_outlive_a_kill),
+        cmocka_unit_test(roles_outlive_a_restart),      cmocka_unit_test(grants_add_and_revocations_take),
+        cmocka_unit_test(what_cannot_be_is_refused),    cmocka_unit_test(an_id_is_never_used_again),
+        cmocka_unit_test(there_are_at_most_a_hundred),  cmocka_unit_test(roles_outlive_a_kill),
         cmocka_unit_test(an_older_file_gets_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

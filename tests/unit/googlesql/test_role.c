@@ -21,7 +21,8 @@ static void statements_are_read_and_printed(void **state) {
         { "create role `hr_rep`;", "CREATE ROLE hr_rep" },
         { "DROP ROLE hr_rep", NULL },
         { "GRANT SELECT ON TABLE employees TO ROLE hr_rep", NULL },
-        { "GRANT SELECT(name, level), INSERT, UPDATE(level), DELETE ON TABLE employees, `order` TO ROLE hr_rep, hr_director",
+        { "GRANT SELECT(name, level), INSERT, UPDATE(level), DELETE ON TABLE employees, `order` TO ROLE hr_rep, "
+          "hr_director",
           NULL },
         { "grant select ( `name` ) on table Employees to role R", "GRANT SELECT(name) ON TABLE Employees TO ROLE R" },
         { "REVOKE SELECT(name), DELETE ON TABLE employees FROM ROLE hr_rep", NULL },
@@ -142,8 +143,12 @@ static void the_outline_takes_names_whatever_stands_between(void **state) {
 static void a_broken_outline_is_refused(void **state) {
     (void)state;
     static const char *const cases[] = {
-        "CREATE TABLE T (id INT64",  "CREATE TABLE T",  "CREATE TABLE T (id INT64 DEFAULT ('x) PRIMARY KEY(id)",
-        "GRANT SELECT ON TABLE T TO ROLE nobody", "GRANT SELECT(nix) ON TABLE A TO ROLE r", "GRANT SELECT ON TABLE B TO ROLE r",
+        "CREATE TABLE T (id INT64",
+        "CREATE TABLE T",
+        "CREATE TABLE T (id INT64 DEFAULT ('x) PRIMARY KEY(id)",
+        "GRANT SELECT ON TABLE T TO ROLE nobody",
+        "GRANT SELECT(nix) ON TABLE A TO ROLE r",
+        "GRANT SELECT ON TABLE B TO ROLE r",
         "GRANT SELECT ON TABLE A TO r",
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

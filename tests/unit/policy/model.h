@@ -166,8 +166,9 @@ static inline struct mactor random_actor(void) {
 }
 
 static inline struct matom random_atom(void) {
-    static const enum verb others[] = { VERB_CHANGE_SCHEMA, VERB_CHANGE_GRANTS, VERB_READ_SCHEMA, VERB_RUN_JOB, VERB_ACT_AS, VERB_SEE_JOBS,
-                                        VERB_CANCEL_JOBS,   VERB_ADMINISTER,  VERB_USE,     VERB_CALL,   VERB_CALL };
+    static const enum verb others[] = { VERB_CHANGE_SCHEMA, VERB_CHANGE_GRANTS, VERB_READ_SCHEMA, VERB_RUN_JOB,
+                                        VERB_ACT_AS,        VERB_SEE_JOBS,      VERB_CANCEL_JOBS, VERB_ADMINISTER,
+                                        VERB_USE,           VERB_CALL,          VERB_CALL };
     struct matom a = { .verb = chance(4) ? (enum verb)chance(4) : others[chance(COUNT(others))] };
     a.path = (int)chance(2);
     a.table = (int)chance(N_TABLES);
@@ -342,8 +343,8 @@ static inline void write_set(struct buf *out, const struct mrule *r) {
 }
 
 static inline void write_act(struct buf *out, const struct mrule *r) {
-    static const char *const words[] = { "",       "change schema", "change grants", "read schema", "run jobs",   "run job",
-                                         "act as", "see jobs",      "cancel jobs", "administer", "call" };
+    static const char *const words[] = { "",       "change schema", "change grants", "read schema", "run jobs", "run job",
+                                         "act as", "see jobs",      "cancel jobs",   "administer",  "call" };
     const char *before = "";
     buf_add_z(out, words[r->act]);
     for (unsigned v = 0; r->act == M_DML && v < 4; v++) {

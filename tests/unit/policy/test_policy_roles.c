@@ -64,8 +64,7 @@ static void what_the_policy_allows_the_role_grants(void **state) {
                 if (r.atoms[j].verb > VERB_DELETE) continue;
                 struct mrequest one = { .caller = r.caller, .n = 1 };
                 one.atoms[0] = r.atoms[j];
-                struct policy_rights rights =
-                    rights_for(policy, identify_model(policy, &r.caller, a), r.atoms[j].path, a);
+                struct policy_rights rights = rights_for(policy, identify_model(policy, &r.caller, a), r.atoms[j].path, a);
                 bool may = m_decide(&m, &one).kind == M_ALLOWED, by_role = role_allows(&rights, &r.atoms[j]);
                 allowed += may;
                 missing += !by_role;
@@ -113,7 +112,8 @@ static void the_role_grants_no_more(void **state) {
             int column = at / 4 / N_TABLES;
             bool want = ideal(&m, names, &atom, column), got = grants(&rights, atom.verb, atom.table, column);
             counts[want]++;
-            if (want != got) fail_msg("policy %d, %s table %d column %d: %d", i, verb_name(atom.verb), atom.table, column, got);
+            if (want != got)
+                fail_msg("policy %d, %s table %d column %d: %d", i, verb_name(atom.verb), atom.table, column, got);
         }
     }
     assert_true(counts[0] > 500 && counts[1] > 500);
@@ -158,10 +158,11 @@ static void a_name_is_its_rights(void **state) {
         { "another network",
           RULES("allow x to read Flights(aa, dd) in spanner p/x from \"10.0.0.0/8\" owner o until 2030-01-01\n"), true },
         { "two rules", RULES("allow x to read Flights(dd)" END "allow x to read Flights(aa)" END), true },
-        { "an end that has passed", RULES("allow x to read Flights(dd, aa) in spanner p/x owner o until 2020-01-01\n"), true },
-        { "another's rule", RULES("allow x to read Flights(aa, dd)" END "allow y to read `Order`" END), true },
-        { "a deny of what nobody has", RULES("allow x to read Flights(aa, dd)" END "deny x to read `Order` in spanner p/x owner o\n"),
+        { "an end that has passed", RULES("allow x to read Flights(dd, aa) in spanner p/x owner o until 2020-01-01\n"),
           true },
+        { "another's rule", RULES("allow x to read Flights(aa, dd)" END "allow y to read `Order`" END), true },
+        { "a deny of what nobody has",
+          RULES("allow x to read Flights(aa, dd)" END "deny x to read `Order` in spanner p/x owner o\n"), true },
         { "another column", RULES("allow x to read Flights(aa, ee)" END), false },
         { "a column more", RULES("allow x to read Flights(aa, dd, ee)" END), false },
         { "another verb", RULES("allow x to update Flights(aa, dd)" END), false },
@@ -175,7 +176,8 @@ static void a_name_is_its_rights(void **state) {
     char want[POLICY_ROLE_NAME_BYTES], got[POLICY_ROLE_NAME_BYTES];
     struct policy_rights rights = rights_for(first, policy_subject_named(first, &STR("x"), 1, a), 0, a);
     policy_role_name(&rights, want);
-    assert_string_equal(want, "linkspan_fe8e44b598a6f55d30d6"); /* a change of how names are made orphans every role that there is */
+    assert_string_equal(
+        want, "linkspan_fe8e44b598a6f55d30d6"); /* a change of how names are made orphans every role that there is */
     for (size_t i = 0; i < COUNT(cases); i++) {
         DEFER(policy_unrefp) struct policy *policy = load_text(a, cases[i].rules);
         rights = rights_for(policy, policy_subject_named(policy, &STR("x"), 1, a), 0, a);
@@ -201,7 +203,8 @@ static void of_another_snapshot_nothing_is_said(void **state) {
 static void short_memory_is_told(void **state) {
     (void)state;
     DEFER(arena_freep) struct arena *a = arena_new(1 << 26);
-    DEFER(policy_unrefp) struct policy *policy = load_text(a, RULES("allow x to read Flights(aa, dd) and delete `Order`" END));
+    DEFER(policy_unrefp)
+    struct policy *policy = load_text(a, RULES("allow x to read Flights(aa, dd) and delete `Order`" END));
     const struct policy_subject *s = policy_subject_named(policy, &STR("x"), 1, a);
     struct policy_table tables[] = { { STR("Flights"), columns, N_COLUMNS }, { STR("Order"), columns, N_COLUMNS } };
     struct policy_rights rights;

@@ -5,9 +5,8 @@
 #include "googlesql/print.h"
 #include "spanner/role_plan.h"
 
-#define HEAD                                                                                                               \
-    "domain d covers spanner p/* owner o\naccount x is \"x@p\"\naccount y is \"y@p\"\naccount z is \"z@p\"\n"
-#define END "in spanner p/x owner o until 2030-01-01\n"
+#define HEAD "domain d covers spanner p/* owner o\naccount x is \"x@p\"\naccount y is \"y@p\"\naccount z is \"z@p\"\n"
+#define END  "in spanner p/x owner o until 2030-01-01\n"
 
 static const char *const schema[] = {
     "CREATE TABLE A (k INT64, a INT64, sum INT64 AS (k + a) STORED) PRIMARY KEY(k)",
@@ -91,8 +90,8 @@ static void names_with_the_same_rights_share_a_role(void **state) {
 static void generated_columns_are_not_granted_for_writing(void **state) {
     (void)state;
     DEFER(arena_freep) struct arena *arena = arena_new(1 << 26);
-    struct role_plan plan =
-        plan_of(arena, HEAD "allow x to read A(sum) and insert A(k, sum) and update A(sum) " END, new_schema(arena));
+    struct role_plan plan = plan_of(arena, HEAD "allow x to read A(sum) and insert A(k, sum) and update A(sum) " END,
+                                    new_schema(arena));
     assert_int_equal(plan.n_roles, 1);
     assert_int_equal(plan.roles[0].n_statements, 2);
     if (!str_starts(plan.roles[0].statements[1], STR("GRANT SELECT(sum), INSERT(k) ON TABLE A TO ROLE linkspan_")))
@@ -163,9 +162,8 @@ static void the_session_gets_the_name_of_the_plan(void **state) {
     char name[POLICY_ROLE_NAME_BYTES];
     assert_int_equal(sql_outline_catalog(new_schema(arena), &catalog, &err), OK);
     assert_int_equal(role_plan_make(policy, STR("spanner p/x"), &catalog, &set, 1, arena, &plan, &err), OK);
-    assert_int_equal(role_name_for(policy, policy_subject_named(policy, both, 2, arena), STR("spanner p/x"), &catalog, name,
-                                   &err),
-                     OK);
+    assert_int_equal(
+        role_name_for(policy, policy_subject_named(policy, both, 2, arena), STR("spanner p/x"), &catalog, name, &err), OK);
     assert_str(plan.roles[0].name, name);
     assert_str(plan.roles[0].bearers[0], "x,y");
     assert_int_equal(role_plan_make(policy, STR("spanner p/x"), &catalog, &wrong, 1, arena, &plan, &err), NOT_FOUND);
