@@ -24,6 +24,44 @@ void call_on_cancel(struct call *call, void (*fn)(void *ctx), void *ctx) {
     r->on_cancel_ctx = ctx;
 }
 
+void call_wait(struct call *call) {
+    struct request *r = request_of(call);
+    r->classify_waits = true;
+    request_hold(r);
+}
+
+void call_wait_over(struct call *call) {
+    struct request *r = request_of(call);
+    r->classify_waits = false;
+    request_release(r);
+}
+
+static void again_task(struct loop_task *task, void *ctx) {
+    (void)task;
+    struct request *r = ctx;
+    r->classify_waits = false;
+    request_run(r);
+    request_release(r);
+}
+
+void call_again(struct call *call) {
+    struct request *r = request_of(call);
+    r->again_task = (struct loop_task){ .fn = again_task, .ctx = r };
+    loop_post(call->loop, &r->again_task);
+}
+
+enum { FULL_BYTES = 512 << 10 };
+
+/* An answer that is sent whole, at its end, is not taken before. */
+bool call_is_full(struct call *call, void (*fn)(void *ctx), void *ctx) {
+    struct request *r = request_of(call);
+    bool streams = r->protocol == PROTOCOL_GRPC || call->method->streaming;
+    if (!streams || spool_held(&r->spool) < FULL_BYTES) return false;
+    r->on_room = fn;
+    r->on_room_ctx = ctx;
+    return true;
+}
+
 bool call_at_end(struct call *call, void (*fn)(void *ctx), void *ctx) {
     struct request *r = request_of(call);
     struct at_end *e = ARENA_NEW(call->arena, struct at_end);

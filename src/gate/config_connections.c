@@ -3,17 +3,45 @@
 #include <stdlib.h>
 #include "gate/config_priv.h"
 
+static bool is_upstream(const struct node *node) {
+    return str_eq(node_text(node_get(node, STR("back")), STR("")), STR("upstream"));
+}
+
+/* Keys that say nothing there would be believed to say something. */
+static void refuse_keys(struct loader *l, const struct node *node, struct str what, const char *const *keys) {
+    for (; *keys; keys++)
+        if (node_get(node, str_z(*keys)))
+            schema_fault_add(l->faults, l->arena, node_get(node, str_z(*keys)), "%.*s.%s: only with back: upstream",
+                             STR_ARG(what), *keys);
+}
+
 static void refuse_upstream(struct loader *l, const struct node *node, struct str connection, const char *system) {
-    if (str_eq(node_text(node_get(node, STR("back")), STR("")), STR("upstream")))
+    if (is_upstream(node))
         schema_fault_add(l->faults, l->arena, node_get(node, STR("back")),
                          "connections.%.*s.%s.back: upstream is not supported by this version", STR_ARG(connection),
                          system);
 }
 
 static void read_spanner(struct loader *l, struct config_connection *c, const struct node *node) {
-    refuse_upstream(l, node, c->name, "spanner");
-    c->spanner = (struct config_spanner){ true, field_text(config_spanner_fields, node, "project"),
-                                          field_text(config_spanner_fields, node, "instance") };
+    struct config_spanner *s = &c->spanner;
+    *s = (struct config_spanner){
+        .present = true,
+        .upstream = is_upstream(node),
+        .project = field_text(config_spanner_fields, node, "project"),
+        .instance = field_text(config_spanner_fields, node, "instance"),
+        .schema_age_ms = field_int(config_spanner_fields, node, "schema_age"),
+        .roles = str_eq(field_text(config_spanner_fields, node, "roles"), STR("generated")),
+    };
+    struct str what = arena_printf(l->arena, "connections.%.*s.spanner", STR_ARG(c->name));
+    static const char *const only_upstream[] = { "endpoint", "exchange", "schema_exchange", "schema_age", "roles", NULL };
+    if (!s->upstream) {
+        refuse_keys(l, node, what, only_upstream);
+        return;
+    }
+    config_upstream(l, node, what, STR("https://spanner.googleapis.com"), "exchange", &s->far);
+    s->far_schema = s->far;
+    if (node_get(node, STR("schema_exchange")))
+        config_upstream(l, node, what, STR("https://spanner.googleapis.com"), "schema_exchange", &s->far_schema);
 }
 
 static void read_dataproc(struct loader *l, struct config_connection *c, const struct node *node) {
@@ -116,14 +144,16 @@ static void refuse_twins(struct loader *l, const struct config_connection *c, co
 
 static void read_connection(struct loader *l, struct config_connection *c, const struct node *node) {
     const struct node *spanner = node_get(node, STR("spanner")), *dataproc = node_get(node, STR("dataproc")),
-                      *synapse = node_get(node, STR("synapse")), *livy = node_get(node, STR("livy"));
+                      *synapse = node_get(node, STR("synapse")), *livy = node_get(node, STR("livy")),
+                      *service = node_get(node, STR("service"));
     if (spanner) read_spanner(l, c, spanner);
     if (dataproc) read_dataproc(l, c, dataproc);
     if (synapse) read_synapse(l, c, synapse);
     if (livy) c->livy = (struct config_livy){ true, field_text(config_livy_fields, livy, "cluster") };
+    if (service) config_service(l, c, service);
     refuse_without_dataproc(l, c, node);
     refuse_twins(l, c, node);
-    if (!spanner && !dataproc && !synapse && !livy)
+    if (!spanner && !dataproc && !synapse && !livy && !service)
         schema_fault_add(l->faults, l->arena, node, "connections.%.*s: names no system", STR_ARG(c->name));
 }
 

@@ -21,6 +21,7 @@ enum {
     DEFAULT_BODY_BYTES = 10 << 20,
     MAX_REQUESTS = 10000, /* of a worker, under way */
     READ_BESIDE_BYTES = 128 << 10,
+    MAX_CLASSIFY = 8, /* what it waits for changes too often to ever hold still */
 };
 #define SPOOL_FILE_BYTES (UINT64_C(4) << 30)
 
@@ -82,11 +83,20 @@ static void decide_atoms(struct request *r) {
     if (r->call.fence && r->call.fence(&r->call, &err)) request_refuse(r, DENIED, "%s", err.message);
 }
 
+static enum code classify(struct request *r, struct err *err) {
+    const struct method *m = r->call.method;
+    if (r->n_classified++ == MAX_CLASSIFY)
+        return err_set(err, UNAVAILABLE, "what is asked for changes too fast: try again");
+    return m->classify ? m->classify(&r->call, err) : OK;
+}
+
 /* May they? Every atom of the request needs an allow. */
 static enum progress decide(struct request *r) {
     struct err err = { 0 };
     const struct method *m = r->call.method;
+    policy_unref(r->policy); /* of a classify that had to wait */
     r->policy = gate_policy(r->gate);
+    r->call.atoms.n = 0;
     r->call.policy = r->policy;
     if (r->identified) {
         r->call.subject = policy_identify(r->policy, &r->principal, r->call.arena);
@@ -96,7 +106,11 @@ static enum progress decide(struct request *r) {
             return NEXT;
         }
     }
-    if (m->classify && m->classify(&r->call, &err)) request_fail(r, &err);
+    enum code rc = classify(r, &err);
+    if (r->classify_waits) return WAIT; /* call_again runs this step anew */
+    if (!rc && r->call.far && !m->forward)
+        rc = err_set(&err, UNIMPLEMENTED, "%s is not supported on upstream connections", m->grpc ? m->grpc : m->path);
+    if (rc) request_fail(r, &err);
     else if (m->door == DOOR_PROOF && r->call.atoms.n == 0)
         request_refuse(r, NOT_UNDERSTOOD, "%s asks for nothing that a rule names", m->grpc ? m->grpc : m->path);
     else if (m->door == DOOR_PROOF) decide_atoms(r);
@@ -113,6 +127,7 @@ static enum progress admit(struct request *r) {
 /* The intention becomes durable before the effect. */
 static enum progress intend(struct request *r) {
     enum method_record kind = r->call.method->record;
+    if (kind == RECORD_OUTBOX && r->call.far) kind = RECORD_ENFORCED; /* the transaction is another system's */
     if (kind == RECORD_OUTBOX && record_is_behind(r->gate))
         request_refuse(r, AUDIT_UNAVAILABLE, "the audit log cannot be written now: try again later");
     return kind == RECORD_ENFORCED && record_intention(r) ? WAIT : NEXT;
@@ -123,7 +138,8 @@ static enum progress serve(struct request *r) {
         atomic_store(&r->ended, true);
         return NEXT;
     }
-    r->call.method->handle(&r->call);
+    if (r->call.far) r->call.method->forward(&r->call);
+    else r->call.method->handle(&r->call);
     return WAIT; /* call_end goes on */
 }
 

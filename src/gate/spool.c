@@ -124,3 +124,10 @@ bool spool_is_empty(struct spool *s) {
     (void)pthread_mutex_unlock(&s->lock);
     return empty;
 }
+
+uint64_t spool_held(struct spool *s) {
+    (void)pthread_mutex_lock(&s->lock);
+    uint64_t n = s->memory.n - s->memory_at + (s->file_end - s->file_at);
+    (void)pthread_mutex_unlock(&s->lock);
+    return n;
+}

@@ -35,3 +35,4 @@ MUST_USE enum code spool_put(struct spool *spool, struct str head, struct str bo
 /* Takes up to n bytes; 0: nothing is there now. DATA_LOSS when the file cannot be read back. */
 MUST_USE enum code spool_get(struct spool *spool, char *out, size_t n, size_t *ret_n, struct err *err);
 bool spool_is_empty(struct spool *spool);
+uint64_t spool_held(struct spool *spool); /* bytes that wait */

@@ -116,6 +116,14 @@ static const struct sql_column column_privileges[] = {
     COLUMN(1, "TABLE_CATALOG", S), COLUMN(2, "TABLE_SCHEMA", S),   COLUMN(3, "TABLE_NAME", S),
     COLUMN(4, "COLUMN_NAME", S),   COLUMN(5, "PRIVILEGE_TYPE", S), COLUMN(6, "GRANTEE", S),
 };
+static const struct sql_column constraint_table_usage[] = {
+    COLUMN(1, "TABLE_CATALOG", S),      COLUMN(2, "TABLE_SCHEMA", S),      COLUMN(3, "TABLE_NAME", S),
+    COLUMN(4, "CONSTRAINT_CATALOG", S), COLUMN(5, "CONSTRAINT_SCHEMA", S), COLUMN(6, "CONSTRAINT_NAME", S),
+};
+static const struct sql_column column_column_usage[] = {
+    COLUMN(1, "TABLE_CATALOG", S), COLUMN(2, "TABLE_SCHEMA", S),     COLUMN(3, "TABLE_NAME", S),
+    COLUMN(4, "COLUMN_NAME", S),   COLUMN(5, "DEPENDENT_COLUMN", S),
+};
 
 #define TABLE(n, table_name, list)                                                                                         \
     {                                                                                                                      \
@@ -137,12 +145,14 @@ static const struct sql_table all[] = {
     TABLE(11, "SEQUENCES", sequences),
     TABLE(12, "DATABASE_OPTIONS", database_options),
     TABLE(13, "COLUMN_OPTIONS", column_options),
-    TABLE(14, "ROLES", roles),
-    TABLE(15, "ROLE_GRANTEES", role_grantees),
-    TABLE(16, "TABLE_PRIVILEGES", table_privileges),
-    TABLE(17, "COLUMN_PRIVILEGES", column_privileges),
-    TABLE(18, "ROLE_TABLE_GRANTS", table_privileges),
-    TABLE(19, "ROLE_COLUMN_GRANTS", column_privileges),
+    TABLE(14, "COLUMN_COLUMN_USAGE", column_column_usage),
+    TABLE(15, "CONSTRAINT_TABLE_USAGE", constraint_table_usage),
+    TABLE(16, "ROLES", roles),
+    TABLE(17, "ROLE_GRANTEES", role_grantees),
+    TABLE(18, "TABLE_PRIVILEGES", table_privileges),
+    TABLE(19, "COLUMN_PRIVILEGES", column_privileges),
+    TABLE(20, "ROLE_TABLE_GRANTS", table_privileges),
+    TABLE(21, "ROLE_COLUMN_GRANTS", column_privileges),
 };
 
 /* What Spanner has besides: refused by name, for an empty answer would be a lie. */
@@ -153,8 +163,6 @@ static const char *const elsewhere[] = {
     "CHANGE_STREAM_PRIVILEGES",
     "CHANGE_STREAM_TABLES",
     "CHECK_CONSTRAINTS",
-    "COLUMN_COLUMN_USAGE",
-    "CONSTRAINT_TABLE_USAGE",
     "INDEX_OPTIONS",
     "LOCALITY_GROUP_OPTIONS",
     "MODELS",

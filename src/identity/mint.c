@@ -10,7 +10,7 @@
 #include "identity/claims.h"
 #include "identity/jws_make.h"
 
-enum { URL_MAX = 512, JTI_BYTES = 16, PAYLOAD_MAX = 9000 };
+enum { URL_MAX = 512, JTI_BYTES = 16, PAYLOAD_MAX = 9000, SUBJECT_MAX = 2048 };
 
 struct mint {
     struct key *key;
@@ -169,6 +169,27 @@ enum code mint_id_token(const struct mint *mint, struct str account, struct str 
     if (!ok) return err_oom(err);
     if (ret_expires_s) *ret_expires_s = now_s + MINT_MAX_LIFE_S;
     return sign_payload(mint, "JWT", payload, ret_token, err);
+}
+
+/* No account has a slash, no issuer's name has one: the two kinds never meet. */
+static bool set_foreign_subject(json_t *payload, const struct actor *actor) {
+    DEFER(buf_free) struct buf subject = BUF_INIT(SUBJECT_MAX);
+    if (actor->kind == ACTOR_OIDC) buf_printf(&subject, "%.*s/", STR_ARG(actor->issuer));
+    buf_add_str(&subject, actor->subject);
+    return buf_ok(&subject) && set_text(payload, "sub", buf_str(&subject));
+}
+
+enum code mint_subject_token(const struct mint *mint, const struct principal *p, struct str audience, int64_t now_s,
+                             struct buf *ret_token, struct err *err) {
+    if (p->n_chain > MINT_CHAIN_MAX || !subject_lawful(p->actor.subject))
+        return err_set(err, FAILED_PRECONDITION, "the chain of actors is too long, or the subject is no text");
+    DEFER(json_freep) json_t *payload = json_object();
+    bool ok = payload && set_actor(payload, &p->actor) && set_foreign_subject(payload, &p->actor) &&
+              set_text(payload, "iss", mint_issuer_url(mint)) && set_text(payload, "aud", audience) &&
+              set_int(payload, "iat", now_s) && set_int(payload, "exp", now_s + MINT_MAX_LIFE_S) &&
+              (p->job.n == 0 || set_text(payload, "job", p->job)) &&
+              (p->job_run.n == 0 || set_text(payload, "job_run", p->job_run)) && set_chain(payload, p);
+    return ok ? sign_payload(mint, "JWT", payload, ret_token, err) : err_oom(err);
 }
 
 bool principal_act_as(const struct principal *caller, struct str account, struct principal *ret) {

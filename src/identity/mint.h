@@ -33,6 +33,11 @@ MUST_USE enum code mint_access_token(const struct mint *mint, const struct mint_
 MUST_USE enum code mint_id_token(const struct mint *mint, struct str account, struct str audience, int64_t now_s,
                                  struct buf *ret_token, int64_t *ret_expires_s, struct err *err);
 
+/* What proves to another's STS for whom we ask (identity/exchange.h): typ JWT, for `audience`. `sub` is an account's e-mail
+ * address, of anybody else ISSUER/SUBJECT, as our configuration names the issuer; the chain, the job and its run go along. */
+MUST_USE enum code mint_subject_token(const struct mint *mint, const struct principal *principal, struct str audience,
+                                      int64_t now_s, struct buf *ret_token, struct err *err);
+
 /* The principal that acts as `account` when `caller` asks: the caller joins the chain. False: the chain is full
  * (CHAIN_REFUSED). */
 MUST_USE bool principal_act_as(const struct principal *caller, struct str account, struct principal *ret);

@@ -38,6 +38,7 @@ struct call {
     const struct principal *principal; /* NULL behind DOOR_OPEN */
     const struct policy *policy;       /* the snapshot that decided this call: held until the call ends */
     const struct policy_subject *subject;
+    bool far;            /* set by classify: the row's `forward` serves it */
     bool endpoint;       /* came in on a job's own endpoint: nothing may be created there */
     struct atoms atoms;  /* filled by classify */
     struct str resource; /* filled by classify: the full resource name, for the audit */
@@ -65,14 +66,15 @@ void call_on_cancel(struct call *call, void (*fn)(void *ctx), void *ctx);
 /* Runs `fn(ctx)` when the call is over, served or refused: for references that classify took. Loop thread; newest first. */
 MUST_USE bool call_at_end(struct call *call, void (*fn)(void *ctx), void *ctx);
 
-/* classify must wait: for a schema that is read, a resource that is looked up. It returns OK after call_wait; once what it
- * waits for is there (or failed), call_again runs it anew, from any thread, exactly once for each call_wait. What was asked
- * for so far is forgotten. */
+/* classify must wait: for a schema that is read, a resource that is looked up. After call_wait it returns at once, with any
+ * code; when what it waits for is there (or failed), call_again, from any thread and exactly once for each call_wait, has
+ * it run anew. The atoms so far are forgotten. After call_again the call may be gone. */
 void call_wait(struct call *call);
+void call_wait_over(struct call *call); /* in the same classify: nothing is waited for after all, and no call_again comes */
 void call_again(struct call *call);
 
-/* True: what waits for the client has filled the spool's memory (1 MiB). Whoever can wait does so: `fn(ctx)` then runs
- * once, on the loop's thread, when the client took all of it or the call is cancelled. Loop thread. */
+/* True: what waits for the client has nearly filled the spool's memory (1 MiB). Whoever can wait does so: `fn(ctx)` runs
+ * once, on the loop's thread, when the client has taken most of it. Loop thread. */
 bool call_is_full(struct call *call, void (*fn)(void *ctx), void *ctx);
 
 /* Sends one response message, encoded as protobuf (copied). Any thread. What the client does not take yet waits, first in

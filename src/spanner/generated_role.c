@@ -21,7 +21,7 @@ static void drop_generated(const struct sql_catalog *catalog, struct policy_righ
     size_t n = 0;
     for (size_t i = 0; t && i < right->n_columns; i++) {
         int at = sql_table_find(t, right->columns[i]);
-        if (at >= 0 && !t->columns[at].generated) kept[n++] = right->columns[i];
+        if (at >= 0 && !t->columns[at].generated && !t->columns[at].n_sources) kept[n++] = right->columns[i];
     }
     right->columns = kept;
     right->n_columns = n;

@@ -7,15 +7,21 @@ enum { MAX_STATEMENT = 1 << 20 };
 
 /* ---- sessions ---- */
 
-enum code role_choose(struct call *call, const struct target *t, struct str name, uint32_t *ret, struct err *err) {
+enum code role_choose(struct call *call, struct target *t, struct str name, struct err *err) {
+    if (!name.n) return OK;
+    if (t->far)
+        return err_set(err, UNIMPLEMENTED, "On an upstream connection the database role is not chosen by the client: %.*s",
+                       STR_ARG(str_upto(name, 64)));
+    enum code rc = target_schema(call, t, err);
+    if (rc) return rc;
     const struct sql_role *role = sql_role_find(t->catalog, name);
-    *ret = role ? role->id : name.n ? NO_SUCH_ROLE : 0;
-    if (!name.n || role || !target_may_learn(call, t)) return OK; /* who holds nothing is refused anyway */
+    t->state.role = role ? role->id : NO_SUCH_ROLE;
+    if (role || !target_may_learn(call, t)) return OK; /* who holds nothing is refused anyway */
     return err_set(err, NOT_FOUND, "Role not found: %.*s", STR_ARG(str_upto(name, 200)));
 }
 
 struct str role_name(const struct target *t, uint32_t id) {
-    const struct sql_role *role = id ? sql_role_by_id(t->catalog, id) : NULL;
+    const struct sql_role *role = id && t->catalog ? sql_role_by_id(t->catalog, id) : NULL;
     return role ? role->name : STR("");
 }
 
@@ -51,10 +57,11 @@ static enum code check(const struct call *call, struct err *err) {
     return OK;
 }
 
-void role_fence(struct call *call, const struct target *t) {
-    if (!t->state.role) return;
+enum code role_fence(struct call *call, struct target *t, struct err *err) {
+    if (!t->state.role) return OK;
     call->fence = check;
     call->fence_ctx = t;
+    return target_schema(call, t, err);
 }
 
 bool role_sees(const struct target *t, struct str table) {
@@ -108,6 +115,7 @@ enum code classify_list_roles(struct call *call, struct err *err) {
     call->prepared = t;
     enum code rc = target_database(call, q->parent, t, err);
     if (!rc && q->page_token.n) rc = err_set(err, INVALID_ARGUMENT, "Invalid page_token: all roles are on one page");
+    if (!rc && !t->far) rc = target_schema(call, t, err);
     return rc ? rc : target_atom(call, t, (struct atom){ .verb = VERB_READ_SCHEMA }, err);
 }
 

@@ -6,11 +6,12 @@
 #pragma once
 #include "spanner/target.h"
 
-/* The id of `name`; 0 for an empty name. NOT_FOUND: there is none, told only to who may learn of the schema. */
-MUST_USE enum code role_choose(struct call *call, const struct target *t, struct str name, uint32_t *ret, struct err *err);
+/* The session to be made acts as `name`; empty: as none. NOT_FOUND: there is none, told only to who may learn of the
+ * schema. UNIMPLEMENTED on an upstream, where the role is ours to set. */
+MUST_USE enum code role_choose(struct call *call, struct target *t, struct str name, struct err *err);
 struct str role_name(const struct target *t, uint32_t id); /* empty: no role, or dropped */
 /* In a session with a role: all of the call's atoms must be granted to it. */
-void role_fence(struct call *call, const struct target *t);
+MUST_USE enum code role_fence(struct call *call, struct target *t, struct err *err);
 /* May the session's role, where it has one, see the table in INFORMATION_SCHEMA? Any thread. */
 bool role_sees(const struct target *t, struct str table);
 

@@ -18,7 +18,7 @@ static enum code use_database(struct call *call, struct str name, struct err *er
 static enum code use_as_role(struct call *call, struct str name, const struct spanner_Session *session, struct err *err) {
     enum code rc = use_database(call, name, err);
     struct target *t = call->prepared;
-    return rc || !session ? rc : role_choose(call, t, session->creator_role, &t->state.role, err);
+    return rc || !session ? rc : role_choose(call, t, session->creator_role, err);
 }
 
 enum code classify_create_session(struct call *call, struct err *err) {
@@ -36,7 +36,9 @@ enum code classify_batch_create(struct call *call, struct err *err) {
 }
 
 enum code classify_list_sessions(struct call *call, struct err *err) {
-    return use_database(call, ((const struct spanner_ListSessionsRequest *)call->request)->database, err);
+    enum code rc = use_database(call, ((const struct spanner_ListSessionsRequest *)call->request)->database, err);
+    struct target *t = call->prepared;
+    return rc || t->far ? rc : target_schema(call, t, err); /* for the names of their roles */
 }
 
 static enum code use_session(struct call *call, struct str name, struct err *err) {

@@ -2,6 +2,8 @@
 #include <string.h>
 #include "base/clock.h"
 #include "policy/policy.h"
+#include "spanner/far.h"
+#include "spanner/far_handle.h"
 #include "spanner/roles.h"
 
 /* ---- where ---- */
@@ -17,11 +19,12 @@ static void give_back_catalog(void *ctx) {
 static enum code find_database(struct call *call, struct target *t, struct str name, struct err *err) {
     t->spanner = call->service;
     t->connection = spanner_connection_of(t->spanner, t->name.project, t->name.instance);
-    t->db = t->connection ? spanner_database(t->spanner, t->name.instance, t->name.database) : NULL;
-    if (!t->db) return spanner_not_found(call, "google.spanner.admin.database.v1.Database", "Database", name, err);
-    if (!call_at_end(call, give_back_db, t->db)) return err_oom(err);
-    t->catalog = engine_catalog(t->db);
-    if (!call_at_end(call, give_back_catalog, (void *)(uintptr_t)t->catalog)) return err_oom(err);
+    t->far = t->connection ? t->connection->far : NULL;
+    call->far = t->far != NULL;
+    if (!t->far) t->db = t->connection ? spanner_database(t->spanner, t->name.instance, t->name.database) : NULL;
+    if (!t->far && !t->db)
+        return spanner_not_found(call, "google.spanner.admin.database.v1.Database", "Database", name, err);
+    if (t->db && !call_at_end(call, give_back_db, t->db)) return err_oom(err);
     t->owner = spanner_owner(call->arena, call->principal);
     t->path = spanner_policy_path(call->arena, t->connection, t->name.database);
     return t->owner.p && t->path.p ? OK : err_oom(err);
@@ -34,6 +37,24 @@ enum code target_database(struct call *call, struct str name, struct target *ret
     return rc ? rc : find_database(call, ret, name, err);
 }
 
+enum code target_connection(struct call *call, struct str project, struct str instance, struct str database,
+                            struct target *t, struct err *err) {
+    *t = (struct target){ .spanner = call->service,
+                          .name = { .project = project, .instance = instance, .database = database } };
+    t->connection = spanner_connection_of(t->spanner, project, instance);
+    t->far = t->connection ? t->connection->far : NULL;
+    call->far = t->far != NULL;
+    t->owner = spanner_owner(call->arena, call->principal);
+    t->path = spanner_policy_path(call->arena, t->connection, database);
+    return t->owner.p && t->path.p ? OK : err_oom(err);
+}
+
+enum code target_schema(struct call *call, struct target *t, struct err *err) {
+    if (t->far) return far_target_schema(call, t, err);
+    t->catalog = engine_catalog(t->db);
+    return call_at_end(call, give_back_catalog, (void *)(uintptr_t)t->catalog) ? OK : err_oom(err);
+}
+
 enum code target_session(struct call *call, struct str name, struct target *ret, struct err *err) {
     *ret = (struct target){ .session = name };
     enum code rc = name_session(name, &ret->name, err);
@@ -42,10 +63,10 @@ enum code target_session(struct call *call, struct str name, struct target *ret,
     call->resource = database;
     rc = find_database(call, ret, database, err);
     if (rc) return rc;
+    if (ret->far) return far_target_session(call, ret, err);
     if (!session_use(ret->spanner->sessions, name, ret->owner, &ret->state))
         return spanner_not_found(call, "google.spanner.v1.Session", "Session", name, err);
-    role_fence(call, ret);
-    return OK;
+    return role_fence(call, ret, err);
 }
 
 enum code target_atom(struct call *call, const struct target *t, struct atom atom, struct err *err) {
@@ -179,10 +200,23 @@ static enum code single_use(struct call *call, const struct target *t, const str
     return begin_read_only(call, t, o->read_only, true, ret, err);
 }
 
+/* What is answered here of an upstream is its schema, which is of no transaction. */
+static enum code when_far(struct call *call, const struct target *t, const struct spanner_TransactionSelector *s,
+                          struct when *ret, struct err *err) {
+    struct str id;
+    ret->single_use = s->single_use != NULL;
+    if (s->single_use && s->single_use->read_only) ret->return_timestamp = s->single_use->read_only->return_read_timestamp;
+    if (s->begin)
+        return err_set(err, UNIMPLEMENTED,
+                       "A query over INFORMATION_SCHEMA begins no transaction on an upstream connection: run it alone");
+    return far_open(t, FAR_TRANSACTION, t->session, s->id, call->arena, &id, err);
+}
+
 enum code when_resolve(struct call *call, const struct target *t, const struct spanner_TransactionSelector *s,
                        struct when *ret, struct err *err) {
     *ret = (struct when){ .engine.owner = t->owner };
     if (!s || s->selector_case == 0) return OK;
+    if (t->far) return when_far(call, t, s, ret, err);
     if (s->single_use) return single_use(call, t, s->single_use, ret, err);
     if (s->begin) return when_begin(call, t, s->begin, ret, err);
     if (s->id.n && s->id.p[0] == TAG_READ) return open_read_only(call, t, s->id, ret, err);

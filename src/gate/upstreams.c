@@ -1,0 +1,145 @@
+#include "gate/upstreams.h"
+#include <stdlib.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "gate/exchange_post.h"
+#include "gate/identify.h"
+#include "net/judge.h"
+
+enum { UPSTREAMS_MAX = 4 * CONFIG_MAX_CONNECTIONS, PLACES = 2 };
+
+struct outbound_tokens { /* of one entry of `exchanges` */
+    struct gate *gate;
+    const struct config_exchange *config;
+    struct exchange *exchange;
+    struct exchange_post post;
+};
+
+/* The clients of one kind of place, one a worker: a connection to loopback never serves who may not go there. */
+struct place {
+    struct gate *gate;
+    struct http_client *clients[GATE_MAX_WORKERS];
+};
+
+struct upstreams {
+    struct gate *gate;
+    struct outbound_tokens tokens[CONFIG_MAX_EXCHANGES];
+    struct place places[PLACES]; /* [1]: loopback may be dialled */
+    struct upstream *made[UPSTREAMS_MAX];
+    size_t n_made;
+};
+
+/* ---- tokens ---- */
+
+static enum code subject(void *ctx, const struct principal *principal, struct buf *ret_token, struct err *err) {
+    const struct outbound_tokens *t = ctx;
+    return mint_subject_token(t->gate->identity->mint, principal, t->config->config.audience, clock_wall_us() / 1000000,
+                              ret_token, err);
+}
+
+static void post(void *ctx, const struct exchange_request *request,
+                 void (*done)(void *arg, unsigned status, struct str body), void *arg) {
+    struct outbound_tokens *t = ctx;
+    exchange_post(&t->post, request, done, arg);
+}
+
+static enum code open_tokens(struct outbound_tokens *t, struct gate *gate, const struct config_exchange *config,
+                             struct err *err) {
+    *t = (struct outbound_tokens){
+        .gate = gate, .config = config, .post = { .outbound = gate->outbound, .development = gate->config->development }
+    };
+    const struct exchange_effects effects = { .ctx = t, .subject = subject, .post = post };
+    return exchange_new(&config->config, &effects, 0, &t->exchange, err);
+}
+
+static struct exchange *exchange_of(struct upstreams *u, const struct config_exchange *config) {
+    for (size_t i = 0; i < CONFIG_MAX_EXCHANGES; i++)
+        if (config && u->tokens[i].config == config) return u->tokens[i].exchange;
+    return NULL;
+}
+
+/* ---- clients ---- */
+
+static const char *judge(const struct net_address *address, void *ctx) {
+    return net_judge(address, ctx != NULL);
+}
+
+static struct http_client *client(void *ctx, struct loop *loop) {
+    struct place *place = ctx;
+    for (unsigned i = 0; i < place->gate->n_workers; i++)
+        if (place->gate->workers[i].loop == loop) return place->clients[i];
+    return NULL;
+}
+
+static enum code open_place(struct place *place, struct gate *gate, bool loopback, struct tls_ctx *tls, struct err *err) {
+    enum code rc = OK;
+    place->gate = gate;
+    for (unsigned i = 0; !rc && i < gate->n_workers; i++) {
+        const struct http_client_config config = {
+            .loop = gate->workers[i].loop, .tls = tls, .refuse = judge, .refuse_ctx = loopback ? place : NULL
+        };
+        rc = http_client_new(&config, &place->clients[i], err);
+    }
+    return rc;
+}
+
+static enum code open_places(struct upstreams *u, struct err *err) {
+    const char *ca = u->gate->config->ca;
+    const struct tls_client_config config = { .also_ca_file = access(ca, F_OK) == 0 ? ca : NULL };
+    DEFER(tls_unrefp) struct tls_ctx *tls = NULL;
+    enum code rc = tls_client_new(&config, &tls, err);
+    for (unsigned i = 0; !rc && i < PLACES; i++) rc = open_place(&u->places[i], u->gate, i == 1, tls, err);
+    return rc;
+}
+
+/* ---- from start to end ---- */
+
+enum code upstreams_open(struct gate *gate, struct upstreams **ret, struct err *err) {
+    struct upstreams *u = calloc(1, sizeof *u);
+    if (!u) return err_oom(err);
+    u->gate = gate;
+    enum code rc = open_places(u, err);
+    for (size_t i = 0; !rc && i < gate->config->n_exchanges; i++)
+        rc = open_tokens(&u->tokens[i], gate, &gate->config->exchanges[i], err);
+    if (rc) upstreams_free(u);
+    else *ret = u;
+    return rc;
+}
+
+enum code upstreams_make(struct upstreams *u, struct str name, const struct config_upstream *config,
+                         const struct str *scopes, size_t n_scopes, const struct upstream **ret, struct err *err) {
+    if (u->n_made == UPSTREAMS_MAX) return err_set(err, RESOURCE_EXHAUSTED, "more than %d upstreams", UPSTREAMS_MAX);
+    struct upstream_config c = { .name = name,
+                                 .scheme = config->scheme,
+                                 .host = config->host,
+                                 .port = config->port,
+                                 .exchange = exchange_of(u, config->exchange),
+                                 .client = client,
+                                 .ctx = &u->places[config->loopback] };
+    for (size_t i = 0; i < n_scopes && i < UPSTREAM_SCOPES_MAX; i++) c.scopes[c.n_scopes++] = scopes[i];
+    enum code rc = upstream_new(&c, &u->made[u->n_made], err);
+    if (!rc) *ret = u->made[u->n_made++];
+    return rc;
+}
+
+void upstreams_forget(struct upstreams *u, const struct principal *principal) {
+    for (size_t i = 0; u && i < CONFIG_MAX_EXCHANGES; i++)
+        if (u->tokens[i].exchange) exchange_forget(u->tokens[i].exchange, principal);
+}
+
+bool upstreams_exchange(struct upstreams *u, size_t i, struct str *ret_name, struct exchange_stats *ret) {
+    if (!u || i >= CONFIG_MAX_EXCHANGES || !u->tokens[i].exchange) return false;
+    *ret_name = u->tokens[i].config->name;
+    exchange_stats(u->tokens[i].exchange, ret);
+    return true;
+}
+
+void upstreams_free(struct upstreams *u) {
+    if (!u) return;
+    for (size_t i = 0; i < u->n_made; i++) upstream_free(u->made[i]);
+    for (unsigned p = 0; p < PLACES; p++)
+        for (unsigned i = 0; i < GATE_MAX_WORKERS; i++)
+            if (u->places[p].clients[i]) http_client_free(u->places[p].clients[i]);
+    for (size_t i = 0; i < CONFIG_MAX_EXCHANGES; i++) exchange_free(u->tokens[i].exchange);
+    free(u);
+}
