@@ -82,7 +82,12 @@ static enum progress read_message(struct request *r) {
 static void decide_atoms(struct request *r) {
     policy_decide(r->policy, r->call.subject, &r->call.atoms, clock_wall_us(), &r->verdict);
     r->decided = true;
-    if (r->verdict.reason) request_refuse(r, r->verdict.reason, "%s", reply_restate(r));
+    if (r->verdict.reason) {
+        request_refuse(r, r->verdict.reason, "%s", reply_restate(r));
+        return;
+    }
+    struct err err;
+    if (r->call.fence && r->call.fence(&r->call, &err)) request_refuse(r, DENIED, "%s", err.message);
 }
 
 static enum code classify(struct request *r, struct err *err) {

@@ -244,7 +244,8 @@ static void act_entries(struct compiler *c, const struct stmt *s, const struct a
     static const struct {
         enum act_kind kind;
         enum verb verb;
-    } paths[] = { { ACT_READ_SCHEMA, VERB_READ_SCHEMA },
+    } paths[] = { { ACT_CHANGE_GRANTS, VERB_CHANGE_GRANTS },
+                  { ACT_READ_SCHEMA, VERB_READ_SCHEMA },
                   { ACT_SEE_JOBS, VERB_SEE_JOBS },
                   { ACT_CANCEL_JOBS, VERB_CANCEL_JOBS },
                   { ACT_ADMINISTER, VERB_ADMINISTER } };

@@ -76,11 +76,13 @@ static bool add_urls(const struct policy *p, struct hits *hits, const struct ato
 
 enum node_kind node_kind_of(enum verb verb) {
     static const enum node_kind kinds[VERB_COUNT] = {
-        [VERB_READ] = NODE_TABLE,    [VERB_INSERT] = NODE_TABLE,        [VERB_UPDATE] = NODE_TABLE,
-        [VERB_DELETE] = NODE_TABLE,  [VERB_CHANGE_SCHEMA] = NODE_TABLE, [VERB_READ_SCHEMA] = NODE_PATH,
-        [VERB_USE] = NODE_PATH,      [VERB_RUN_JOB] = NODE_JOB,         [VERB_ACT_AS] = NODE_ACCOUNT,
-        [VERB_SEE_JOBS] = NODE_PATH, [VERB_CANCEL_JOBS] = NODE_PATH,    [VERB_ADMINISTER] = NODE_PATH,
-        [VERB_CALL] = NODE_CALL,
+        [VERB_READ] = NODE_TABLE,          [VERB_INSERT] = NODE_TABLE,
+        [VERB_UPDATE] = NODE_TABLE,        [VERB_DELETE] = NODE_TABLE,
+        [VERB_CHANGE_SCHEMA] = NODE_TABLE, [VERB_CHANGE_GRANTS] = NODE_PATH,
+        [VERB_READ_SCHEMA] = NODE_PATH,    [VERB_USE] = NODE_PATH,
+        [VERB_RUN_JOB] = NODE_JOB,         [VERB_ACT_AS] = NODE_ACCOUNT,
+        [VERB_SEE_JOBS] = NODE_PATH,       [VERB_CANCEL_JOBS] = NODE_PATH,
+        [VERB_ADMINISTER] = NODE_PATH,     [VERB_CALL] = NODE_CALL,
     };
     return kinds[verb];
 }

@@ -40,13 +40,17 @@ struct call {
     const struct principal *principal; /* NULL behind DOOR_OPEN */
     const struct policy *policy;       /* the snapshot that decided this call: held until the call ends */
     const struct policy_subject *subject;
-    bool far;                           /* set by classify: the row's `forward` serves it */
-    bool endpoint;                      /* came in on a job's own endpoint: nothing may be created there */
-    struct atoms atoms;                 /* filled by classify */
-    struct str resource;                /* filled by classify: the full resource name, for the audit */
-    void *prepared;                     /* classify → handle */
-    int64_t deadline_us;                /* wall time; 0 = none */
-    struct str id;                      /* the request's id */
+    bool far;            /* set by classify: the row's `forward` serves it */
+    bool endpoint;       /* came in on a job's own endpoint: nothing may be created there */
+    struct atoms atoms;  /* filled by classify */
+    struct str resource; /* filled by classify: the full resource name, for the audit */
+    void *prepared;      /* classify → handle */
+    /* A second fence behind the policy, where classify set one (DOOR_PROOF only): asked once the policy allows the atoms.
+     * PERMISSION_DENIED, with the text for the caller, refuses the call as DENIED. Loop thread, without blocking. */
+    enum code (*fence)(const struct call *call, struct err *err);
+    const void *fence_ctx;
+    int64_t deadline_us; /* wall time; 0 = none */
+    struct str id;       /* the request's id */
     struct str traceparent, tracestate; /* W3C trace context that goes on with it; tracestate may be empty */
     struct call_outcome outcome;
     struct loop *loop; /* the connection's loop */

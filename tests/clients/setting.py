@@ -43,8 +43,8 @@ account worker is "worker@demo.iam.gserviceaccount.com"
 account other  is "other@demo.iam.gserviceaccount.com"
 
 setup:   allow admin to administer spanner demo/* and administer dataproc demo/* owner team until @UNTIL@
-work:    allow admin, worker to read, insert, update, delete every table and change schema every table and read schema
-    in spanner demo/* owner team until @UNTIL@
+work:    allow admin, worker to read, insert, update, delete every table and change schema every table and change grants and
+    read schema in spanner demo/* owner team until @UNTIL@
 look:    allow reader to read Singers(SingerId, Name) in spanner demo/* owner team until @UNTIL@
 note:    allow writer to insert Singers(SingerId, Name) in spanner demo/* owner team until @UNTIL@
 become:  allow caller to act as worker owner team until @UNTIL@

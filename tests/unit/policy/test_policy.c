@@ -133,11 +133,11 @@ static const struct fault_case {
     { "a broken definition still defines", HEAD "identity eve is oidc\nallow eve to read T in " DB END,
       "10:1 expected a name, found the end of the statement\n" },
     { "not enforced",
-      HEAD "group g is alice, bob\nallow alice to read stream s and back up and restore and read statistics and change "
-           "grants T in " DB END,
+      HEAD "group g is alice, bob\nallow alice to read stream s and back up and restore and read statistics in " DB END,
       "9:1 group is not enforced yet\n10:16 read stream is not enforced yet\n10:34 back up is not enforced yet\n10:46 "
       "restore is not enforced yet\n"
-      "10:58 read statistics is not enforced yet\n10:78 change grants is not enforced yet\n" },
+      "10:58 read statistics is not enforced yet\n" },
+    { "grants have no tables", HEAD "allow alice to change grants T in " DB END, "9:30 expected in, found \"T\"\n" },
     { "calls without an audience", HEAD "allow alice to call \"https://x/\"" END,
       "9:34 expected with audience, found \"owner\"\n" },
     { "bounds that are not counted",
@@ -674,6 +674,20 @@ static const struct decision_case {
 #undef PIPELINE
 #undef WORKSPACE
     { "administer", "r: allow alice to administer " DB END, { "alice" }, "administer|" DB "||", REASON_NONE, -1, "r" },
+    { "change grants",
+      "r: allow alice to change grants in " DB END,
+      { "alice" },
+      "change grants|" DB "||",
+      REASON_NONE,
+      -1,
+      "r" },
+    { "a schema is not its grants",
+      "r: allow alice to change schema every table and read schema in " DB END,
+      { "alice" },
+      "change grants|" DB "||",
+      NO_RULE,
+      -1,
+      "" },
     { "read schema",
       "r: allow alice to change schema every table and read schema in " DB END,
       { "alice" },
