@@ -1,5 +1,5 @@
 /* clusters.c: an embedded cluster is a row: a name under which jobs are placed and rules are written. It runs at once. */
-#include "dataproc/dataproc_priv.h"
+#include "dataproc/remote.h"
 #include "dataproc/filter.h"
 
 static enum code set_resource(struct dataproc *dataproc, struct call *call, struct str name, struct err *err) {
@@ -10,8 +10,8 @@ static enum code set_resource(struct dataproc *dataproc, struct call *call, stru
 
 static enum code classify_named(struct call *call, struct str project, struct str region, struct str name, bool administer,
                                 struct err *err) {
-    struct dataproc *dataproc = call->service;
-    enum code rc = access_place(dataproc, project, region, err);
+    struct dataproc *dataproc;
+    enum code rc = access_enter(call, project, region, &dataproc, err);
     if (!rc) rc = names_check_id("clusterName", name, 52, err);
     if (!rc) rc = set_resource(dataproc, call, name, err);
     if (rc || !administer) return rc;
@@ -52,6 +52,11 @@ enum code classify_create_cluster(struct call *call, struct err *err) {
     const struct dataproc_CreateClusterRequest *r = call->request;
     if (!r->cluster) return err_set(err, INVALID_ARGUMENT, "the request has no cluster");
     enum code rc = classify_named(call, r->project_id, r->region, r->cluster->cluster_name, true, err);
+    if (!rc && dataproc_is_upstream(call->service))
+        rc = err_set(
+            err, UNIMPLEMENTED,
+            "CreateCluster is not supported on an upstream connection: make the cluster there, as the account that "
+            "connections.…dataproc.accounts gives it");
     if (!rc) rc = names_check_request(r->request_id, err);
     return rc ? rc : check_config(r->cluster, err);
 }
@@ -159,14 +164,15 @@ static enum code delete_cluster(struct dataproc *dataproc, struct call *call, st
 }
 
 void handle_delete_cluster(struct call *call) {
-    desk_post(call->service, call, delete_cluster);
+    desk_serve(call, delete_cluster, remote_delete_cluster);
 }
 
 enum code classify_update_cluster(struct call *call, struct err *err) {
     const struct dataproc_UpdateClusterRequest *r = call->request;
     enum code rc = classify_named(call, r->project_id, r->region, r->cluster_name, true, err);
     return rc ? rc
-              : err_set(err, UNIMPLEMENTED, "UpdateCluster is not supported: an embedded cluster has nothing to change");
+              : err_set(err, UNIMPLEMENTED, "UpdateCluster is not supported%s",
+                        dataproc_is_upstream(call->service) ? "" : ": an embedded cluster has nothing to change");
 }
 
 void handle_update_cluster(struct call *call) {
@@ -192,7 +198,7 @@ static enum code get_cluster(struct dataproc *dataproc, struct call *call, struc
 }
 
 void handle_get_cluster(struct call *call) {
-    desk_post(call->service, call, get_cluster);
+    desk_serve(call, get_cluster, remote_get_cluster);
 }
 
 struct listing {
@@ -221,7 +227,7 @@ enum code classify_list_clusters(struct call *call, struct err *err) {
     struct listing *l = ARENA_NEW(call->arena, struct listing);
     if (!l) return err_oom(err);
     call->prepared = l;
-    enum code rc = access_place(call->service, r->project_id, r->region, err);
+    enum code rc = access_enter(call, r->project_id, r->region, &l->dataproc, err);
     return rc ? rc : filter_parse(r->filter, &l->filter, err);
 }
 
@@ -231,7 +237,6 @@ static enum code list_clusters(struct dataproc *dataproc, struct call *call, str
     struct str after;
     enum code rc = names_read_page_token(call->arena, r->page_token, &after, err);
     if (rc) return rc;
-    l->dataproc = dataproc;
     l->call = call;
     l->want = names_page_size(r->page_size);
     l->response = PB_NEW(call->arena, dataproc_ListClustersResponse);
@@ -242,5 +247,5 @@ static enum code list_clusters(struct dataproc *dataproc, struct call *call, str
 }
 
 void handle_list_clusters(struct call *call) {
-    desk_post(call->service, call, list_clusters);
+    desk_serve(call, list_clusters, remote_list_clusters);
 }

@@ -19,7 +19,7 @@ struct routes;
 struct request;
 struct identity;
 struct spanner;
-struct dataproc;
+struct dataproc_regions;
 struct livy;
 struct outbound;
 struct upstreams;
@@ -58,17 +58,16 @@ struct gate {
     bool audit_failing; /* as last told in the log; first worker's loop */
     struct routes *routes;
     struct spanner *spanner;
-    struct dataproc *dataproc[GATE_MAX_SERVICES]; /* one a connection */
-    unsigned n_dataproc;
-    struct livy *livy[GATE_MAX_LIVY]; /* Synapse's pools and Apache's API may be two connections' */
+    struct dataproc_regions *dataproc; /* gate/dataprocs.h; NULL until it is open */
+    struct livy *livy[GATE_MAX_LIVY];  /* Synapse's pools and Apache's API may be two connections' */
     unsigned n_livy;
     bool draining;
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;
-    struct service metadata;   /* of jobs: one row for all paths */
+    struct service metadata;     /* of jobs: one row for all paths */
     struct outbound *outbound;   /* the one dialer; on the first worker's loop */
     struct upstreams *upstreams; /* gate/upstreams.h */
-    struct identity *identity; /* gate/identify.h: issuers, own keys, cache, revocations */
+    struct identity *identity;   /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */
     struct worker workers[GATE_MAX_WORKERS];

@@ -80,7 +80,8 @@ static void decide_atoms(struct request *r) {
 
 static enum code classify(struct request *r, struct err *err) {
     const struct method *m = r->call.method;
-    if (r->n_classified++ == MAX_CLASSIFY) return err_set(err, UNAVAILABLE, "what is asked for changes too fast: try again");
+    if (r->n_classified++ == MAX_CLASSIFY)
+        return err_set(err, UNAVAILABLE, "what is asked for changes too fast: try again");
     return m->classify ? m->classify(&r->call, err) : OK;
 }
 
@@ -91,6 +92,7 @@ static enum progress decide(struct request *r) {
     policy_unref(r->policy); /* of a classify that had to wait */
     r->policy = gate_policy(r->gate);
     r->call.atoms.n = 0;
+    if (r->service) r->call.service = r->service->state;
     r->call.policy = r->policy;
     if (r->identified) {
         r->call.subject = policy_identify(r->policy, &r->principal, r->call.arena);

@@ -15,6 +15,7 @@ static char base[256], python[400];
 static struct str folders[1];
 char code_folder[300];
 struct dataproc *dataproc;
+static struct dataproc_regions regions;
 struct service service, *asked = &service;
 static struct policy *policy;
 static enum world_mode worlds = WORLD_NAMESPACES;
@@ -161,7 +162,9 @@ void open_dataproc(void) {
                                       .max_jobs = 2,
                                       .folder = folder,
                                       .worlds = worlds };
-    if (dataproc_new(&config, &endpoints, &dataproc, &service, &err)) fail_msg("%s", err.message);
+    if (dataproc_new(&config, &endpoints, &dataproc, &err)) fail_msg("%s", err.message);
+    regions = (struct dataproc_regions){ { dataproc }, 1 };
+    service = dataproc_service(&regions);
 }
 
 int setting_setup(void **state) {
