@@ -63,11 +63,17 @@ enum code access_place(const struct dataproc *dataproc, struct str project, stru
     return is_at(dataproc, project, region) ? OK : no_place(project, region, err);
 }
 
+void access_belongs(struct call *call, struct dataproc *dataproc) {
+    call->service = dataproc;
+    call->far = dataproc->remote != NULL;
+}
+
 enum code access_enter(struct call *call, struct str project, struct str region, struct dataproc **ret, struct err *err) {
     const struct dataproc_regions *regions = call->service;
     for (size_t i = 0; i < regions->n; i++)
         if (is_at(regions->items[i], project, region)) {
-            call->service = *ret = regions->items[i];
+            access_belongs(call, regions->items[i]);
+            *ret = regions->items[i];
             return OK;
         }
     return no_place(project, region, err);

@@ -170,7 +170,7 @@ enum code classify_bridge_poll(struct call *call, struct err *err) {
     struct dataproc *dataproc = str_strip_prefix(&sealed, STR("/bridge/jobs/")) ? open_location(call, sealed, location)
                                                                                 : NULL;
     if (!dataproc) return not_found(err);
-    call->service = dataproc;
+    access_belongs(call, dataproc);
     call->prepared = location;
     call->resource = arena_printf(call->arena, "projects/%.*s/regions/%.*s/jobs/%.*s", STR_ARG(dataproc->project),
                                   STR_ARG(dataproc->region), STR_ARG(location->id));

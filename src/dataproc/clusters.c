@@ -1,5 +1,5 @@
 /* clusters.c: an embedded cluster is a row: a name under which jobs are placed and rules are written. It runs at once. */
-#include "dataproc/remote.h"
+#include "dataproc/dataproc_priv.h"
 #include "dataproc/filter.h"
 
 static enum code set_resource(struct dataproc *dataproc, struct call *call, struct str name, struct err *err) {
@@ -52,11 +52,6 @@ enum code classify_create_cluster(struct call *call, struct err *err) {
     const struct dataproc_CreateClusterRequest *r = call->request;
     if (!r->cluster) return err_set(err, INVALID_ARGUMENT, "the request has no cluster");
     enum code rc = classify_named(call, r->project_id, r->region, r->cluster->cluster_name, true, err);
-    if (!rc && dataproc_is_upstream(call->service))
-        rc = err_set(
-            err, UNIMPLEMENTED,
-            "CreateCluster is not supported on an upstream connection: make the cluster there, as the account that "
-            "connections.…dataproc.accounts gives it");
     if (!rc) rc = names_check_request(r->request_id, err);
     return rc ? rc : check_config(r->cluster, err);
 }
@@ -164,15 +159,14 @@ static enum code delete_cluster(struct dataproc *dataproc, struct call *call, st
 }
 
 void handle_delete_cluster(struct call *call) {
-    desk_serve(call, delete_cluster, remote_delete_cluster);
+    desk_post(call->service, call, delete_cluster);
 }
 
 enum code classify_update_cluster(struct call *call, struct err *err) {
     const struct dataproc_UpdateClusterRequest *r = call->request;
     enum code rc = classify_named(call, r->project_id, r->region, r->cluster_name, true, err);
     return rc ? rc
-              : err_set(err, UNIMPLEMENTED, "UpdateCluster is not supported%s",
-                        dataproc_is_upstream(call->service) ? "" : ": an embedded cluster has nothing to change");
+              : err_set(err, UNIMPLEMENTED, "UpdateCluster is not supported: an embedded cluster has nothing to change");
 }
 
 void handle_update_cluster(struct call *call) {
@@ -198,7 +192,7 @@ static enum code get_cluster(struct dataproc *dataproc, struct call *call, struc
 }
 
 void handle_get_cluster(struct call *call) {
-    desk_serve(call, get_cluster, remote_get_cluster);
+    desk_post(call->service, call, get_cluster);
 }
 
 struct listing {
@@ -247,5 +241,5 @@ static enum code list_clusters(struct dataproc *dataproc, struct call *call, str
 }
 
 void handle_list_clusters(struct call *call) {
-    desk_serve(call, list_clusters, remote_list_clusters);
+    desk_post(call->service, call, list_clusters);
 }

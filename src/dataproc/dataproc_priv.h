@@ -73,8 +73,6 @@ MUST_USE enum code desk_start(struct dataproc *dataproc, struct err *err);
 void desk_stop(struct dataproc *dataproc);
 /* The function runs on the desk, with the lock; it answers the call, or returns an error, which then ends the call. */
 void desk_post(struct dataproc *dataproc, struct call *call, desk_fn *fn);
-/* How a row's call is served: by this on the desk, or by that where the connection is an upstream's. */
-void desk_serve(struct call *call, desk_fn *here, void (*there)(struct call *call));
 /* The usual end of a desk function. */
 MUST_USE enum code desk_reply(struct call *call, const void *message, struct err *err);
 
@@ -98,6 +96,7 @@ bool access_holds_cluster(struct dataproc *dataproc, const struct call *call, st
 MUST_USE enum code access_add(struct call *call, struct atom atom, struct err *err);
 MUST_USE enum code access_place(const struct dataproc *dataproc, struct str project, struct str region, struct err *err);
 /* The connection of this project and region, which the call belongs to from here on (call->service). Once in a classify. */
+void access_belongs(struct call *call, struct dataproc *dataproc);
 MUST_USE enum code access_enter(struct call *call, struct str project, struct str region, struct dataproc **ret,
                                 struct err *err);
 

@@ -29,12 +29,6 @@ void desk_post(struct dataproc *dataproc, struct call *call, desk_fn *fn) {
     refuse(call, UNAVAILABLE, "too many calls wait, or the server stops: try again");
 }
 
-void desk_serve(struct call *call, desk_fn *here, void (*there)(struct call *call)) {
-    struct dataproc *dataproc = call->service;
-    if (dataproc->remote) there(call);
-    else desk_post(dataproc, call, here);
-}
-
 enum code desk_reply(struct call *call, const void *message, struct err *err) {
     if (!call_write_message(call, message)) return err_set(err, CANCELLED, "nobody waits for the answer");
     call_end_ok(call);

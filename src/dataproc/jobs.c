@@ -61,7 +61,7 @@ static enum code get_job(struct dataproc *dataproc, struct call *call, struct er
 }
 
 void handle_get_job(struct call *call) {
-    desk_serve(call, get_job, remote_get_job);
+    desk_post(call->service, call, get_job);
 }
 
 static enum code update_job(struct dataproc *dataproc, struct call *call, struct err *err) {
@@ -76,7 +76,7 @@ static enum code update_job(struct dataproc *dataproc, struct call *call, struct
 }
 
 void handle_update_job(struct call *call) {
-    desk_serve(call, update_job, remote_update_job);
+    desk_post(call->service, call, update_job);
 }
 
 enum code job_cancel(struct dataproc *dataproc, struct call *call, struct job_row *row, struct err *err) {
@@ -96,7 +96,7 @@ static enum code cancel_job(struct dataproc *dataproc, struct call *call, struct
 }
 
 void handle_cancel_job(struct call *call) {
-    desk_serve(call, cancel_job, remote_cancel_job);
+    desk_post(call->service, call, cancel_job);
 }
 
 static enum code delete_job(struct dataproc *dataproc, struct call *call, struct err *err) {
@@ -114,7 +114,7 @@ static enum code delete_job(struct dataproc *dataproc, struct call *call, struct
 }
 
 void handle_delete_job(struct call *call) {
-    desk_serve(call, delete_job, remote_delete_job);
+    desk_post(call->service, call, delete_job);
 }
 
 /* ---- list ---- */
@@ -183,7 +183,7 @@ static enum code list_jobs(struct dataproc *dataproc, struct call *call, struct 
 }
 
 void handle_list_jobs(struct call *call) {
-    desk_serve(call, list_jobs, remote_list_jobs);
+    desk_post(call->service, call, list_jobs);
 }
 
 /* ---- driver output: GET /v1/projects/P/regions/R/jobs/J/driveroutput?offset=N ---- */

@@ -177,6 +177,7 @@ enum code dataproc_operation_classify(struct dataproc *dataproc, enum dataproc_o
                                       struct err *err) {
     struct str name = name_asked_for(which, call), id;
     if (!parse_name(dataproc, name, &id)) return no_operation(name, err);
+    access_belongs(call, dataproc);
     if (dataproc->remote) return remote_operation_classify(dataproc, which, call, id, err);
     if (which == DATAPROC_OP_LIST) return classify_list(dataproc, call, err);
     return classify_one(dataproc, call, which == DATAPROC_OP_GET ? VERB_SEE_JOBS : VERB_CANCEL_JOBS, id, err);
@@ -291,7 +292,6 @@ static enum code classify_rest(struct call *call, enum dataproc_operation_method
     struct str name = name_asked_for(which, call);
     struct dataproc *dataproc = dataproc_of_operation(call->service, name);
     if (!dataproc) return no_operation(name, err);
-    call->service = dataproc;
     return dataproc_operation_classify(dataproc, which, call, err);
 }
 

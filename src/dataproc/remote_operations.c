@@ -55,6 +55,8 @@ void remote_operation_handle(enum dataproc_operation_method which, struct call *
     if (!forward) return;
     forward->path = paths[which];
     forward->ctx = operation;
+    forward->hidden = operation->name;
+    forward->shown = operation->shown;
     if (which == DATAPROC_OP_GET) forward->answer = show_our_name;
     forward_start(forward);
 }

@@ -186,9 +186,9 @@ static enum code serve(struct dataproc *dataproc, struct call *call, struct err 
 }
 
 void handle_submit(struct call *call) {
-    desk_serve(call, serve, remote_submit);
+    desk_post(call->service, call, serve);
 }
 
 void handle_submit_as_operation(struct call *call) {
-    desk_serve(call, serve, remote_submit);
+    desk_post(call->service, call, serve);
 }

@@ -30,6 +30,12 @@ void call_wait(struct call *call) {
     request_hold(r);
 }
 
+void call_wait_over(struct call *call) {
+    struct request *r = request_of(call);
+    r->classify_waits = false;
+    request_release(r);
+}
+
 static void again_task(struct loop_task *task, void *ctx) {
     (void)task;
     struct request *r = ctx;

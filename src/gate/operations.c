@@ -2,6 +2,7 @@
 #include "dataproc/dataproc.h"
 #include "service/call.h"
 #include "spanner/admin.h"
+#include "spanner/far.h"
 #include "wire/pb/lro.pb.h"
 
 enum { OPERATION_METHODS = 4 };
@@ -10,19 +11,19 @@ enum { OPERATION_METHODS = 4 };
 static const struct spanner_row {
     enum code (*classify)(struct call *call, struct err *err);
     void (*handle)(struct call *call);
+    void (*forward)(struct call *call);
 } spanner_rows[OPERATION_METHODS] = {
-    [DATAPROC_OP_GET] = { classify_get_operation, handle_get_operation },
-    [DATAPROC_OP_LIST] = { classify_list_operations, handle_list_operations },
-    [DATAPROC_OP_CANCEL] = { classify_cancel_operation, handle_cancel_operation },
-    [DATAPROC_OP_DELETE] = { classify_delete_operation, handle_delete_operation },
+    [DATAPROC_OP_GET] = { classify_get_operation, handle_get_operation, far_get_operation },
+    [DATAPROC_OP_LIST] = { classify_list_operations, handle_list_operations, far_list_operations },
+    [DATAPROC_OP_CANCEL] = { classify_cancel_operation, handle_cancel_operation, far_cancel_operation },
+    [DATAPROC_OP_DELETE] = { classify_delete_operation, handle_delete_operation, far_delete_operation },
 };
 
 /* From here on the call belongs to the system whose operation it is. */
 static enum code classify(struct call *call, enum dataproc_operation_method which, struct str name, struct err *err) {
-    struct gate *gate = call->service;
+    struct gate *gate = gate_of_call(call);
     struct dataproc *dataproc = gate->dataproc ? dataproc_of_operation(gate->dataproc, name) : NULL;
     if (dataproc) {
-        call->service = dataproc;
         return dataproc_operation_classify(dataproc, which, call, err);
     }
     call->service = gate->spanner;
@@ -35,12 +36,22 @@ static void handle(struct call *call, enum dataproc_operation_method which) {
     else dataproc_operation_handle(call->service, which, call);
 }
 
+/* An upstream's: the same, sent on. */
+static void forward(struct call *call, enum dataproc_operation_method which) {
+    struct gate *gate = gate_of_call(call);
+    if (call->service == gate->spanner) spanner_rows[which].forward(call);
+    else dataproc_operation_handle(call->service, which, call);
+}
+
 #define ROW(word, which, message)                                                                                          \
     static enum code classify_##word(struct call *call, struct err *err) {                                                 \
         return classify(call, which, ((const struct message *)call->request)->name, err);                                  \
     }                                                                                                                      \
     static void handle_##word(struct call *call) {                                                                         \
         handle(call, which);                                                                                               \
+    }                                                                                                                      \
+    static void forward_##word(struct call *call) {                                                                        \
+        forward(call, which);                                                                                              \
     }
 ROW(get, DATAPROC_OP_GET, lro_GetOperationRequest)
 ROW(list, DATAPROC_OP_LIST, lro_ListOperationsRequest)
@@ -58,6 +69,7 @@ static const struct method methods[] = {
       .record = RECORD_PROMPT,
       .classify = classify_get,
       .handle = handle_get,
+      .forward = forward_get,
       .about = "How an operation stands." },
     { .grpc = "google.longrunning.Operations/ListOperations",
       .verb = "GET",
@@ -68,6 +80,7 @@ static const struct method methods[] = {
       .record = RECORD_PROMPT,
       .classify = classify_list,
       .handle = handle_list,
+      .forward = forward_list,
       .about = "Operations of a database or region." },
     { .grpc = "google.longrunning.Operations/CancelOperation",
       .verb = "POST",
@@ -78,6 +91,7 @@ static const struct method methods[] = {
       .record = RECORD_ENFORCED,
       .classify = classify_cancel,
       .handle = handle_cancel,
+      .forward = forward_cancel,
       .about = "Cancels an operation." },
     { .grpc = "google.longrunning.Operations/DeleteOperation",
       .verb = "DELETE",
@@ -88,6 +102,7 @@ static const struct method methods[] = {
       .record = RECORD_PROMPT,
       .classify = classify_delete,
       .handle = handle_delete,
+      .forward = forward_delete,
       .about = "Forgets an operation." },
 };
 

@@ -104,6 +104,8 @@ static enum progress decide(struct request *r) {
     }
     enum code rc = classify(r, &err);
     if (r->classify_waits) return WAIT; /* call_again runs this step anew */
+    if (!rc && r->call.far && !m->forward)
+        rc = err_set(&err, UNIMPLEMENTED, "%s is not supported on upstream connections", m->grpc ? m->grpc : m->path);
     if (rc) request_fail(r, &err);
     else if (m->door == DOOR_PROOF && r->call.atoms.n == 0)
         request_refuse(r, NOT_UNDERSTOOD, "%s asks for nothing that a rule names", m->grpc ? m->grpc : m->path);
@@ -121,6 +123,7 @@ static enum progress admit(struct request *r) {
 /* The intention becomes durable before the effect. */
 static enum progress intend(struct request *r) {
     enum method_record kind = r->call.method->record;
+    if (kind == RECORD_OUTBOX && r->call.far) kind = RECORD_ENFORCED; /* the transaction is another system's */
     if (kind == RECORD_OUTBOX && record_is_behind(r->gate))
         request_refuse(r, AUDIT_UNAVAILABLE, "the audit log cannot be written now: try again later");
     return kind == RECORD_ENFORCED && record_intention(r) ? WAIT : NEXT;
@@ -131,7 +134,8 @@ static enum progress serve(struct request *r) {
         atomic_store(&r->ended, true);
         return NEXT;
     }
-    r->call.method->handle(&r->call);
+    if (r->call.far) r->call.method->forward(&r->call);
+    else r->call.method->handle(&r->call);
     return WAIT; /* call_end goes on */
 }
 

@@ -12,16 +12,18 @@ static int by_name(const void *a, const void *b) {
     return str_cmp(x->table->name, y->table->name);
 }
 
-/* The columns that any occurrence of the table reads, in the schema's order. */
+/* The columns that any occurrence of the table reads, and what these are computed of, in the schema's order. */
 static bool gather(struct arena *arena, const struct sql_analysis *analysis, struct sql_access *access) {
-    struct str *columns = ARENA_ARRAY(arena, struct str, (size_t)access->table->n_columns + 1);
-    if (!columns) return false;
-    for (uint16_t c = 0; c < access->table->n_columns; c++) {
-        bool used = false;
-        for (size_t i = 0; i < analysis->n_tables; i++)
-            used = used || (analysis->tables[i]->table == access->table && analysis->tables[i]->used[c]);
-        if (used) columns[access->n_columns++] = access->table->columns[c].name;
-    }
+    const struct sql_table *table = access->table;
+    struct str *columns = ARENA_ARRAY(arena, struct str, (size_t)table->n_columns + 1);
+    bool *used = ARENA_ARRAY(arena, bool, (size_t)table->n_columns + 1);
+    if (!columns || !used) return false;
+    for (size_t i = 0; i < analysis->n_tables; i++)
+        for (uint16_t c = 0; analysis->tables[i]->table == table && c < table->n_columns; c++)
+            used[c] = used[c] || analysis->tables[i]->used[c];
+    sql_table_mark_sources(table, used);
+    for (uint16_t c = 0; c < table->n_columns; c++)
+        if (used[c]) columns[access->n_columns++] = table->columns[c].name;
     access->columns = columns;
     access->any_column = access->n_columns == 0;
     return true;

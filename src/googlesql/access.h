@@ -1,6 +1,7 @@
 /* access.h: which tables and columns a query reads: what the API layer turns into atoms (POLICY.md, "What a request asks
- * for"). Every column reference counts, also in WHERE, JOIN, USING, ORDER BY; SELECT * is every column; a table of which no
- * column is read (COUNT(*), EXISTS) asks for any one. Any thread; results in the arena. */
+ * for"). Every column reference counts, also in WHERE, JOIN, USING, ORDER BY; SELECT * is every column; a generated column
+ * counts with what it is computed of; a table of which no column is read (COUNT(*), EXISTS) asks for any one. Any thread;
+ * results in the arena. */
 #pragma once
 #include "googlesql/analyse.h"
 

@@ -6,6 +6,20 @@ static void settle_params(struct analyser *a) {
         if (a->used[i].type == SQL_UNKNOWN) a->used[i].type = SQL_INT64;
 }
 
+/* Columns whose type is none of ours have no meaning here, wherever they stand: one place refuses them all. */
+static enum code refuse_other_types(const struct analyser *a) {
+    for (size_t i = 0; i < a->n_tables; i++) {
+        const struct sql_source *s = a->tables[i];
+        for (uint16_t c = 0; c < s->table->n_columns; c++) {
+            const struct sql_column *column = &s->table->columns[c];
+            if (s->used[c] && column->other_type.n)
+                return fault(a, UNIMPLEMENTED, s->at, "Column %.*s.%.*s of type %.*s in a statement: not supported yet",
+                             STR_ARG(s->table->name), STR_ARG(column->name), STR_ARG(str_upto(column->other_type, 100)));
+        }
+    }
+    return OK;
+}
+
 enum code sql_analyse(struct arena *arena, struct str text, struct sql_query *query, const struct sql_catalog *catalog,
                       const struct sql_param *given, size_t n_given, struct sql_analysis *ret, struct err *err) {
     struct analyser a = { .arena = arena, .text = text, .catalog = catalog, .err = err };
@@ -13,6 +27,7 @@ enum code sql_analyse(struct arena *arena, struct str text, struct sql_query *qu
     if (!a.params) return err_oom(err);
     for (size_t i = 0; i < n_given; i++) a.params[a.n_params++] = given[i];
     enum code rc = analyse_query(&a, NULL, NULL, query);
+    if (!rc) rc = refuse_other_types(&a);
     if (rc) return rc;
     settle_types(query);
     settle_params(&a);

@@ -100,6 +100,15 @@ static const struct sql_column column_options[] = {
     COLUMN(5, "OPTION_NAME", S),   COLUMN(6, "OPTION_TYPE", S),  COLUMN(7, "OPTION_VALUE", S),
 };
 
+static const struct sql_column constraint_table_usage[] = {
+    COLUMN(1, "TABLE_CATALOG", S),      COLUMN(2, "TABLE_SCHEMA", S),      COLUMN(3, "TABLE_NAME", S),
+    COLUMN(4, "CONSTRAINT_CATALOG", S), COLUMN(5, "CONSTRAINT_SCHEMA", S), COLUMN(6, "CONSTRAINT_NAME", S),
+};
+static const struct sql_column column_column_usage[] = {
+    COLUMN(1, "TABLE_CATALOG", S), COLUMN(2, "TABLE_SCHEMA", S),     COLUMN(3, "TABLE_NAME", S),
+    COLUMN(4, "COLUMN_NAME", S),   COLUMN(5, "DEPENDENT_COLUMN", S),
+};
+
 #define TABLE(n, table_name, list)                                                                                         \
     {                                                                                                                      \
         .schema = STR_INIT("INFORMATION_SCHEMA"), .name = STR_INIT(table_name), .id = (n), .columns = (list),              \
@@ -120,6 +129,8 @@ static const struct sql_table all[] = {
     TABLE(11, "SEQUENCES", sequences),
     TABLE(12, "DATABASE_OPTIONS", database_options),
     TABLE(13, "COLUMN_OPTIONS", column_options),
+    TABLE(14, "COLUMN_COLUMN_USAGE", column_column_usage),
+    TABLE(15, "CONSTRAINT_TABLE_USAGE", constraint_table_usage),
 };
 
 /* What Spanner has besides: refused by name, for an empty answer would be a lie. */
@@ -130,9 +141,7 @@ static const char *const elsewhere[] = {
     "CHANGE_STREAM_PRIVILEGES",
     "CHANGE_STREAM_TABLES",
     "CHECK_CONSTRAINTS",
-    "COLUMN_COLUMN_USAGE",
     "COLUMN_PRIVILEGES",
-    "CONSTRAINT_TABLE_USAGE",
     "INDEX_OPTIONS",
     "LOCALITY_GROUP_OPTIONS",
     "MODELS",

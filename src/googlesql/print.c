@@ -9,6 +9,10 @@ void sql_print_name(struct str name, struct buf *out) {
 }
 
 void sql_print_type(const struct sql_column *column, struct buf *out) {
+    if (column->other_type.n) {
+        buf_add_str(out, column->other_type);
+        return;
+    }
     buf_add_z(out, sql_type_name(column->type));
     if (column->type != SQL_STRING && column->type != SQL_BYTES) return;
     if (column->max_length == INT64_MAX) buf_add_z(out, "(MAX)");

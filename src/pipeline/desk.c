@@ -64,7 +64,7 @@ static void take_answer(struct pipelines *p, struct exchange *e) {
         node->exchange = NULL;
         web_answer(node, &e->reply);
     }
-    web_exchange_free(p, e);
+    exchange_free(p, e);
     if (run) pipeline_run_end_if_cancelled(run);
 }
 
@@ -189,12 +189,12 @@ static void wait_for_answers(struct pipelines *p) {
     struct exchange *next;
     for (struct exchange *e = p->exchanges; e; e = next) {
         next = e->next;
-        if (!e->sent) web_exchange_free(p, e);
+        if (!e->sent) exchange_free(p, e);
     }
     while (p->exchanges) {
         struct exchange *e = exchange_take_answer(p);
         if (e) {
-            web_exchange_free(p, e);
+            exchange_free(p, e);
             continue;
         }
         (void)pthread_mutex_lock(&p->lock);

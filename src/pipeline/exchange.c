@@ -4,7 +4,7 @@
 
 enum { MAX_HEADERS = 100, ANSWER_ARENA_BYTES = 6 << 20 };
 
-struct exchange *web_exchange_new(struct pipeline_node *node) {
+struct exchange *exchange_new(struct pipeline_node *node) {
     struct pipelines *p = node->scope->run->p;
     struct exchange *e = arena_should_fail() ? NULL : calloc(1, sizeof *e);
     if (!e) return NULL;
@@ -41,7 +41,7 @@ void exchange_send_all(struct pipelines *p) {
     for (struct exchange *e = p->exchanges; e; e = next) {
         next = e->next;
         if (!e->sent && e->node) send_one(p, e);
-        else if (!e->sent) web_exchange_free(p, e); /* cancelled before it was sent */
+        else if (!e->sent) exchange_free(p, e); /* cancelled before it was sent */
     }
 }
 
@@ -50,7 +50,7 @@ void exchange_abandon(struct exchange *e) {
     e->node->exchange = NULL;
     e->node = NULL;
     if (e->sent) p->effects.cancel(p->effects.ctx, e->ticket);
-    else web_exchange_free(p, e);
+    else exchange_free(p, e);
 }
 
 void exchange_forget_run(struct run *run) {
@@ -124,7 +124,7 @@ struct exchange *exchange_take_answer(struct pipelines *p) {
     return e;
 }
 
-void web_exchange_free(struct pipelines *p, struct exchange *exchange) {
+void exchange_free(struct pipelines *p, struct exchange *exchange) {
     (void)pthread_mutex_lock(&p->lock);
     struct exchange **at = &p->exchanges;
     while (*at != exchange) at = &(*at)->next;

@@ -300,12 +300,12 @@ struct pipeline_node *timers_due(struct pipelines *p, int64_t now_us); /* taken 
 int64_t timers_next(const struct pipelines *p);                        /* INT64_MAX: none */
 
 /* ---- exchange.c: requests under way ---- */
-struct exchange *web_exchange_new(struct pipeline_node *node); /* its arena is ready for the request; NULL: no memory */
-void exchange_send_all(struct pipelines *p);                   /* those that are durable now */
-void exchange_abandon(struct exchange *exchange);              /* its node wants it no more */
+struct exchange *exchange_new(struct pipeline_node *node); /* its arena is ready for the request; NULL: no memory */
+void exchange_send_all(struct pipelines *p);               /* those that are durable now */
+void exchange_abandon(struct exchange *exchange);          /* its node wants it no more */
 void exchange_forget_run(struct run *run);
 struct exchange *exchange_take_answer(struct pipelines *p);
-void web_exchange_free(struct pipelines *p, struct exchange *exchange);
+void exchange_free(struct pipelines *p, struct exchange *exchange);
 /* web.c: the answer to a node's request; and a place for those that wait for one. */
 void web_answer(struct pipeline_node *node, const struct pipeline_reply *reply);
 void web_next(struct pipelines *p);

@@ -38,6 +38,7 @@ struct call {
     const struct principal *principal; /* NULL behind DOOR_OPEN */
     const struct policy *policy;       /* the snapshot that decided this call: held until the call ends */
     const struct policy_subject *subject;
+    bool far;            /* set by classify: the row's `forward` serves it */
     bool endpoint;       /* came in on a job's own endpoint: nothing may be created there */
     struct atoms atoms;  /* filled by classify */
     struct str resource; /* filled by classify: the full resource name, for the audit */
@@ -65,6 +66,7 @@ MUST_USE bool call_at_end(struct call *call, void (*fn)(void *ctx), void *ctx);
  * code; when what it waits for is there (or failed), call_again, from any thread and exactly once for each call_wait, has it
  * run anew. The atoms so far are forgotten. After call_again the call may be gone. */
 void call_wait(struct call *call);
+void call_wait_over(struct call *call); /* in the same classify: nothing is waited for after all, and no call_again comes */
 void call_again(struct call *call);
 
 /* True: what waits for the client has nearly filled the spool's memory (1 MiB). Whoever can wait does so: `fn(ctx)` runs once, on

@@ -16,6 +16,12 @@ void handle_drop_database(struct call *call);
 void handle_get_ddl(struct call *call);
 void handle_update_ddl(struct call *call);
 
+/* What their classify prepared, of an upstream. */
+struct target;
+const struct target *create_database_target(const struct call *call);
+const struct target *update_ddl_target(const struct call *call);
+const struct target *list_databases_target(struct call *call); /* NULL: the call is over */
+
 enum code classify_create_instance(struct call *call, struct err *err);
 enum code classify_get_instance(struct call *call, struct err *err);
 enum code classify_list_instances(struct call *call, struct err *err);

@@ -96,7 +96,7 @@ static struct statement *analyse_to_keep(const struct target *t, struct str key,
 static bool analyse_shared(struct call *call, const struct target *t, struct str sql, const type_entry *types,
                            size_t n_types, struct analysis *ret) {
     DEFER(buf_free) struct buf key = BUF_INIT(2 * STATEMENT_MAX_TEXT);
-    if (!key_of(t, sql, types, n_types, &key)) return false;
+    if (!t->db || !key_of(t, sql, types, n_types, &key)) return false;
     struct statement *st = statements_find(t->spanner->statements, buf_str(&key), t->catalog);
     if (!st) st = analyse_to_keep(t, buf_str(&key), sql, types, n_types);
     if (!st) return false;

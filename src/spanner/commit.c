@@ -69,6 +69,7 @@ enum code classify_commit(struct call *call, struct err *err) {
     if (!w) return err_oom(err);
     call->prepared = w;
     enum code rc = target_session(call, q->session, &w->target, err);
+    if (!rc && q->mutations.n) rc = target_schema(call, &w->target, err);
     for (size_t i = 0; !rc && i < q->mutations.n; i++) rc = add_mutation_atoms(call, &w->target, &q->mutations.p[i], err);
     if (!rc && q->mutations.n == 0) rc = target_atom(call, &w->target, (struct atom){ .verb = VERB_USE }, err);
     return rc;
@@ -88,6 +89,11 @@ enum code classify_begin(struct call *call, struct err *err) {
 
 enum code classify_rollback(struct call *call, struct err *err) {
     return classify_use(call, ((const struct spanner_RollbackRequest *)call->request)->session, err);
+}
+
+const struct target *commit_target(const struct call *call) {
+    const struct commit_work *w = call->prepared;
+    return &w->target;
 }
 
 /* ---- begin, rollback ---- */

@@ -8,3 +8,6 @@ enum code classify_rollback(struct call *call, struct err *err);
 void handle_begin(struct call *call);
 void handle_commit(struct call *call);
 void handle_rollback(struct call *call);
+
+struct target;
+const struct target *commit_target(const struct call *call); /* what Commit's classify prepared */

@@ -10,6 +10,7 @@ enum { MAX_DDL_TEXT = 10 << 20 };
 /* ---- CreateDatabase ---- */
 
 struct create_work {
+    struct target target; /* of an upstream */
     struct spanner_name instance;
     const struct spanner_connection *connection;
     struct str database, full_name, path;
@@ -40,8 +41,14 @@ enum code classify_create_database(struct call *call, struct err *err) {
     w->full_name = arena_printf(call->arena, "%.*s/databases/%.*s", STR_ARG(q->parent), STR_ARG(w->database));
     call->resource = w->full_name;
     w->connection = spanner_connection_of(call->service, w->instance.project, w->instance.instance);
-    w->path = spanner_policy_path(call->arena, w->connection, w->database);
-    return w->path.p ? create_atoms(call, w, err) : err_oom(err);
+    rc = target_connection(call, w->instance.project, w->instance.instance, w->database, &w->target, err);
+    w->path = w->target.path;
+    return rc ? rc : create_atoms(call, w, err);
+}
+
+const struct target *create_database_target(const struct call *call) {
+    const struct create_work *w = call->prepared;
+    return &w->target;
 }
 
 static void create_finish(struct call *call, enum code rc, struct err *err) {
@@ -145,7 +152,19 @@ enum code classify_list_databases(struct call *call, struct err *err) {
     if (!name) return err_oom(err);
     call->prepared = name;
     call->resource = ((const struct spanner_db_ListDatabasesRequest *)call->request)->parent;
-    return name_instance(call->resource, name, err);
+    enum code rc = name_instance(call->resource, name, err);
+    const struct spanner_connection *c = rc ? NULL : spanner_connection_of(call->service, name->project, name->instance);
+    call->far = c && c->far;
+    return rc;
+}
+
+const struct target *list_databases_target(struct call *call) {
+    const struct spanner_name *name = call->prepared;
+    struct target *t = ARENA_NEW(call->arena, struct target);
+    struct err err;
+    enum code rc = t ? target_connection(call, name->project, name->instance, STR(""), t, &err) : err_oom(&err);
+    if (rc) spanner_end(call, rc, &err);
+    return rc ? NULL : t;
 }
 
 struct listing {
@@ -216,12 +235,12 @@ enum code classify_get_ddl(struct call *call, struct err *err) {
 }
 
 void handle_get_ddl(struct call *call) {
-    const struct target *t = call->prepared;
+    struct target *t = call->prepared;
     struct spanner_db_GetDatabaseDdlResponse response = { 0 };
     struct err err = { 0 };
-    enum code rc = OK;
-    response.statements.p = ARENA_ARRAY(call->arena, struct str, t->catalog->n_tables + 1);
-    if (!response.statements.p) rc = err_oom(&err);
+    enum code rc = target_schema(call, t, &err);
+    if (!rc) response.statements.p = ARENA_ARRAY(call->arena, struct str, t->catalog->n_tables + 1);
+    if (!rc && !response.statements.p) rc = err_oom(&err);
     for (size_t i = 0; !rc && i < t->catalog->n_tables; i++) {
         DEFER(buf_free) struct buf text = BUF_INIT(MAX_DDL_TEXT);
         sql_print_table(t->catalog->tables[i], &text);
@@ -249,6 +268,11 @@ enum code classify_update_ddl(struct call *call, struct err *err) {
     if (!rc) rc = operation_id_check(q->operation_id, err);
     if (!rc) rc = ddl_parse(call->arena, q->statements.p, q->statements.n, &w->ddl, err);
     return rc ? rc : ddl_atoms(call, w->target.path, &w->ddl, err);
+}
+
+const struct target *update_ddl_target(const struct call *call) {
+    const struct update_work *w = call->prepared;
+    return &w->target;
 }
 
 static void update_done(struct engine_ddl_job *job) {

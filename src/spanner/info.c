@@ -157,6 +157,14 @@ static enum code fill_constraints(struct filler *f, const struct sql_table *tabl
     return put(f, cells, COUNT(cells));
 }
 
+static enum code fill_constraint_tables(struct filler *f, const struct sql_table *table) {
+    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(table->name));
+    const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },      { "TABLE_SCHEMA", WORD("") },
+                                  { "TABLE_NAME", TEXT(table->name) }, { "CONSTRAINT_CATALOG", WORD("") },
+                                  { "CONSTRAINT_SCHEMA", WORD("") },  { "CONSTRAINT_NAME", TEXT(name) } };
+    return put(f, cells, COUNT(cells));
+}
+
 static enum code fill_key_usage(struct filler *f, const struct sql_table *table) {
     struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(table->name));
     enum code rc = OK;
@@ -174,7 +182,8 @@ static enum code fill_key_usage(struct filler *f, const struct sql_table *table)
     return rc;
 }
 
-/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, sequences yet. */
+/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, generated columns, sequences
+ * yet. */
 static const struct filling {
     const char *info;
     enum code (*once)(struct filler *f);
@@ -188,6 +197,7 @@ static const struct filling {
     { "INDEX_COLUMNS", NULL, fill_index_columns },
     { "TABLE_CONSTRAINTS", NULL, fill_constraints },
     { "KEY_COLUMN_USAGE", NULL, fill_key_usage },
+    { "CONSTRAINT_TABLE_USAGE", NULL, fill_constraint_tables },
 };
 
 static enum code fill(struct filler *f) {

@@ -6,6 +6,7 @@
 #include "spanner/finish.h"
 #include "spanner/names.h"
 #include "spanner/operations.h"
+#include "spanner/target.h"
 #include "wire/pb/spanner_inst.pb.h"
 
 enum { MAX_OPERATIONS_LISTED = 1000 };
@@ -127,10 +128,13 @@ static enum code use_operation(struct call *call, struct str full, struct err *e
     call->resource = full;
     enum code rc = name_operation(full, &name, err);
     if (rc) return rc;
-    const struct spanner_connection *connection = spanner_connection_of(call->service, name.project, name.instance);
-    if (!name.database.n || !connection) return use_instance(call, name.project, name.instance, err);
-    struct atom atom = { .verb = VERB_USE, .path = spanner_policy_path(call->arena, connection, name.database) };
-    return atom.path.p && atoms_add(&call->atoms, call->arena, atom) ? OK : err_oom(err);
+    struct target *t = ARENA_NEW(call->arena, struct target);
+    if (!t) return err_oom(err);
+    rc = target_connection(call, name.project, name.instance, name.database, t, err);
+    if (rc) return rc;
+    if (!name.database.n || !t->connection) return use_instance(call, name.project, name.instance, err);
+    call->prepared = t;
+    return target_atom(call, t, (struct atom){ .verb = VERB_USE }, err);
 }
 
 enum code classify_get_operation(struct call *call, struct err *err) {

@@ -37,6 +37,7 @@ enum code classify_execute_sql(struct call *call, struct err *err) {
     call->prepared = w;
     w->arena = call->arena;
     enum code rc = target_session(call, q->session, &w->target, err);
+    if (!rc) rc = target_schema(call, &w->target, err);
     if (!rc) rc = analysis_make(call, &w->target, q->sql, q->param_types.p, q->param_types.n, &w->analysis, err);
     return rc;
 }
@@ -54,8 +55,15 @@ enum code classify_partition_query(struct call *call, struct err *err) {
         types[i] = (struct spanner_ExecuteSqlRequest_ParamTypesEntry){ .key = q->param_types.p[i].key,
                                                                        .value = q->param_types.p[i].value };
     enum code rc = target_session(call, q->session, &w->target, err);
+    if (!rc) rc = target_schema(call, &w->target, err);
     if (!rc) rc = analysis_make(call, &w->target, q->sql, types, q->param_types.n, &w->analysis, err);
     return rc;
+}
+
+const struct target *query_target(const struct call *call, const struct analysis **ret_analysis) {
+    const struct query_work *w = call->prepared;
+    *ret_analysis = &w->analysis;
+    return &w->target;
 }
 
 /* ---- the statement, once the snapshot stands (reader thread) ---- */

@@ -7,3 +7,8 @@ enum code classify_execute_sql(struct call *call, struct err *err);
 enum code classify_partition_query(struct call *call, struct err *err);
 void handle_execute_sql(struct call *call); /* both, by the method's streaming */
 void handle_partition_query(struct call *call);
+
+/* What their classify prepared. */
+struct target;
+struct analysis;
+const struct target *query_target(const struct call *call, const struct analysis **ret_analysis);

@@ -57,6 +57,7 @@ enum code classify_read(struct call *call, struct err *err) {
     if (!w) return err_oom(err);
     call->prepared = w;
     enum code rc = target_session(call, q->session, &w->target, err);
+    if (!rc) rc = target_schema(call, &w->target, err);
     return rc ? rc : add_atoms(call, w, q->table, q->columns.p, q->columns.n, q->key_set, err);
 }
 
@@ -66,7 +67,13 @@ enum code classify_partition_read(struct call *call, struct err *err) {
     if (!w) return err_oom(err);
     call->prepared = w;
     enum code rc = target_session(call, q->session, &w->target, err);
+    if (!rc) rc = target_schema(call, &w->target, err);
     return rc ? rc : add_atoms(call, w, q->table, q->columns.p, q->columns.n, q->key_set, err);
+}
+
+const struct target *read_target(const struct call *call) {
+    const struct read_work *w = call->prepared;
+    return &w->target;
 }
 
 /* ---- what to read ---- */

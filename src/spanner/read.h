@@ -6,3 +6,6 @@ enum code classify_read(struct call *call, struct err *err);
 enum code classify_partition_read(struct call *call, struct err *err);
 void handle_read(struct call *call); /* both, by the method's streaming */
 void handle_partition_read(struct call *call);
+
+struct target;
+const struct target *read_target(const struct call *call); /* what their classify prepared */

@@ -1,4 +1,4 @@
-/* spanner.h: the Cloud Spanner API over the embedded engine: google.spanner.v1, admin.database.v1, admin.instance.v1 and
+/* spanner.h: the Cloud Spanner API over the embedded engine, or in front of another Spanner: google.spanner.v1, admin.database.v1, admin.instance.v1 and
  * longrunning, as gRPC and REST from one table each (methods.c).
  *
  * One object serves all embedded Spanner connections. classify runs on loops and never blocks; handlers post jobs to the
@@ -9,9 +9,16 @@
 
 enum { SPANNER_MAX_CONNECTIONS = 16 };
 
+struct upstream;
+struct far_schema;
+
 struct spanner_connection {
     struct str name;              /* "demo": what policy calls it */
     struct str project, instance; /* in resource names */
+    const struct upstream *far;   /* back: upstream: where requests go on to, as their callers; NULL: embedded */
+    const struct upstream *far_schema; /* the same, as who reads its schema */
+    struct far_schema *schemas;
+    bool roles; /* sessions there have a database role made from the caller's rules */
 };
 
 struct spanner_config {

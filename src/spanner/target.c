@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "policy/policy.h"
+#include "spanner/far.h"
 
 /* ---- where ---- */
 
@@ -16,11 +17,11 @@ static void give_back_catalog(void *ctx) {
 static enum code find_database(struct call *call, struct target *t, struct str name, struct err *err) {
     t->spanner = call->service;
     t->connection = spanner_connection_of(t->spanner, t->name.project, t->name.instance);
-    t->db = t->connection ? spanner_database(t->spanner, t->name.instance, t->name.database) : NULL;
-    if (!t->db) return spanner_not_found(call, "google.spanner.admin.database.v1.Database", "Database", name, err);
-    if (!call_at_end(call, give_back_db, t->db)) return err_oom(err);
-    t->catalog = engine_catalog(t->db);
-    if (!call_at_end(call, give_back_catalog, (void *)(uintptr_t)t->catalog)) return err_oom(err);
+    t->far = t->connection ? t->connection->far : NULL;
+    call->far = t->far != NULL;
+    if (!t->far) t->db = t->connection ? spanner_database(t->spanner, t->name.instance, t->name.database) : NULL;
+    if (!t->far && !t->db) return spanner_not_found(call, "google.spanner.admin.database.v1.Database", "Database", name, err);
+    if (t->db && !call_at_end(call, give_back_db, t->db)) return err_oom(err);
     t->owner = spanner_owner(call->arena, call->principal);
     t->path = spanner_policy_path(call->arena, t->connection, t->name.database);
     return t->owner.p && t->path.p ? OK : err_oom(err);
@@ -33,6 +34,24 @@ enum code target_database(struct call *call, struct str name, struct target *ret
     return rc ? rc : find_database(call, ret, name, err);
 }
 
+enum code target_connection(struct call *call, struct str project, struct str instance, struct str database,
+                            struct target *t, struct err *err) {
+    *t = (struct target){ .spanner = call->service,
+                          .name = { .project = project, .instance = instance, .database = database } };
+    t->connection = spanner_connection_of(t->spanner, project, instance);
+    t->far = t->connection ? t->connection->far : NULL;
+    call->far = t->far != NULL;
+    t->owner = spanner_owner(call->arena, call->principal);
+    t->path = spanner_policy_path(call->arena, t->connection, database);
+    return t->owner.p && t->path.p ? OK : err_oom(err);
+}
+
+enum code target_schema(struct call *call, struct target *t, struct err *err) {
+    if (t->far) return far_target_schema(call, t, err);
+    t->catalog = engine_catalog(t->db);
+    return call_at_end(call, give_back_catalog, (void *)(uintptr_t)t->catalog) ? OK : err_oom(err);
+}
+
 enum code target_session(struct call *call, struct str name, struct target *ret, struct err *err) {
     *ret = (struct target){ .session = name };
     enum code rc = name_session(name, &ret->name, err);
@@ -41,6 +60,7 @@ enum code target_session(struct call *call, struct str name, struct target *ret,
     call->resource = database;
     rc = find_database(call, ret, database, err);
     if (rc) return rc;
+    if (ret->far) return far_target_session(call, ret, err);
     if (!session_use(ret->spanner->sessions, name, ret->owner, &ret->state))
         return spanner_not_found(call, "google.spanner.v1.Session", "Session", name, err);
     return OK;

@@ -9,9 +9,11 @@ struct target {
     struct spanner *spanner;
     struct spanner_name name;
     const struct spanner_connection *connection;
-    struct engine_db *db;              /* given back at the call's end */
-    const struct sql_catalog *catalog; /* the same */
+    struct engine_db *db;              /* embedded; given back at the call's end */
+    const struct upstream *far;        /* upstream; then there is no `db` and no `state` */
+    const struct sql_catalog *catalog; /* after target_schema; given back at the call's end */
     struct str session;                /* the session's full name; empty when the request names none */
+    struct str far_session;            /* its name there */
     struct session state;
     struct str owner, path; /* who may use its handles; the policy's path */
 };
@@ -19,6 +21,14 @@ struct target {
 /* NOT_FOUND (session, database) with details. Fills call->resource. */
 MUST_USE enum code target_session(struct call *call, struct str name, struct target *ret, struct err *err);
 MUST_USE enum code target_database(struct call *call, struct str name, struct target *ret, struct err *err);
+
+/* The connection alone, of which a database is asked for that need not exist; `database` may be empty. NOT_FOUND. */
+MUST_USE enum code target_connection(struct call *call, struct str project, struct str instance, struct str database,
+                                     struct target *ret, struct err *err);
+
+/* The schema's snapshot into `catalog`. Of an upstream it may have to be read: then classify waits (call_wait), and a code is
+ * returned. Who holds nothing in the database has an empty schema there, and nobody is asked for him. */
+MUST_USE enum code target_schema(struct call *call, struct target *t, struct err *err);
 
 /* One atom about this database. */
 MUST_USE enum code target_atom(struct call *call, const struct target *t, struct atom atom, struct err *err);

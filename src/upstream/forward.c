@@ -3,28 +3,54 @@
 #include "wire/pb/pb.h"
 #include "wire/pb/rpc.pb.h"
 
-enum { REQUEST_MAX = 100 << 20, ANSWER_ARENA_BYTES = 512 << 20, DETAILS_ARENA_BYTES = 1 << 20, PATH_MAX_BYTES = 200 };
+enum { REQUEST_MAX = 100 << 20, ANSWER_ARENA_BYTES = 512 << 20, PATH_MAX_BYTES = 200, WORDS_MAX = 64 << 10, MESSAGE_MAX = 1000 };
 
 /* ---- the end ---- */
 
-/* A stream's client may be told of the upstream's status by its own details, but for those that only we may state. */
-static void add_details(struct call *call, const struct upstream_status *status) {
+/* The client's own words for an upstream's handle. */
+static struct str reworded(const struct forward *f, struct arena *arena, struct str text) {
+    DEFER(buf_free) struct buf out = BUF_INIT(WORDS_MAX);
+    ptrdiff_t at;
+    while (f->hidden.n && (at = str_find(text, f->hidden)) >= 0) {
+        buf_add_str(&out, str_upto(text, (size_t)at));
+        buf_add_str(&out, f->shown);
+        text = str_from(text, (size_t)at + f->hidden.n);
+    }
+    buf_add_str(&out, text);
+    return str_dup(arena, str_upto(buf_str(&out), MESSAGE_MAX));
+}
+
+/* A detail goes on byte for byte, but for a resource that the client knows by another name. */
+static struct str detail_for_client(const struct forward *f, struct str type, struct str value, struct arena *arena) {
+    DEFER(buf_free) struct buf out = BUF_INIT(WORDS_MAX);
+    void *decoded;
+    struct err err;
+    if (!f->hidden.n || str_find(value, f->hidden) < 0) return value;
+    if (!str_eq(type, STR("google.rpc.ResourceInfo")) || pb_decode(&rpc_ResourceInfo_msg, value, arena, 0, &decoded, &err))
+        return (struct str){ NULL, 0 };
+    struct rpc_ResourceInfo *info = decoded;
+    info->resource_name = reworded(f, arena, info->resource_name);
+    info->description = reworded(f, arena, info->description);
+    return pb_encode(&rpc_ResourceInfo_msg, info, &out, &err) ? (struct str){ NULL, 0 } : str_dup(arena, buf_str(&out));
+}
+
+static void add_details(struct forward *f, const struct upstream_status *status) {
     static const struct str prefix = STR_INIT("type.googleapis.com/");
-    DEFER(arena_freep) struct arena *arena = arena_new(DETAILS_ARENA_BYTES);
+    struct arena *arena = f->call->arena;
     void *decoded = NULL;
     struct err err;
     bool has_retry = false;
-    if (!arena || !status->details.n || pb_decode(&rpc_Status_msg, status->details, arena, 0, &decoded, &err))
-        decoded = NULL;
+    if (status->details.n && pb_decode(&rpc_Status_msg, status->details, arena, 0, &decoded, &err)) decoded = NULL;
     const struct rpc_Status *whole = decoded;
     for (size_t i = 0; whole && i < whole->details.n; i++) {
         struct str type = whole->details.p[i].type_url;
         if (!str_strip_prefix(&type, prefix)) continue;
-        const char *name = str_dupz(call->arena, type);
-        if (name) call_add_detail(call, name, whole->details.p[i].value);
+        struct str value = detail_for_client(f, type, whole->details.p[i].value, arena);
+        const char *name = str_dupz(arena, type);
+        if (name && value.p) call_add_detail(f->call, name, value);
         has_retry |= str_eq(type, STR("google.rpc.RetryInfo"));
     }
-    if (!has_retry && status->retry_info.n) call_add_detail(call, "google.rpc.RetryInfo", status->retry_info);
+    if (!has_retry && status->retry_info.n) call_add_detail(f->call, "google.rpc.RetryInfo", status->retry_info);
 }
 
 static void finish(struct forward *f, enum code code, struct err *err) {
@@ -38,8 +64,8 @@ static void on_end(struct ask *ask, const struct upstream_status *status, void *
     struct err err = { 0 };
     f->ask = NULL;
     f->ours = status->ours;
-    if (status->code) (void)err_set(&err, status->code, "%.*s", STR_ARG(str_upto(status->message, 1000)));
-    if (status->code && !status->ours) add_details(f->call, status);
+    if (status->code) (void)err_set(&err, status->code, "%.*s", STR_ARG(reworded(f, f->call->arena, status->message)));
+    if (status->code && !status->ours) add_details(f, status);
     if (status->ours) f->call->outcome.detail = str_dup(f->call->arena, str_upto(status->reason, 300));
     finish(f, status->code, &err);
 }

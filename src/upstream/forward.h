@@ -18,6 +18,7 @@ struct forward {
     struct http_header metadata[FORWARD_METADATA_MAX]; /* routing: ours */
     size_t n_metadata;
     size_t max_message_bytes; /* of an answer's message; 0: 16 MiB */
+    struct str hidden, shown; /* an upstream's handle that its errors may name, and what the client knows it as */
     /* One message of the answer, decoded into an arena of its own (`message` may be changed in place). It is then encoded and
      * written to the client. NULL: it goes as it came, but through the decoder. An error ends the call with it. */
     enum code (*answer)(struct forward *forward, void *message, struct arena *arena, struct err *err);

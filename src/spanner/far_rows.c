@@ -1,0 +1,142 @@
+/* far_rows.c: queries and reads of an upstream, and their partitions. */
+#include "spanner/far.h"
+#include "spanner/far_handle.h"
+#include "spanner/far_schema.h"
+#include "spanner/query.h"
+#include "spanner/read.h"
+#include "spanner/token.h"
+
+/* ---- answers ---- */
+
+/* Between the analysis and now the schema may have changed: no row goes out whose columns were not decided. */
+static enum code fence(struct far_call *f, const struct spanner_ResultSetMetadata *metadata, struct err *err) {
+    if (f->fenced || !f->analysis || !metadata) return OK;
+    f->fenced = true;
+    if (far_columns_same(&f->analysis->sql, metadata)) return OK;
+    far_schema_doubt(f->target);
+    return err_set(err, ABORTED, "SCHEMA_CHANGED: the schema changed while the statement was on its way: run it again");
+}
+
+static enum code show_metadata(struct far_call *f, struct spanner_ResultSetMetadata *metadata, struct arena *arena,
+                               struct err *err) {
+    if (!metadata) return OK;
+    enum code rc = fence(f, metadata, err);
+    return rc ? rc : far_seal_transaction(f, metadata->transaction, arena, err);
+}
+
+/* Rows that come before their columns are nobody's. */
+static enum code check_order(const struct far_call *f, bool rows, struct err *err) {
+    if (!rows || f->fenced || !f->analysis) return OK;
+    return err_set(err, INTERNAL, "the upstream answers with rows before it says their columns");
+}
+
+static enum code show_part(struct forward *forward, void *message, struct arena *arena, struct err *err) {
+    struct far_call *f = far_of(forward);
+    struct spanner_PartialResultSet *part = message;
+    part->cache_update = NULL;
+    enum code rc = show_metadata(f, part->metadata, arena, err);
+    if (!rc) rc = check_order(f, part->values.n > 0, err);
+    if (!rc) rc = far_seal_precommit(f, part->precommit_token, arena, err);
+    if (!rc) rc = far_seal(f->target, FAR_RESUME, f->bind, part->resume_token, arena, &part->resume_token, err);
+    return rc;
+}
+
+static enum code show_whole(struct forward *forward, void *message, struct arena *arena, struct err *err) {
+    struct far_call *f = far_of(forward);
+    struct spanner_ResultSet *set = message;
+    set->cache_update = NULL;
+    enum code rc = show_metadata(f, set->metadata, arena, err);
+    if (!rc) rc = check_order(f, set->rows.n > 0, err);
+    f->forward.call->outcome.rows = set->rows.n;
+    return rc ? rc : far_seal_precommit(f, set->precommit_token, arena, err);
+}
+
+static enum code show_partitions(struct forward *forward, void *message, struct arena *arena, struct err *err) {
+    struct far_call *f = far_of(forward);
+    struct spanner_PartitionResponse *r = message;
+    enum code rc = far_seal_transaction(f, r->transaction, arena, err);
+    for (size_t i = 0; !rc && i < r->partitions.n; i++) {
+        struct str *token = &r->partitions.p[i].partition_token;
+        rc = far_seal(f->target, FAR_PARTITION, f->bind, *token, arena, token, err);
+    }
+    return rc;
+}
+
+/* ---- requests ---- */
+
+static struct far_call *new_bound(struct call *call, const struct target *t, const struct analysis *analysis) {
+    struct far_call *f = far_new(call, t);
+    if (!f) return NULL;
+    f->analysis = analysis;
+    f->bind = (struct str){ (const char *)f->digest, sizeof f->digest };
+    return f;
+}
+
+static enum code open_tokens(struct far_call *f, struct str *partition, struct str *resume, struct err *err) {
+    struct arena *arena = f->forward.call->arena;
+    enum code rc = far_open(f->target, FAR_PARTITION, f->bind, *partition, arena, partition, err);
+    return rc ? rc : far_open(f->target, FAR_RESUME, f->bind, *resume, arena, resume, err);
+}
+
+void far_execute_sql(struct call *call) {
+    const struct analysis *analysis;
+    const struct target *t = query_target(call, &analysis);
+    struct spanner_ExecuteSqlRequest q = *(const struct spanner_ExecuteSqlRequest *)call->request;
+    struct err err;
+    struct far_call *f = new_bound(call, t, analysis);
+    if (!f) return;
+    handle_request_of_sql(&q, f->digest);
+    q.session = t->far_session;
+    enum code rc = analysis->refused ? analysis_refuse(&err) : far_check_options(q.request_options, q.routing_hint, &err);
+    if (!rc) rc = far_open_selector(f, q.transaction, &q.transaction, &err);
+    if (!rc) rc = open_tokens(f, &q.partition_token, &q.resume_token, &err);
+    if (rc) spanner_end(call, rc, &err);
+    else far_send(f, &q, far_writes(q.transaction), call->method->streaming ? show_part : show_whole);
+}
+
+/* The columns of a read are those that it names: no analysis is needed to compare them with. */
+void far_read(struct call *call) {
+    const struct target *t = read_target(call);
+    struct spanner_ReadRequest q = *(const struct spanner_ReadRequest *)call->request;
+    struct err err;
+    struct far_call *f = new_bound(call, t, NULL);
+    if (!f) return;
+    handle_request_of_read(&q, f->digest);
+    q.session = t->far_session;
+    enum code rc = far_check_options(q.request_options, q.routing_hint, &err);
+    if (!rc && q.index.n)
+        rc = err_set(&err, UNIMPLEMENTED, "Secondary indexes are not supported: read by the primary key");
+    if (!rc) rc = far_open_selector(f, q.transaction, &q.transaction, &err);
+    if (!rc) rc = open_tokens(f, &q.partition_token, &q.resume_token, &err);
+    if (rc) spanner_end(call, rc, &err);
+    else far_send(f, &q, far_writes(q.transaction), call->method->streaming ? show_part : show_whole);
+}
+
+void far_partition_query(struct call *call) {
+    const struct analysis *analysis;
+    const struct target *t = query_target(call, &analysis);
+    struct spanner_PartitionQueryRequest q = *(const struct spanner_PartitionQueryRequest *)call->request;
+    struct err err;
+    struct far_call *f = new_bound(call, t, NULL);
+    if (!f) return;
+    handle_request_of_partition_sql(&q, f->digest);
+    q.session = t->far_session;
+    enum code rc = analysis->refused ? analysis_refuse(&err) : far_open_selector(f, q.transaction, &q.transaction, &err);
+    if (rc) spanner_end(call, rc, &err);
+    else far_send(f, &q, false, show_partitions);
+}
+
+void far_partition_read(struct call *call) {
+    const struct target *t = read_target(call);
+    struct spanner_PartitionReadRequest q = *(const struct spanner_PartitionReadRequest *)call->request;
+    struct err err;
+    struct far_call *f = new_bound(call, t, NULL);
+    if (!f) return;
+    handle_request_of_partition_read(&q, f->digest);
+    q.session = t->far_session;
+    enum code rc = OK;
+    if (q.index.n) rc = err_set(&err, UNIMPLEMENTED, "Secondary indexes are not supported: read by the primary key");
+    if (!rc) rc = far_open_selector(f, q.transaction, &q.transaction, &err);
+    if (rc) spanner_end(call, rc, &err);
+    else far_send(f, &q, false, show_partitions);
+}

@@ -1,0 +1,49 @@
+/* far_target.c: the schema behind a target whose connection is upstream. */
+#include "googlesql/catalog.h"
+#include "spanner/far.h"
+#include "spanner/far_schema.h"
+
+struct schema_wait {
+    struct far_schema_wait wait;
+    struct call *call;
+};
+
+/* The snapshot, or the failure, is kept: classify asks for it again. */
+static void on_schema(struct far_schema_wait *wait, const struct sql_catalog *snapshot, const struct err *err) {
+    (void)err;
+    far_schema_unref(snapshot);
+    call_again(CONTAINER_OF(wait, struct schema_wait, wait)->call);
+}
+
+static void give_back(void *ctx) {
+    far_schema_unref(ctx);
+}
+
+static struct str database_of(struct arena *arena, const struct target *t) {
+    return arena_printf(arena, "projects/%.*s/instances/%.*s/databases/%.*s", STR_ARG(t->name.project),
+                        STR_ARG(t->name.instance), STR_ARG(t->name.database));
+}
+
+enum code far_target_schema(struct call *call, struct target *t, struct err *err) {
+    static const struct sql_catalog nothing;
+    struct schema_wait *w = ARENA_NEW(call->arena, struct schema_wait);
+    struct str database = database_of(call->arena, t);
+    if (!w || !database.p) return err_oom(err);
+    t->catalog = &nothing;
+    if (!target_may_learn(call, t)) return OK; /* the atoms refuse him, whatever the schema is */
+    *w = (struct schema_wait){ .wait = { .done = on_schema }, .call = call };
+    const struct sql_catalog *snapshot = NULL;
+    call_wait(call); /* before the answer can come, on another thread */
+    enum code rc = far_schema_get(t->connection->schemas, database, &w->wait, &snapshot, err);
+    if (!rc && !snapshot) return err_set(err, UNAVAILABLE, "the schema is being read");
+    call_wait_over(call);
+    if (rc) return rc;
+    t->catalog = snapshot;
+    return call_at_end(call, give_back, (void *)(uintptr_t)snapshot) ? OK : err_oom(err);
+}
+
+void far_schema_doubt(const struct target *t) {
+    DEFER(arena_freep) struct arena *arena = arena_new(4096);
+    struct str database = arena ? database_of(arena, t) : (struct str){ NULL, 0 };
+    if (database.p) far_schema_stale(t->connection->schemas, database);
+}
