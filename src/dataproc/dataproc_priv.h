@@ -95,8 +95,9 @@ bool access_may_see_job(struct dataproc *dataproc, const struct call *call, cons
 bool access_holds_cluster(struct dataproc *dataproc, const struct call *call, struct str cluster);
 MUST_USE enum code access_add(struct call *call, struct atom atom, struct err *err);
 MUST_USE enum code access_place(const struct dataproc *dataproc, struct str project, struct str region, struct err *err);
-/* The connection of this project and region, which the call belongs to from here on (call->service). Once in a classify. */
+/* From here on the call is this connection's (call->service), served as its back says (call->far). */
 void access_belongs(struct call *call, struct dataproc *dataproc);
+/* The same for the connection of this project and region. Once in a classify. */
 MUST_USE enum code access_enter(struct call *call, struct str project, struct str region, struct dataproc **ret,
                                 struct err *err);
 
