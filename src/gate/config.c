@@ -17,7 +17,8 @@ void config_spanner(const struct config *config, struct engine *engine, struct s
         if (!from->spanner.present) continue;
         ret->connections[ret->n_connections++] = (struct spanner_connection){ .name = from->name,
                                                                               .project = from->spanner.project,
-                                                                              .instance = from->spanner.instance };
+                                                                              .instance = from->spanner.instance,
+                                                                              .roles = from->spanner.roles };
     }
 }
 

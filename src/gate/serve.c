@@ -132,6 +132,32 @@ static enum code open_policy(struct server *s, struct err *err) {
 
 /* ---- the systems behind us ---- */
 
+/* The scopes are those of what it does: data and databases; for the schema's account data alone. */
+static enum code open_far_spanner(struct gate *g, const struct config_connection *c, struct spanner_connection *to,
+                                  struct err *err) {
+    static const struct str scopes[] = { STR_INIT("https://www.googleapis.com/auth/spanner.data"),
+                                         STR_INIT("https://www.googleapis.com/auth/spanner.admin") };
+    char name[CONFIG_NAME_MAX + sizeof ".spanner"];
+    int n = snprintf(name, sizeof name, "%.*s.spanner", STR_ARG(str_upto(c->name, CONFIG_NAME_MAX)));
+    struct str text = { name, (size_t)n };
+    to->schema_loop = g->workers[0].loop;
+    to->schema_age_us = c->spanner.schema_age_ms * 1000;
+    enum code rc = upstreams_make(g->upstreams, text, &c->spanner.far, scopes, COUNT(scopes), &to->far, err);
+    return rc ? rc : upstreams_make(g->upstreams, text, &c->spanner.far_schema, scopes, 1, &to->far_schema, err);
+}
+
+static enum code open_far_spanners(struct gate *g, struct spanner_config *config, struct err *err) {
+    enum code rc = OK;
+    size_t at = 0;
+    for (size_t i = 0; !rc && i < g->config->n_connections; i++) {
+        const struct config_connection *c = &g->config->connections[i];
+        if (!c->spanner.present) continue;
+        if (c->spanner.upstream) rc = open_far_spanner(g, c, &config->connections[at], err);
+        at++;
+    }
+    return rc;
+}
+
 static enum code open_spanner(struct server *s, struct err *err) {
     const struct config *c = s->gate.config;
     struct engine_options options = { .data_dir = c->data,
@@ -142,6 +168,7 @@ static enum code open_spanner(struct server *s, struct err *err) {
     enum code rc = engine_open(&options, &s->engine, err);
     struct spanner_config config;
     config_spanner(c, s->engine, &config);
+    if (!rc) rc = open_far_spanners(&s->gate, &config, err);
     return rc ? rc : spanner_new(&config, &s->gate.spanner, err);
 }
 

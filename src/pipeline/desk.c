@@ -56,7 +56,7 @@ static bool run_posted(struct pipelines *p, enum code rc) {
 
 /* ---- events ---- */
 
-static void take_answer(struct pipelines *p, struct exchange *e) {
+static void take_answer(struct pipelines *p, struct web_exchange *e) {
     struct pipeline_node *node = e->node;
     struct run *run = e->run;
     e->node = NULL;
@@ -64,14 +64,14 @@ static void take_answer(struct pipelines *p, struct exchange *e) {
         node->exchange = NULL;
         web_answer(node, &e->reply);
     }
-    exchange_free(p, e);
+    web_exchange_free(p, e);
     if (run) pipeline_run_end_if_cancelled(run);
 }
 
 static bool take_answers(struct pipelines *p) {
     bool any = false;
     for (int i = 0; i < BATCH; i++) {
-        struct exchange *e = exchange_take_answer(p);
+        struct web_exchange *e = exchange_take_answer(p);
         if (!e) return any;
         take_answer(p, e);
         any = true;
@@ -184,17 +184,17 @@ enum code pipeline_desk_start(struct pipelines *p, struct err *err) {
 
 /* The requests that are under way are called off; what they were is in their rows, as if the process had died. */
 static void wait_for_answers(struct pipelines *p) {
-    for (struct exchange *e = p->exchanges; e; e = e->next)
+    for (struct web_exchange *e = p->exchanges; e; e = e->next)
         if (e->sent) p->effects.cancel(p->effects.ctx, e->ticket);
-    struct exchange *next;
-    for (struct exchange *e = p->exchanges; e; e = next) {
+    struct web_exchange *next;
+    for (struct web_exchange *e = p->exchanges; e; e = next) {
         next = e->next;
-        if (!e->sent) exchange_free(p, e);
+        if (!e->sent) web_exchange_free(p, e);
     }
     while (p->exchanges) {
-        struct exchange *e = exchange_take_answer(p);
+        struct web_exchange *e = exchange_take_answer(p);
         if (e) {
-            exchange_free(p, e);
+            web_exchange_free(p, e);
             continue;
         }
         (void)pthread_mutex_lock(&p->lock);

@@ -180,7 +180,7 @@ static void leave_waiting(struct pipeline_node *node) {
 }
 
 static void drop_work(struct pipeline_node *node) {
-    if (node->exchange) exchange_abandon(node->exchange);
+    if (node->exchange) web_exchange_abandon(node->exchange);
     leave_waiting(node);
     while (node->inner) scope_drop(node->inner);
     free(node->location);

@@ -57,7 +57,7 @@ struct pipeline_node {
     size_t timer; /* 1 + its place in the heap; 0 = none */
     bool dirty, waiting;
 
-    struct exchange *exchange; /* web: the request under way */
+    struct web_exchange *exchange; /* web: the request under way */
     char *location, *method, *url;
     int64_t interval_us;
     unsigned blips;
@@ -112,9 +112,9 @@ struct run {
 };
 
 /* A request under way. Found by its ticket; made before it is sent, freed when its answer was taken. */
-struct exchange {
-    struct exchange *next; /* all of them */
-    struct exchange *next_answered;
+struct web_exchange {
+    struct web_exchange *next; /* all of them */
+    struct web_exchange *next_answered;
     uint64_t ticket;
     struct pipeline_node *node; /* NULL: nobody waits any more */
     struct run *run;            /* NULL: gone */
@@ -143,8 +143,8 @@ struct pipelines {
     struct posted *first, **last;
     size_t n_posted;
     bool stopping;
-    struct exchange *exchanges; /* list and tickets change on the desk only */
-    struct exchange *answered, **last_answered;
+    struct web_exchange *exchanges; /* list and tickets change on the desk only */
+    struct web_exchange *answered, **last_answered;
 
     pthread_mutex_t known_lock;
     struct map *known; /* run id → struct known */
@@ -299,13 +299,13 @@ void timers_drop(struct pipelines *p, struct pipeline_node *node);
 struct pipeline_node *timers_due(struct pipelines *p, int64_t now_us); /* taken out; NULL: none */
 int64_t timers_next(const struct pipelines *p);                        /* INT64_MAX: none */
 
-/* ---- exchange.c: requests under way ---- */
-struct exchange *exchange_new(struct pipeline_node *node); /* its arena is ready for the request; NULL: no memory */
+/* ---- web_exchange.c: requests under way ---- */
+struct web_exchange *web_exchange_new(struct pipeline_node *node); /* its arena is ready for the request; NULL: no memory */
 void exchange_send_all(struct pipelines *p);               /* those that are durable now */
-void exchange_abandon(struct exchange *exchange);          /* its node wants it no more */
+void web_exchange_abandon(struct web_exchange *exchange);          /* its node wants it no more */
 void exchange_forget_run(struct run *run);
-struct exchange *exchange_take_answer(struct pipelines *p);
-void exchange_free(struct pipelines *p, struct exchange *exchange);
+struct web_exchange *exchange_take_answer(struct pipelines *p);
+void web_exchange_free(struct pipelines *p, struct web_exchange *exchange);
 /* web.c: the answer to a node's request; and a place for those that wait for one. */
 void web_answer(struct pipeline_node *node, const struct pipeline_reply *reply);
 void web_next(struct pipelines *p);

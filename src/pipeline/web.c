@@ -24,7 +24,7 @@ static bool keep_request(struct pipeline_node *node, const struct pipeline_reque
 
 static void ask(struct pipeline_node *node) {
     struct pipelines *p = node->scope->run->p;
-    struct exchange *e = exchange_new(node);
+    struct web_exchange *e = web_exchange_new(node);
     if (!e) {
         pipeline_node_fail(node, FINAL, "InsufficientMemory", STR(""), "out of memory for the request");
         return;

@@ -46,7 +46,7 @@ static bool check_header(struct pipeline_node *node, const struct pipeline_reque
     return true;
 }
 
-static bool fill_headers(struct pipeline_node *node, struct exchange *e, const json_t *json) {
+static bool fill_headers(struct pipeline_node *node, struct web_exchange *e, const json_t *json) {
     struct pipeline_header *headers = ARENA_ARRAY(e->arena, struct pipeline_header, MAX_HEADERS + 1);
     struct pipeline_request *r = &e->request;
     bool has_type = false;
@@ -71,7 +71,7 @@ static bool fill_headers(struct pipeline_node *node, struct exchange *e, const j
 
 /* ---- the other parts ---- */
 
-static bool fill_body(struct pipeline_node *node, struct exchange *e, const json_t *json) {
+static bool fill_body(struct pipeline_node *node, struct web_exchange *e, const json_t *json) {
     DEFER(buf_free) struct buf out = BUF_INIT(PIPELINES_MAX_OUTPUT_BYTES);
     if (!json || json_is_null(json)) return true;
     if (json_is_string(json)) buf_add_str(&out, json_text_of(json));
@@ -81,7 +81,7 @@ static bool fill_body(struct pipeline_node *node, struct exchange *e, const json
     return e->request.body.p || !out.n ? true : no_memory(node);
 }
 
-static bool fill_text(struct pipeline_node *node, struct exchange *e, const json_t *json, const char *what,
+static bool fill_text(struct pipeline_node *node, struct web_exchange *e, const json_t *json, const char *what,
                       struct str *ret) {
     if (!json_is_string(json) || !json_string_length(json) || json_string_length(json) > MAX_URL_BYTES) {
         pipeline_node_fail(node, FINAL, "InvalidRequest", STR(""), "%s gives no text of 1 to %d bytes", what,
@@ -128,7 +128,7 @@ static bool is_bodiless(struct str method) {
     return str_eq_z(method, "GET") || str_eq_z(method, "HEAD");
 }
 
-bool web_request_fill(struct pipeline_node *node, struct exchange *e) {
+bool web_request_fill(struct pipeline_node *node, struct web_exchange *e) {
     const struct web_activity *def = &node->def->web;
     DEFER(json_freep) json_t *url = NULL, *resource = NULL, *headers = NULL, *body = NULL;
     if (!evaluate_one(node, def->url, &url) || !evaluate_one(node, def->resource, &resource) ||
@@ -146,7 +146,7 @@ bool web_request_fill(struct pipeline_node *node, struct exchange *e) {
     return true;
 }
 
-bool web_request_poll(struct pipeline_node *node, struct exchange *e) {
+bool web_request_poll(struct pipeline_node *node, struct web_exchange *e) {
     struct str url = str_dup(e->arena, str_z(node->location));
     if (!url.p) return no_memory(node);
     e->request = (struct pipeline_request){ .method = STR("GET"),

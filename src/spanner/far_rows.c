@@ -1,7 +1,7 @@
 /* far_rows.c: queries and reads of an upstream, and their partitions. */
 #include "spanner/far.h"
+#include "spanner/far_columns.h"
 #include "spanner/far_handle.h"
-#include "spanner/far_schema.h"
 #include "spanner/query.h"
 #include "spanner/read.h"
 #include "spanner/token.h"
@@ -12,9 +12,9 @@
 static enum code fence(struct far_call *f, const struct spanner_ResultSetMetadata *metadata, struct err *err) {
     if (f->fenced || !f->analysis || !metadata) return OK;
     f->fenced = true;
-    if (far_columns_same(&f->analysis->sql, metadata)) return OK;
-    far_schema_doubt(f->target);
-    return err_set(err, ABORTED, "SCHEMA_CHANGED: the schema changed while the statement was on its way: run it again");
+    enum code rc = far_columns_check(&f->analysis->sql, metadata, err);
+    if (rc) far_schema_doubt(f->target);
+    return rc;
 }
 
 static enum code show_metadata(struct far_call *f, struct spanner_ResultSetMetadata *metadata, struct arena *arena,

@@ -1,4 +1,5 @@
 /* far_schema_rows.c: what is asked of INFORMATION_SCHEMA, and what each row adds to a schema. */
+#include <stdio.h>
 #include <string.h>
 #include "spanner/far_schema_priv.h"
 #include "wire/pb/spanner.pb.h"

@@ -1,7 +1,7 @@
 /* far_target.c: the schema behind a target whose connection is upstream. */
 #include "googlesql/catalog.h"
 #include "spanner/far.h"
-#include "spanner/far_schema.h"
+#include "spanner/far_side.h"
 
 struct schema_wait {
     struct far_schema_wait wait;
@@ -34,7 +34,7 @@ enum code far_target_schema(struct call *call, struct target *t, struct err *err
     *w = (struct schema_wait){ .wait = { .done = on_schema }, .call = call };
     const struct sql_catalog *snapshot = NULL;
     call_wait(call); /* before the answer can come, on another thread */
-    enum code rc = far_schema_get(t->connection->schemas, database, &w->wait, &snapshot, err);
+    enum code rc = far_schema_get(far_side_of(t)->schemas, database, &w->wait, &snapshot, err);
     if (!rc && !snapshot) return err_set(err, UNAVAILABLE, "the schema is being read");
     call_wait_over(call);
     if (rc) return rc;
@@ -45,5 +45,5 @@ enum code far_target_schema(struct call *call, struct target *t, struct err *err
 void far_schema_doubt(const struct target *t) {
     DEFER(arena_freep) struct arena *arena = arena_new(4096);
     struct str database = arena ? database_of(arena, t) : (struct str){ NULL, 0 };
-    if (database.p) far_schema_stale(t->connection->schemas, database);
+    if (database.p) far_schema_stale(far_side_of(t)->schemas, database);
 }

@@ -11,11 +11,13 @@ struct sessions;
 struct operations;
 struct statements;
 struct admin_thread;
+struct far_side;
 
 struct spanner {
     struct engine *engine;
     struct spanner_connection connections[SPANNER_MAX_CONNECTIONS];
     size_t n_connections;
+    struct far_side *far_sides[SPANNER_MAX_CONNECTIONS]; /* far_side.h; NULL: embedded */
     struct sealer *sealer;
     struct sessions *sessions;
     struct operations *operations;

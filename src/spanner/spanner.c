@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "engine/sql/functions.h"
 #include "policy/policy.h"
+#include "spanner/far_side.h"
 #include "spanner/internal.h"
 #include "spanner/methods.h"
 #include "spanner/operations.h"
@@ -147,8 +148,16 @@ static bool open_one(void *ctx, struct str database) {
     return !o->code;
 }
 
+static enum code open_far_sides(struct spanner *s, struct err *err) {
+    enum code rc = OK;
+    for (size_t i = 0; !rc && i < s->n_connections; i++)
+        if (s->connections[i].far) rc = far_side_new(&s->connections[i], &s->far_sides[i], err);
+    return rc;
+}
+
 static enum code open_all(struct spanner *s, struct err *err) {
     for (size_t i = 0; i < s->n_connections; i++) {
+        if (s->connections[i].far) continue;
         struct opening opening = { .spanner = s, .instance = s->connections[i].instance, .err = err };
         enum code rc = engine_list_databases(s->engine, opening.instance, open_one, &opening, err);
         if (rc || opening.code) return rc ? rc : opening.code;
@@ -172,6 +181,7 @@ enum code spanner_new(const struct spanner_config *config, struct spanner **ret,
     s->info = admin_thread_new();
     bool made = s->sealer && s->sessions && s->operations && s->statements && s->databases && s->admin && s->info;
     enum code rc = made ? open_all(s, err) : err_oom(err);
+    if (!rc) rc = open_far_sides(s, err);
     if (rc) spanner_free(s);
     else *ret = s;
     return rc;
@@ -183,6 +193,7 @@ static void unref_database(void *db) {
 
 void spanner_free(struct spanner *s) {
     if (!s) return;
+    for (size_t i = 0; i < s->n_connections; i++) far_side_free(s->far_sides[i]);
     admin_thread_free(s->admin);
     admin_thread_free(s->info);
     map_free(s->databases, unref_database);

@@ -10,14 +10,15 @@
 enum { SPANNER_MAX_CONNECTIONS = 16 };
 
 struct upstream;
-struct far_schema;
+struct loop;
 
 struct spanner_connection {
     struct str name;              /* "demo": what policy calls it */
     struct str project, instance; /* in resource names */
     const struct upstream *far;   /* back: upstream: where requests go on to, as their callers; NULL: embedded */
-    const struct upstream *far_schema; /* the same, as who reads its schema */
-    struct far_schema *schemas;
+    const struct upstream *far_schema; /* the same, for the account that reads its schema */
+    struct loop *schema_loop;          /* on which it is read */
+    int64_t schema_age_us;
     bool roles; /* sessions there have a database role made from the caller's rules */
 };
 

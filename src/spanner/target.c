@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "policy/policy.h"
 #include "spanner/far.h"
+#include "spanner/far_handle.h"
 
 /* ---- where ---- */
 

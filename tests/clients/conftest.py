@@ -12,21 +12,23 @@ sys.path[:0] = [str(ROOT / "examples" / "flights"), str(pathlib.Path(__file__).p
 
 import linkspan_site  # noqa: E402
 import setting  # noqa: E402
+import two_sites  # noqa: E402
 
 
 def pytest_addoption(parser):
     parser.addoption("--linkspan", help="the program to test", default=str(ROOT / "build/san/src/cli/linkspan"))
+    parser.addoption("--through-gateway", action="store_true", help="the shared server forwards to a second one, which plays the cloud")
     parser.addoption("--cache", help="where ./dev keeps what it downloads", default=str(pathlib.Path.home() / ".cache/linkspan"))
 
 
-def make_site(folder, linkspan, more_policy="", more_config=""):
-    """A started server. `folder` must not exist. `more_config` goes on with connections.demo."""
+def make_site(folder, linkspan, more_policy="", more_config="", config=setting.CONFIG):
+    """A server, not started. `folder` must not exist. `more_config` goes on with connections.demo."""
     site = linkspan_site.Site(linkspan, folder / "site")
     code = folder / "jobs"
     shutil.copytree(setting.JOBS, code)
     shutil.copy(setting.JOBS.parent / "hostile_job.py", code)
     values = {"CODE": code, "PYTHON": sys.executable}
-    site.make(setting.CONFIG + more_config, {"tests": setting.POLICY + more_policy}, values)
+    site.make(config + more_config, {"tests": setting.POLICY + more_policy}, values)
     site.code = code
     return site
 
@@ -40,16 +42,26 @@ def linkspan(request):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory, linkspan):
-    site = make_site(tmp_path_factory.mktemp("shared"), linkspan)
+def site(request, tmp_path_factory, linkspan):
+    """The shared server. With --through-gateway it is the near one of two, and forwards all of Spanner to `site.far`."""
+    folder = tmp_path_factory.mktemp("shared")
+    through = request.config.getoption("--through-gateway")
+    site = make_site(folder, linkspan, config=two_sites.through_gateway(setting.CONFIG) if through else setting.CONFIG)
+    site.far = two_sites.make_far(folder / "far", site) if through else None
+    servers = [site.far, site] if through else [site]
     site.trust()
     try:
+        if through:
+            site.far.start_server()
         site.start()
         yield site
-        assert site.server.poll() is None, f"the server died:\n{site.log()}"
+        for server in servers:
+            assert server.server.poll() is None, f"the server died:\n{server.log()}"
     finally:
-        site.stop()
-    assert "ERROR: AddressSanitizer" not in site.log() and "runtime error:" not in site.log(), site.log()
+        for server in reversed(servers):
+            server.stop()
+    for server in servers:
+        assert "ERROR: AddressSanitizer" not in server.log() and "runtime error:" not in server.log(), server.log()
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
-/* exchange.c: requests under way. The desk makes, sends and frees them; any thread may answer one. */
+/* web_exchange.c: requests under way. The desk makes, sends and frees them; any thread may answer one. */
 #include <stdlib.h>
 #include "pipeline/pipelines_priv.h"
 
 enum { MAX_HEADERS = 100, ANSWER_ARENA_BYTES = 6 << 20 };
 
-struct exchange *exchange_new(struct pipeline_node *node) {
+struct web_exchange *web_exchange_new(struct pipeline_node *node) {
     struct pipelines *p = node->scope->run->p;
-    struct exchange *e = arena_should_fail() ? NULL : calloc(1, sizeof *e);
+    struct web_exchange *e = arena_should_fail() ? NULL : calloc(1, sizeof *e);
     if (!e) return NULL;
     e->arena = arena_new(REQUEST_ARENA_BYTES);
     if (!e->arena) {
@@ -26,7 +26,7 @@ struct exchange *exchange_new(struct pipeline_node *node) {
     return e;
 }
 
-static void send_one(struct pipelines *p, struct exchange *e) {
+static void send_one(struct pipelines *p, struct web_exchange *e) {
     struct arena *arena = TAKE(e->arena); /* the answer may come at once */
     struct pipeline_request request = e->request;
     request.at = pipeline_run_place(e->run, e->node);
@@ -37,24 +37,24 @@ static void send_one(struct pipelines *p, struct exchange *e) {
 }
 
 void exchange_send_all(struct pipelines *p) {
-    struct exchange *next;
-    for (struct exchange *e = p->exchanges; e; e = next) {
+    struct web_exchange *next;
+    for (struct web_exchange *e = p->exchanges; e; e = next) {
         next = e->next;
         if (!e->sent && e->node) send_one(p, e);
-        else if (!e->sent) exchange_free(p, e); /* cancelled before it was sent */
+        else if (!e->sent) web_exchange_free(p, e); /* cancelled before it was sent */
     }
 }
 
-void exchange_abandon(struct exchange *e) {
+void web_exchange_abandon(struct web_exchange *e) {
     struct pipelines *p = e->run->p;
     e->node->exchange = NULL;
     e->node = NULL;
     if (e->sent) p->effects.cancel(p->effects.ctx, e->ticket);
-    else exchange_free(p, e);
+    else web_exchange_free(p, e);
 }
 
 void exchange_forget_run(struct run *run) {
-    for (struct exchange *e = run->p->exchanges; e; e = e->next)
+    for (struct web_exchange *e = run->p->exchanges; e; e = e->next)
         if (e->run == run) e->run = NULL, e->node = NULL;
 }
 
@@ -98,7 +98,7 @@ void pipelines_answer(struct pipelines *p, uint64_t ticket, const struct pipelin
     struct pipeline_reply copy;
     struct arena *arena = copy_reply(reply, &copy);
     (void)pthread_mutex_lock(&p->lock);
-    struct exchange *e = p->exchanges;
+    struct web_exchange *e = p->exchanges;
     while (e && e->ticket != ticket) e = e->next;
     if (e && !e->answered) {
         e->answered = true;
@@ -113,9 +113,9 @@ void pipelines_answer(struct pipelines *p, uint64_t ticket, const struct pipelin
     arena_free(arena);
 }
 
-struct exchange *exchange_take_answer(struct pipelines *p) {
+struct web_exchange *exchange_take_answer(struct pipelines *p) {
     (void)pthread_mutex_lock(&p->lock);
-    struct exchange *e = p->answered;
+    struct web_exchange *e = p->answered;
     if (e) {
         p->answered = e->next_answered;
         if (!p->answered) p->last_answered = &p->answered;
@@ -124,9 +124,9 @@ struct exchange *exchange_take_answer(struct pipelines *p) {
     return e;
 }
 
-void exchange_free(struct pipelines *p, struct exchange *exchange) {
+void web_exchange_free(struct pipelines *p, struct web_exchange *exchange) {
     (void)pthread_mutex_lock(&p->lock);
-    struct exchange **at = &p->exchanges;
+    struct web_exchange **at = &p->exchanges;
     while (*at != exchange) at = &(*at)->next;
     *at = exchange->next;
     (void)pthread_mutex_unlock(&p->lock);
