@@ -204,8 +204,11 @@ void open_dataproc(void) {
     service = dataproc_service(&regions);
 }
 
+bool setting_is_main;
+
 int setting_setup(void **state) {
     (void)state;
+    if (!setting_is_main) abort();
     memcpy(base, "/tmp/linkspan-dataproc-XXXXXX", sizeof "/tmp/linkspan-dataproc-XXXXXX");
     assert_non_null(mkdtemp(base));
     put("env/lib/python3.99/site-packages/pyspark/bin/spark-submit",

@@ -483,7 +483,9 @@ static void operations_are_their_owners(void **state) {
     free_answer(a);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    if (world_is_child(argc, argv)) return world_child_main();
+    setting_is_main = true;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_job_is_seen_where_its_cluster_is, setup, teardown),
         cmocka_unit_test_setup_teardown(both_kinds_stand_side_by_side, setup, teardown),
