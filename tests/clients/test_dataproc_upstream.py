@@ -148,7 +148,7 @@ def test_clusters_are_seen(pair, caller):
 
 
 def test_both_sides_decide(pair):
-    with pytest.raises(exceptions.PermissionDenied, match="run jobs"):
+    with pytest.raises(exceptions.PermissionDenied, match="may not run job"):
         client(pair, "reader").submit_job(request=request(pair, "says.py"))
     with pytest.raises(exceptions.PermissionDenied):  # the near side allows it; the far one takes no token for writer
         client(pair, "writer").submit_job(request=request(pair, "says.py"))
