@@ -9,6 +9,7 @@
 #include "identity/exchange_wire.h"
 #include "identity/issuer.h"
 #include "net/address.h"
+#include "service/method.h"
 #include "spanner/spanner.h"
 
 enum {
@@ -18,6 +19,9 @@ enum {
     CONFIG_MAX_POOLS = 16,
     CONFIG_MAX_EXCHANGES = 16,
     CONFIG_MAX_CLUSTERS = 64,
+    CONFIG_MAX_HOSTS = 16,
+    CONFIG_MAX_HEADERS = 16,
+    UPSTREAM_SCOPES = 4,
     CONFIG_MAX_ISSUERS = ISSUERS_MAX - 2, /* beside them: we, and our workspaces */
     CONFIG_MAX_BYTES = 1 << 20
 };
@@ -84,12 +88,29 @@ struct config_livy {
     struct str cluster; /* the same connection's */
 };
 
+/* Any HTTP or gRPC service: gate/relay.h. */
+struct config_service {
+    bool present;
+    struct str hosts[CONFIG_MAX_HOSTS]; /* lower case: what a request's authority names */
+    size_t n_hosts;
+    struct config_upstream far;
+    struct str endpoint; /* as written, without a slash at its end */
+    struct str scopes[UPSTREAM_SCOPES];
+    size_t n_scopes;
+    struct str audience;                    /* as the policy's `call` names it */
+    struct str headers[CONFIG_MAX_HEADERS]; /* that pass beside the built-in ones */
+    size_t n_headers;
+    enum method_record record;
+    int64_t timeout_ms;
+};
+
 struct config_connection {
     struct str name;
     struct config_spanner spanner;
     struct config_dataproc dataproc;
     struct config_synapse synapse;
     struct config_livy livy;
+    struct config_service service;
 };
 
 struct config {

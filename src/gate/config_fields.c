@@ -79,6 +79,7 @@ static const char *bad_audience(struct str text) {
 static const char *const environments[] = { "development", "production", NULL };
 static const char *const presets[] = { "plain", "discovery", "entra", "google", NULL };
 static const char *const backs[] = { "embedded", "upstream", NULL };
+static const char *const records[] = { "prompt", "enforced", NULL };
 static const char *const role_words[] = { "none", "generated", NULL };
 
 const struct field config_listen[] = {
@@ -274,11 +275,51 @@ const struct field config_livy_fields[] = {
       .doc = "The cluster of the same connection that its jobs run on." },
     { 0 },
 };
+const struct field config_service_fields[] = {
+    { .key = "back", .type = FIELD_ENUM, .words = backs, .required = true, .doc = "upstream: requests go on." },
+    { .key = "hosts",
+      .type = FIELD_TEXT_LIST,
+      .required = true,
+      .min = 1,
+      .max = CONFIG_MAX_HOSTS,
+      .doc = "Requests for these hosts are for it, whatever their path." },
+    { .key = "endpoint", .type = FIELD_TEXT, .required = true, .max = 512, .doc = "Its address: scheme, host and port." },
+    { .key = "exchange",
+      .type = FIELD_TEXT,
+      .max = 63,
+      .doc = "Where callers' tokens for it come from; without: it gets none." },
+    { .key = "scopes",
+      .type = FIELD_TEXT_LIST,
+      .max = UPSTREAM_SCOPES,
+      .doc = "Of these tokens [Google's cloud-platform]." },
+    { .key = "audience",
+      .type = FIELD_TEXT,
+      .fallback = "",
+      .max = 256,
+      .doc = "What rules call its audience: `call \"ENDPOINT/*\" with audience \"…\"`." },
+    { .key = "headers",
+      .type = FIELD_TEXT_LIST,
+      .max = CONFIG_MAX_HEADERS,
+      .doc = "Names of header fields of requests that pass, beside the built-in ones." },
+    { .key = "record",
+      .type = FIELD_ENUM,
+      .words = records,
+      .fallback = "prompt",
+      .doc = "enforced: the intention is durable in the audit log before the request goes on." },
+    { .key = "timeout",
+      .type = FIELD_DURATION_MS,
+      .fallback = "60s",
+      .min = 10,
+      .max = 3600000,
+      .doc = "HTTP: how long the service may take for each next step before its answer begins. gRPC has deadlines." },
+    { 0 },
+};
 static const struct field connection_fields[] = {
     { .key = "spanner", .type = FIELD_MAP, .fields = config_spanner_fields, .doc = "A Spanner instance." },
     { .key = "dataproc", .type = FIELD_MAP, .fields = config_dataproc_fields, .doc = "A Dataproc region." },
     { .key = "synapse", .type = FIELD_MAP, .fields = config_synapse_fields, .doc = "An Azure Synapse workspace." },
     { .key = "livy", .type = FIELD_MAP, .fields = config_livy_fields, .doc = "Apache Livy's own API." },
+    { .key = "service", .type = FIELD_MAP, .fields = config_service_fields, .doc = "Any HTTP or gRPC service." },
     { 0 },
 };
 const struct field config_audit[] = {

@@ -23,6 +23,7 @@ struct dataproc_regions;
 struct livy;
 struct outbound;
 struct upstreams;
+struct relays;
 struct call;
 
 /* Which way a request came in: the listener's context. */
@@ -67,6 +68,7 @@ struct gate {
     struct service metadata;     /* of jobs: one row for all paths */
     struct outbound *outbound;   /* the one dialer; on the first worker's loop */
     struct upstreams *upstreams; /* gate/upstreams.h */
+    struct relays *relays;       /* gate/relay.h; NULL: no generic service */
     struct identity *identity;   /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */

@@ -45,8 +45,8 @@ static void describe(struct request *r, enum event_kind kind, enum reason reason
         .mutations = r->call.outcome.mutations,
         .commit_us = r->call.outcome.commit_us,
         .statement = r->call.outcome.statement,
-        .bytes_in = r->call.http.body.n,
-        .bytes_out = r->spool.total,
+        .bytes_in = r->call.http.body.n + r->bytes_in,
+        .bytes_out = r->spool.total + r->bytes_out,
         .latency_us = clock_mono_us() - r->started_us,
     };
     if (reason) e->verdict.reason = reason;

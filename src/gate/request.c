@@ -8,6 +8,7 @@
 #include "gate/identify.h"
 #include "gate/read.h"
 #include "gate/record.h"
+#include "gate/relay.h"
 #include "gate/reply.h"
 #include "gate/route.h"
 #include "identity/refusal.h"
@@ -36,6 +37,8 @@ enum progress {
 /* Which row is it for? (gRPC by content type, else REST.) */
 static enum progress route(struct request *r) {
     if (r->method_found) return NEXT;
+    const struct relay_service *relay = relay_find(r->gate, r->http);
+    if (relay && relay_is_misdirected(relay, r->gate, r->http)) r->http_status = 421;
     request_refuse(r, METHOD_UNKNOWN, "no method answers %.*s %.*s", STR_ARG(str_upto(r->http->method, 16)),
                    STR_ARG(str_upto(r->http->path, 200)));
     return NEXT;
@@ -282,6 +285,8 @@ static bool match_route(const struct gate *gate, const struct http_request *http
         *ret_protocol = PROTOCOL_RAW;
         return true;
     }
+    const struct relay_service *relay = relay_find(gate, http);
+    if (relay) return relay_route(relay, gate, http, arena, ret_protocol, ret);
     if (grpc_is_content_type(http_header_value(http->headers, http->n_headers, STR("content-type")))) {
         *ret_protocol = PROTOCOL_GRPC;
         found = routes_find_grpc(gate->routes, http->path, ret);

@@ -22,6 +22,8 @@ struct detail {
     struct str bytes;
 };
 
+struct relay;
+
 struct at_end {
     struct at_end *next;
     void (*fn)(void *ctx);
@@ -71,7 +73,8 @@ struct request {
     char *chunk;
     size_t chunk_bytes;
     bool chunk_was_full;
-    unsigned raw_status; /* raw methods */
+    unsigned raw_status;  /* raw methods */
+    unsigned http_status; /* of an error, where it is not the code's; 0: the code's */
     const char *raw_type;
     struct http_header raw_headers[CALL_MAX_REPLY_HEADERS];
     unsigned n_raw_headers;
@@ -99,7 +102,8 @@ struct request {
     struct at_end *at_end;
     void (*on_cancel)(void *ctx);
     void *on_cancel_ctx;
-    uint64_t started_us, bytes_out;
+    struct relay *relay;                      /* a generic service's: gate/relay.h */
+    uint64_t started_us, bytes_in, bytes_out; /* bytes: relayed */
 };
 
 /* http_server's handlers. */

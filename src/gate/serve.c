@@ -20,6 +20,7 @@
 #include "gate/outbox.h"
 #include "gate/policies.h"
 #include "gate/revoked.h"
+#include "gate/relay.h"
 #include "gate/route.h"
 #include "gate/tokens.h"
 #include "gate/upstreams.h"
@@ -175,6 +176,7 @@ static enum code open_spanner(struct server *s, struct err *err) {
 static enum code open_services(struct server *s, struct err *err) {
     struct gate *g = &s->gate;
     enum code rc = upstreams_open(g, &g->upstreams, err);
+    if (!rc) rc = relays_open(g, &g->relays, err);
     if (!rc) rc = open_spanner(s, err);
     if (!rc) rc = dataprocs_open(g, &s->dataproc, err);
     return rc ? rc : livy_open(g, err);
@@ -311,6 +313,7 @@ static void close_all(struct server *s) {
     outbox_free(s->outbox);
     fetch_free(s->fetch);
     outbound_free(g->outbound);
+    relays_free(g->relays);
     upstreams_free(g->upstreams);
     hold_signals();
     for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);

@@ -6,6 +6,7 @@
 #include "gate/config.h"
 #include "gate/identify.h"
 #include "gate/record.h"
+#include "gate/relay.h"
 #include "gate/request.h"
 
 enum {
@@ -39,6 +40,8 @@ static enum code open_worker(struct gate *gate, unsigned index, struct tls_ctx *
         .handler = { .max_body = request_max_body,
                      .on_too_large = request_too_large,
                      .on_request = request_begin,
+                     .streams = relay_streams,
+                     .on_body = relay_body,
                      .on_writable = request_writable,
                      .on_gone = request_gone },
         .ctx = w,

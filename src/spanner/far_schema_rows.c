@@ -98,13 +98,12 @@ static enum code add_table(struct far_build *b, const struct cell *c, struct err
 
 /* "STRING(20)", "BYTES(MAX)": how long. */
 static bool read_length(struct str text, struct str word, int64_t *ret) {
-    uint64_t n;
+    uint64_t n = 0;
     if (!str_strip_prefix(&text, word) || !str_strip_prefix(&text, STR("(")) || !str_strip_suffix(&text, STR(")")))
         return false;
-    *ret = INT64_MAX;
-    if (str_eq(text, STR("MAX"))) return true;
-    if (!str_u64(text, &n) || n > INT32_MAX) return false;
-    *ret = (int64_t)n;
+    bool max = str_eq(text, STR("MAX"));
+    if (!max && (!str_u64(text, &n) || n > INT32_MAX)) return false;
+    *ret = max ? INT64_MAX : (int64_t)n;
     return true;
 }
 
