@@ -19,6 +19,11 @@ const char *config_path(struct loader *l, struct str text);
 void config_list(const struct node *list, struct str *items, size_t max, size_t *n);
 void config_exchanges(struct loader *l, const struct node *map);   /* NULL is fine */
 void config_connections(struct loader *l, const struct node *map); /* NULL is fine; after the exchanges */
+void config_dataproc(struct loader *l, struct config_connection *c, const struct node *node);
+bool config_is_upstream(const struct node *node); /* its `back` */
+/* Those of `keys` (NULL-terminated) that are there belong to the other back. */
+void config_refuse_keys(struct loader *l, const struct node *node, struct str what, const char *const *keys);
+const char *config_bad_cluster(struct str name); /* what is wrong with a cluster's name, or NULL */
 /* `endpoint`, and the exchange that `key` names; faults are told at their nodes. `fallback`: the endpoint where none is
  * written. `what`: "connections.prod.spanner". */
 void config_upstream(struct loader *l, const struct node *node, struct str what, struct str fallback, const char *key,

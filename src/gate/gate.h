@@ -21,7 +21,7 @@ struct routes;
 struct request;
 struct identity;
 struct spanner;
-struct dataproc;
+struct dataproc_regions;
 struct livy;
 struct outbound;
 struct observe;
@@ -66,9 +66,8 @@ struct gate {
     bool audit_failing; /* as last told in the log; first worker's loop */
     struct routes *routes;
     struct spanner *spanner;
-    struct dataproc *dataproc[GATE_MAX_SERVICES]; /* one a connection */
-    unsigned n_dataproc;
-    struct livy *livy[GATE_MAX_LIVY]; /* Synapse's pools and Apache's API may be two connections' */
+    struct dataproc_regions *dataproc; /* gate/dataprocs.h; NULL until it is open */
+    struct livy *livy[GATE_MAX_LIVY];  /* Synapse's pools and Apache's API may be two connections' */
     unsigned n_livy;
     bool draining;
     struct service services[GATE_MAX_SERVICES];

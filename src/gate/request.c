@@ -104,6 +104,7 @@ static enum progress decide(struct request *r) {
     policy_unref(r->policy); /* of a classify that had to wait */
     r->policy = gate_policy(r->gate);
     r->call.atoms.n = 0;
+    if (r->service) r->call.service = r->service->state;
     r->call.policy = r->policy;
     if (r->identified) {
         r->call.subject = policy_identify(r->policy, &r->principal, r->call.arena);

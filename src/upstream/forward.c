@@ -73,7 +73,7 @@ static void on_end(struct ask *ask, const struct upstream_status *status, void *
     f->ours = status->ours;
     if (status->code) (void)err_set(&err, status->code, "%.*s", STR_ARG(reworded(f, f->call->arena, status->message)));
     if (status->code && !status->ours) add_details(f, status);
-    f->call->outcome.detail = str_dup(f->call->arena, status->ours ? str_upto(status->reason, 300) : (struct str){ 0 });
+    if (status->ours) f->call->outcome.detail = str_dup(f->call->arena, str_upto(status->reason, 300));
     finish(f, status->code, &err);
 }
 
