@@ -164,7 +164,7 @@ static void test_sessions(void **state) {
     expect("POST", DB "/sessions:batchCreate", "{\"sessionCount\":3,\"sessionTemplate\":{\"multiplexed\":true}}", 400,
            "CreateSession");
     expect("POST", DB "/sessions", "{\"session\":{\"multiplexed\":true}}", 200, "\"multiplexed\":true");
-    expect("POST", DB "/sessions", "{\"session\":{\"creatorRole\":\"r\"}}", 501, "roles");
+    expect("POST", DB "/sessions", "{\"session\":{\"creatorRole\":\"r\"}}", 404, "Role not found: r");
     const char *mine = session();
     expect("GET", mine, "", 200, "createTime");
     gate_rig_become("other@demo");
