@@ -301,7 +301,7 @@ int64_t timers_next(const struct pipelines *p);                        /* INT64_
 
 /* ---- web_exchange.c: requests under way ---- */
 struct web_exchange *web_exchange_new(struct pipeline_node *node); /* its arena is ready for the request; NULL: no memory */
-void exchange_send_all(struct pipelines *p);               /* those that are durable now */
+void exchange_send_all(struct pipelines *p);                       /* those that are durable now */
 void web_exchange_abandon(struct web_exchange *exchange);          /* its node wants it no more */
 void exchange_forget_run(struct run *run);
 struct web_exchange *exchange_take_answer(struct pipelines *p);

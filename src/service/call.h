@@ -49,8 +49,8 @@ struct call {
      * PERMISSION_DENIED, with the text for the caller, refuses the call as DENIED. Loop thread, without blocking. */
     enum code (*fence)(const struct call *call, struct err *err);
     const void *fence_ctx;
-    int64_t deadline_us; /* wall time; 0 = none */
-    struct str id;       /* the request's id */
+    int64_t deadline_us;                /* wall time; 0 = none */
+    struct str id;                      /* the request's id */
     struct str traceparent, tracestate; /* W3C trace context that goes on with it; tracestate may be empty */
     struct call_outcome outcome;
     struct loop *loop; /* the connection's loop */

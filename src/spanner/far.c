@@ -32,21 +32,20 @@ struct far_call *far_new(struct call *call, const struct target *t) {
     return NULL;
 }
 
-/* A session that is gone there is gone for its client under the client's own name. */
-static void end(struct forward *forward, enum code *io_code, struct err *io_err) {
-    struct far_call *f = far_of(forward);
-    if (*io_code == INVALID_ARGUMENT || *io_code == NOT_FOUND) far_schema_doubt(f->target);
+/* What is not found there, or not understood, may be so because the schema is another one by now. */
+static void doubt_schema(struct forward *forward, enum code *io_code, struct err *io_err) {
     (void)io_err;
+    if (*io_code == INVALID_ARGUMENT || *io_code == NOT_FOUND) far_schema_doubt(far_of(forward)->target);
 }
 
 void far_send(struct far_call *f, const void *message, bool to_leader,
               enum code (*answer)(struct forward *forward, void *message, struct arena *arena, struct err *err)) {
     if (to_leader)
         f->forward.metadata[f->forward.n_metadata++] = (struct http_header){ STR("x-goog-spanner-route-to-leader"),
-                                                                            STR("true") };
+                                                                             STR("true") };
     f->forward.message = message;
     f->forward.answer = answer;
-    f->forward.end = end;
+    if (!f->forward.end) f->forward.end = doubt_schema;
     f->forward.hidden = f->target->far_session;
     f->forward.shown = f->target->session;
     forward_start(&f->forward);
@@ -57,8 +56,10 @@ void far_send(struct far_call *f, const void *message, bool to_leader,
 enum code far_check_options(const struct spanner_RequestOptions *options, const struct spanner_RoutingHint *hint,
                             struct err *err) {
     if (options && options->client_context)
-        return err_set(err, PERMISSION_DENIED, "request_options.client_context may not be set by a client: Linkspan says who asks");
-    if (hint) return err_set(err, UNIMPLEMENTED, "routing_hint is not supported: no cache of another server's was handed out");
+        return err_set(err, PERMISSION_DENIED,
+                       "request_options.client_context may not be set by a client: Linkspan says who asks");
+    if (hint)
+        return err_set(err, UNIMPLEMENTED, "routing_hint is not supported: no cache of another server's was handed out");
     return OK;
 }
 

@@ -1,6 +1,7 @@
 /* far_sessions.c: sessions of an upstream. */
 #include "spanner/far.h"
 #include "spanner/far_handle.h"
+#include "spanner/generated_role.h"
 
 static enum code show(struct far_call *f, struct spanner_Session *session, struct arena *arena, struct err *err) {
     session->creator_role = (struct str){ NULL, 0 }; /* ours to set, and nobody else's to know */
@@ -18,14 +19,58 @@ static enum code show_all(struct forward *forward, void *message, struct arena *
     return rc;
 }
 
+/* ---- the second fence: a database role that grants what the rules could ever allow the caller ---- */
+
+struct role {
+    char name[POLICY_ROLE_NAME_BYTES];
+};
+
+static void role_is_missing(struct forward *forward, enum code *io_code, struct err *io_err) {
+    const struct role *role = forward->ctx;
+    bool about_role = (*io_code == NOT_FOUND || *io_code == INVALID_ARGUMENT) &&
+                      str_find(str_z(io_err->message), str_z(role->name)) >= 0;
+    if (!about_role || forward->ours) return;
+    *io_code = err_set(io_err, FAILED_PRECONDITION,
+                       "The database has no role %s, which stands for your rules: its administrator runs `linkspan policy "
+                       "roles` and the statements that it prints",
+                       role->name);
+}
+
+/* The session as it is asked for upstream: with the role of the caller, where the connection has roles. */
+static enum code with_role(struct far_call *f, const struct spanner_Session *from, struct spanner_Session **ret,
+                           struct err *err) {
+    struct call *call = f->forward.call;
+    const struct target *t = f->target;
+    *ret = ARENA_NEW(call->arena, struct spanner_Session);
+    struct role *role = ARENA_NEW(call->arena, struct role);
+    if (!*ret || !role) return err_oom(err);
+    **ret = from ? *from : (struct spanner_Session){ 0 };
+    if (!t->connection->roles) return OK;
+    enum code rc = role_name_for(call->policy, call->subject, t->path, t->catalog, role->name, err);
+    (*ret)->creator_role = str_z(role->name);
+    f->forward.end = role_is_missing;
+    f->forward.ctx = role;
+    return rc;
+}
+
 void far_create_session(struct call *call) {
+    struct spanner_CreateSessionRequest q = *(const struct spanner_CreateSessionRequest *)call->request;
     struct far_call *f = far_new(call, call->prepared);
-    if (f) far_send(f, call->request, false, show_one);
+    struct err err;
+    if (!f) return;
+    enum code rc = with_role(f, q.session, &q.session, &err);
+    if (rc) spanner_end(call, rc, &err);
+    else far_send(f, &q, false, show_one);
 }
 
 void far_batch_create(struct call *call) {
+    struct spanner_BatchCreateSessionsRequest q = *(const struct spanner_BatchCreateSessionsRequest *)call->request;
     struct far_call *f = far_new(call, call->prepared);
-    if (f) far_send(f, call->request, false, show_all);
+    struct err err;
+    if (!f) return;
+    enum code rc = with_role(f, q.session_template, &q.session_template, &err);
+    if (rc) spanner_end(call, rc, &err);
+    else far_send(f, &q, false, show_all);
 }
 
 void far_get_session(struct call *call) {

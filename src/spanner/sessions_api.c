@@ -18,6 +18,7 @@ static enum code use_database(struct call *call, struct str name, struct err *er
 static enum code use_as_role(struct call *call, struct str name, const struct spanner_Session *session, struct err *err) {
     enum code rc = use_database(call, name, err);
     struct target *t = call->prepared;
+    if (!rc && t->far && t->connection->roles) rc = target_schema(call, t, err); /* of which the role is made */
     return rc || !session ? rc : role_choose(call, t, session->creator_role, err);
 }
 

@@ -1,5 +1,5 @@
-/* spanner.h: the Cloud Spanner API over the embedded engine, or in front of another Spanner: google.spanner.v1, admin.database.v1, admin.instance.v1 and
- * longrunning, as gRPC and REST from one table each (methods.c).
+/* spanner.h: the Cloud Spanner API over the embedded engine, or in front of another Spanner: google.spanner.v1,
+ * admin.database.v1, admin.instance.v1 and longrunning, as gRPC and REST from one table each (methods.c).
  *
  * One object serves all embedded Spanner connections. classify runs on loops and never blocks; handlers post jobs to the
  * engine and answer from its threads; what blocks (creating databases) runs on a thread of its own. */
@@ -13,9 +13,9 @@ struct upstream;
 struct loop;
 
 struct spanner_connection {
-    struct str name;              /* "demo": what policy calls it */
-    struct str project, instance; /* in resource names */
-    const struct upstream *far;   /* back: upstream: where requests go on to, as their callers; NULL: embedded */
+    struct str name;                   /* "demo": what policy calls it */
+    struct str project, instance;      /* in resource names */
+    const struct upstream *far;        /* back: upstream: where requests go on to, as their callers; NULL: embedded */
     const struct upstream *far_schema; /* the same, for the account that reads its schema */
     struct loop *schema_loop;          /* on which it is read */
     int64_t schema_age_us;

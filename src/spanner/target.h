@@ -26,8 +26,8 @@ MUST_USE enum code target_database(struct call *call, struct str name, struct ta
 MUST_USE enum code target_connection(struct call *call, struct str project, struct str instance, struct str database,
                                      struct target *ret, struct err *err);
 
-/* The schema's snapshot into `catalog`. Of an upstream it may have to be read: then classify waits (call_wait), and a code is
- * returned. Who holds nothing in the database has an empty schema there, and nobody is asked for him. */
+/* The schema's snapshot into `catalog`. Of an upstream it may have to be read: then classify waits (call_wait), and a code
+ * is returned. Who holds nothing in the database has an empty schema there, and nobody is asked for him. */
 MUST_USE enum code target_schema(struct call *call, struct target *t, struct err *err);
 
 /* One atom about this database. */

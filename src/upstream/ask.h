@@ -18,8 +18,8 @@ struct ask_handler {
     void (*on_end)(struct ask *ask, const struct upstream_status *status, void *ctx);
 };
 
-/* Of `request`: path, metadata, message, max_message_bytes and deadline_us; the rest is the upstream's. Copies what it needs,
- * but `principal`, which must live until on_end. INVALID_ARGUMENT, RESOURCE_EXHAUSTED: no callback comes. */
+/* Of `request`: path, metadata, message, max_message_bytes and deadline_us; the rest is the upstream's. Copies what it
+ * needs, but `principal`, which must live until on_end. INVALID_ARGUMENT, RESOURCE_EXHAUSTED: no callback comes. */
 MUST_USE enum code ask_start(struct loop *loop, const struct upstream *upstream, const struct principal *principal,
                              const struct upstream_request *request, const struct ask_handler *handler, void *ctx,
                              struct ask **ret, struct err *err);

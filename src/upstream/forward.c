@@ -3,12 +3,7 @@
 #include "wire/pb/pb.h"
 #include "wire/pb/rpc.pb.h"
 
-enum {
-    REQUEST_MAX = 100 << 20,
-    ANSWER_ARENA_BYTES = 512 << 20,
-    WORDS_MAX = 64 << 10,
-    MESSAGE_MAX = 1000
-};
+enum { REQUEST_MAX = 100 << 20, ANSWER_ARENA_BYTES = 512 << 20, WORDS_MAX = 64 << 10, MESSAGE_MAX = 1000 };
 
 /* ---- the end ---- */
 

@@ -16,7 +16,8 @@ struct upstream_config {
     struct exchange *exchange; /* whose tokens prove who asks; NULL: none is sent. Outlives the upstream */
     struct str scopes[UPSTREAM_SCOPES_MAX];
     size_t n_scopes;
-    /* The HTTP client that lives on this loop, with the dialer's rules. Loop thread; NULL: there is none (the server stops). */
+    /* The HTTP client that lives on this loop, with the dialer's rules. Loop thread; NULL: there is none (the server
+     * stops). */
     struct http_client *(*client)(void *ctx, struct loop *loop);
     void *ctx;
 };

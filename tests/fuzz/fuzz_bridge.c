@@ -23,7 +23,7 @@ static void seal_and_read(const struct dataproc *dataproc, const uint8_t *data, 
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const uint8_t key[BRIDGE_KEY_BYTES] = { 1, 2, 3 };
+    static const uint8_t key[SEAL_KEY_BYTES] = { 1, 2, 3 };
     struct dataproc dataproc = { .connection = STR("demo"), .sealer = sealer_new(key) };
     struct arena *arena = arena_new(1 << 20);
     struct bridge_location got;

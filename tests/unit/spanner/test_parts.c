@@ -92,8 +92,8 @@ static void test_sessions(void **state) {
     struct str name, other;
     struct session session;
     struct err err;
-    assert_int_equal(session_create(s, STR(D), STR("me"), false, arena, &name, &session, &err), OK);
-    assert_int_equal(session_create(s, STR(D "2"), STR("me"), false, arena, &other, &session, &err), OK);
+    assert_int_equal(session_create(s, STR(D), STR("me"), false, 0, arena, &name, &session, &err), OK);
+    assert_int_equal(session_create(s, STR(D "2"), STR("me"), false, 0, arena, &other, &session, &err), OK);
     assert_true(session_use(s, name, STR("me"), &session));
     assert_false(session_use(s, name, STR("you"), &session));
     assert_false(session_use(s, name, STR("m"), &session));
@@ -104,14 +104,14 @@ static void test_sessions(void **state) {
     n = 0;
     session_each(s, STR(D), STR("you"), count_one, &n);
     assert_int_equal(n, 0);
-    assert_int_equal(session_create(s, STR(D), STR("me"), true, arena, &other, &session, &err), OK);
+    assert_int_equal(session_create(s, STR(D), STR("me"), true, 0, arena, &other, &session, &err), OK);
     assert_true(session.multiplexed);
     session_each(s, STR(D), STR("me"), count_one, &n); /* multiplexed ones are not listed */
     assert_int_equal(n, 1);
     assert_true(session_delete(s, name, STR("me")));
     assert_false(session_use(s, name, STR("me"), &session));
     for (unsigned i = 0; i < 5000; i++)
-        assert_int_equal(session_create(s, STR(D), STR("me"), false, arena, &name, &session, &err), OK);
+        assert_int_equal(session_create(s, STR(D), STR("me"), false, 0, arena, &name, &session, &err), OK);
     assert_true(session_use(s, name, STR("me"), &session)); /* sweeping takes none that live */
     sessions_free(s);
 }
