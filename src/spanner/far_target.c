@@ -47,3 +47,14 @@ void far_schema_doubt(const struct target *t) {
     struct str database = arena ? database_of(arena, t) : (struct str){ NULL, 0 };
     if (database.p) far_schema_stale(far_side_of(t)->schemas, database);
 }
+
+enum code far_unresolved(struct call *call, const struct target *t, struct str table, struct str column, struct err *err) {
+    if (!target_may_learn(call, t)) return OK;
+    far_schema_doubt(t); /* it may be new */
+    table = str_upto(table, SQL_MAX_IDENTIFIER);
+    const struct sql_other *other = sql_catalog_find_other(t->catalog, &table, 1);
+    if (other) return err_set(err, UNIMPLEMENTED, "%.*s is %s: not supported yet", STR_ARG(other->name), other->what);
+    if (!column.n) return err_set(err, NOT_FOUND, "Table not found: %.*s", STR_ARG(table));
+    return err_set(err, NOT_FOUND, "Column not found in table %.*s: %.*s", STR_ARG(table),
+                   STR_ARG(str_upto(column, SQL_MAX_IDENTIFIER)));
+}
