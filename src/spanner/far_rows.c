@@ -81,6 +81,10 @@ static enum code open_tokens(struct far_call *f, struct str *partition, struct s
 void far_execute_sql(struct call *call) {
     const struct analysis *analysis;
     const struct target *t = query_target(call, &analysis);
+    if (analysis->access.n_info) { /* from the snapshot, and only what the caller holds something on */
+        handle_execute_sql(call);
+        return;
+    }
     struct spanner_ExecuteSqlRequest q = *(const struct spanner_ExecuteSqlRequest *)call->request;
     struct err err;
     struct far_call *f = new_bound(call, t, analysis);

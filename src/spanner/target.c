@@ -198,10 +198,23 @@ static enum code single_use(struct call *call, const struct target *t, const str
     return begin_read_only(call, t, o->read_only, true, ret, err);
 }
 
+/* What is answered here of an upstream is its schema, which is of no transaction. */
+static enum code when_far(struct call *call, const struct target *t, const struct spanner_TransactionSelector *s,
+                          struct when *ret, struct err *err) {
+    struct str id;
+    ret->single_use = s->single_use != NULL;
+    if (s->single_use && s->single_use->read_only) ret->return_timestamp = s->single_use->read_only->return_read_timestamp;
+    if (s->begin)
+        return err_set(err, UNIMPLEMENTED,
+                       "A query over INFORMATION_SCHEMA begins no transaction on an upstream connection: run it alone");
+    return far_open(t, FAR_TRANSACTION, t->session, s->id, call->arena, &id, err);
+}
+
 enum code when_resolve(struct call *call, const struct target *t, const struct spanner_TransactionSelector *s,
                        struct when *ret, struct err *err) {
     *ret = (struct when){ .engine.owner = t->owner };
     if (!s || s->selector_case == 0) return OK;
+    if (t->far) return when_far(call, t, s, ret, err);
     if (s->single_use) return single_use(call, t, s->single_use, ret, err);
     if (s->begin) return when_begin(call, t, s->begin, ret, err);
     if (s->id.n && s->id.p[0] == TAG_READ) return open_read_only(call, t, s->id, ret, err);
