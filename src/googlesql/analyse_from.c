@@ -29,8 +29,7 @@ static const struct sql_table *find_table(const struct analyser *a, const struct
 static enum code no_table(const struct analyser *a, const struct sql_from *from) {
     struct str first = from->path[0];
     const struct sql_other *other = sql_catalog_find_other(a->catalog, from->path, from->n_path);
-    if (other)
-        return fault(a, UNIMPLEMENTED, from->at, "%.*s is %s: not supported yet", STR_ARG(other->name), other->what);
+    if (other) return fault(a, UNIMPLEMENTED, from->at, "%.*s is %s: not supported yet", STR_ARG(other->name), other->what);
     if (from->n_path == 1) return fault(a, INVALID_ARGUMENT, from->at, "Table not found: %.*s", STR_ARG(first));
     if (from->n_path == 2 && (str_eq_nocase(first, STR("SPANNER_SYS")) || sql_info_schema_elsewhere(from->path[1])))
         return fault(a, UNIMPLEMENTED, from->at, "Table %.*s.%.*s: not supported yet", STR_ARG(first),

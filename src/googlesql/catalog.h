@@ -1,6 +1,6 @@
-/* catalog.h: a database's schema as the analyser and the policy see it. Immutable once published; the engine, or the cache of
- * upstreams' schemas (spanner/far_schema.h), owns it and counts references. Names compare without case (ASCII), and keep the
- * spelling of their DDL. */
+/* catalog.h: a database's schema as the analyser and the policy see it. Immutable once published; the engine, or the cache
+ * of upstreams' schemas (spanner/far_schema.h), owns it and counts references. Names compare without case (ASCII), and keep
+ * the spelling of their DDL. */
 #pragma once
 #include "base/arena.h"
 #include "googlesql/type.h"
@@ -14,8 +14,8 @@ struct sql_column {
     bool not_null;
     bool allow_commit_timestamp; /* OPTIONS (allow_commit_timestamp = true) */
     uint32_t id;                 /* storage: the column `c<id>` of SQLite's table; never used again after a DROP */
-    /* An upstream's only: the text of a type that is none of ours ("JSON"). `type` is SQL_UNKNOWN then, and a statement that
-     * uses the column is refused by name. */
+    /* An upstream's only: the text of a type that is none of ours ("JSON"). `type` is SQL_UNKNOWN then, and a statement
+     * that uses the column is refused by name. */
     struct str other_type;
     const uint16_t *sources; /* an upstream's only, generated: the columns of its table that it is computed of */
     uint16_t n_sources;
@@ -26,15 +26,15 @@ struct sql_key_part {
     bool desc;
 };
 
-struct sql_index { /* of an upstream */
+struct sql_index {           /* of an upstream */
     struct str name;         /* "ByTitle", "sales.ByTitle" */
     const uint16_t *columns; /* of its key, in order: what a range of it asks about */
     uint16_t n_columns;
 };
 
 struct sql_table {
-    struct str schema; /* "" or "INFORMATION_SCHEMA" */
-    struct str name;   /* "Orders"; in an upstream's named schema "sales.Orders" */
+    struct str schema;                /* "" or "INFORMATION_SCHEMA" */
+    struct str name;                  /* "Orders"; in an upstream's named schema "sales.Orders" */
     uint32_t id;                      /* storage: SQLite's table `t<id>` and its history `h<id>`; never used again */
     const struct sql_column *columns; /* in ordinal order */
     uint16_t n_columns;
@@ -65,7 +65,7 @@ const struct sql_table *sql_catalog_find(const struct sql_catalog *catalog, stru
 /* The same by the parts of a path: Orders, sales.Orders. */
 const struct sql_table *sql_catalog_find_path(const struct sql_catalog *catalog, const struct str *path, size_t n_path);
 const struct sql_other *sql_catalog_find_other(const struct sql_catalog *catalog, const struct str *path, size_t n_path);
-int sql_table_find(const struct sql_table *table, struct str column); /* index or -1 */
+int sql_table_find(const struct sql_table *table, struct str column);                    /* index or -1 */
 const struct sql_index *sql_table_index(const struct sql_table *table, struct str name); /* or NULL */
 /* Who reads a generated column reads what it is computed of: marks these too, and theirs. One mark a column. */
 void sql_table_mark_sources(const struct sql_table *table, bool *used);

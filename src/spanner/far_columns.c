@@ -20,5 +20,6 @@ bool far_columns_same(const struct sql_analysis *a, const struct spanner_ResultS
 enum code far_columns_check(const struct sql_analysis *a, const struct spanner_ResultSetMetadata *metadata,
                             struct err *err) {
     if (far_columns_same(a, metadata)) return OK;
-    return err_set(err, FAILED_PRECONDITION, "SCHEMA_CHANGED: the answer's columns are not those that were decided on: run it again");
+    return err_set(err, FAILED_PRECONDITION,
+                   "SCHEMA_CHANGED: the answer's columns are not those that were decided on: run it again");
 }

@@ -40,7 +40,8 @@ static enum code open_commit(struct far_call *f, struct spanner_CommitRequest *q
     if (!rc) rc = far_open(f->target, FAR_TRANSACTION, bind, q->transaction_id, arena, &q->transaction_id, err);
     if (!rc) rc = far_open_options(f, q->single_use_transaction, &q->single_use_transaction, err);
     if (rc || !q->precommit_token) return rc;
-    struct spanner_MultiplexedSessionPrecommitToken *token = ARENA_NEW(arena, struct spanner_MultiplexedSessionPrecommitToken);
+    struct spanner_MultiplexedSessionPrecommitToken *token = ARENA_NEW(arena,
+                                                                       struct spanner_MultiplexedSessionPrecommitToken);
     if (!token) return err_oom(err);
     *token = *q->precommit_token;
     q->precommit_token = token;

@@ -18,7 +18,8 @@ static const struct {
 
 /* Lengths keep the parts apart, whatever they hold. */
 static bool put_context(struct buf *b, const struct target *t, enum far_kind kind, struct str bind) {
-    buf_printf(b, "far-%s|%zu:%.*s|%zu:%.*s|", kinds[kind].name, t->path.n, STR_ARG(t->path), t->owner.n, STR_ARG(t->owner));
+    buf_printf(b, "far-%s|%zu:%.*s|%zu:%.*s|", kinds[kind].name, t->path.n, STR_ARG(t->path), t->owner.n,
+               STR_ARG(t->owner));
     buf_add_str(b, bind);
     return buf_ok(b);
 }

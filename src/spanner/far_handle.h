@@ -1,6 +1,6 @@
-/* far_handle.h: what a client carries of an upstream's: sessions, transactions, tokens. The client never sees the upstream's
- * own: each is sealed with its kind, the database, who may use it (account and job run) and what else it belongs to. Sealing
- * keeps no state. Any thread; in the arena. */
+/* far_handle.h: what a client carries of an upstream's: sessions, transactions, tokens. The client never sees the
+ * upstream's own: each is sealed with its kind, the database, who may use it (account and job run) and what else it belongs
+ * to. Sealing keeps no state. Any thread; in the arena. */
 #pragma once
 #include "spanner/target.h"
 

@@ -108,8 +108,7 @@ void far_read(struct call *call) {
     handle_request_of_read(&q, f->digest);
     q.session = t->far_session;
     enum code rc = far_check_options(q.request_options, q.routing_hint, &err);
-    if (!rc && q.index.n)
-        rc = err_set(&err, UNIMPLEMENTED, "Secondary indexes are not supported: read by the primary key");
+    if (!rc && q.index.n) rc = err_set(&err, UNIMPLEMENTED, "Secondary indexes are not supported: read by the primary key");
     if (!rc) rc = far_open_selector(f, q.transaction, &q.transaction, &err);
     if (!rc) rc = open_tokens(f, &q.partition_token, &q.resume_token, &err);
     if (rc) spanner_end(call, rc, &err);

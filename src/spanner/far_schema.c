@@ -132,13 +132,13 @@ static enum code join(struct far_schema *s, struct known *k, struct far_schema_w
     return OK;
 }
 
-static enum code say_why(const struct far_schema *s, const struct known *k, bool crowded, int64_t now_us,
-                         struct err *err) {
+static enum code say_why(const struct far_schema *s, const struct known *k, bool crowded, int64_t now_us, struct err *err) {
     if (crowded) return err_set(err, UNAVAILABLE, "%d schemas of %s are being read: try again", MAX_READING, s->name);
     if (k->code == NOT_FOUND) return err_set(err, NOT_FOUND, "%s", k->why);
     int64_t wait_s = k->next_us > now_us ? (k->next_us - now_us + SECOND - 1) / SECOND : 1;
-    return err_set(err, k->code ? k->code : UNAVAILABLE, "the schema of %s could not be read: %s; it is tried again in %lld s",
-                   s->name, k->why, (long long)wait_s);
+    return err_set(err, k->code ? k->code : UNAVAILABLE,
+                   "the schema of %s could not be read: %s; it is tried again in %lld s", s->name, k->why,
+                   (long long)wait_s);
 }
 
 /* Under the lock. *ret_begin: a reading that the caller must begin once the lock is let go. */

@@ -7,9 +7,9 @@
  * reading is begun more than once a second. There are no timers: what nobody asks for is not read.
  *
  * No I/O here: reading is an effect that is handed in (far_schema_read.h). Any thread; time is clock_wall_us. Limits:
- * `max_databases` (1,000) databases, of which `max_bytes` (256 MiB) of snapshots: those go first that were asked for longest
- * ago; 32 readings at once; 10,000 waiting. Ask the policy first: who holds nothing in a database shall not have it read.
- * docs/upstream.md, "Schema". */
+ * `max_databases` (1,000) databases, of which `max_bytes` (256 MiB) of snapshots: those go first that were asked for
+ * longest ago; 32 readings at once; 10,000 waiting. Ask the policy first: who holds nothing in a database shall not have it
+ * read. docs/upstream.md, "Schema". */
 #pragma once
 #include "spanner/far_schema_build.h"
 
@@ -19,15 +19,15 @@ typedef void far_read_done(void *arg, const struct sql_catalog *snapshot, const 
 
 struct far_schema_effects {
     void *ctx;
-    /* Reads the schema of a database (its full name; borrowed until this returns) within a deadline of its own. `done` comes
-     * exactly once, on any thread, perhaps before this returns: with a snapshot (a reference of the callee's), or NULL and
-     * why (NOT_FOUND: there is no such database). */
+    /* Reads the schema of a database (its full name; borrowed until this returns) within a deadline of its own. `done`
+     * comes exactly once, on any thread, perhaps before this returns: with a snapshot (a reference of the callee's), or
+     * NULL and why (NOT_FOUND: there is no such database). */
     void (*read)(void *ctx, struct str database, far_read_done *done, void *arg);
 };
 
 struct far_schema_config {
-    struct str name; /* "prod.spanner": what messages call the upstream. Copied */
-    int64_t age_us;  /* at least a second */
+    struct str name;                 /* "prod.spanner": what messages call the upstream. Copied */
+    int64_t age_us;                  /* at least a second */
     size_t max_databases, max_bytes; /* 0: the defaults */
 };
 

@@ -13,7 +13,7 @@ struct far_snapshot {
 struct far_table {
     struct sql_table sql; /* first: the snapshot's table is one of these */
     struct far_table *next;
-    const char *what; /* not NULL: no base table, and what it is */
+    const char *what;                 /* not NULL: no base table, and what it is */
     struct str schema, cascades_from; /* cascades_from: the parent with whose rows its rows go; empty: none */
     struct sql_column *columns;
     size_t cap_columns, cap_indexes;
@@ -44,6 +44,5 @@ struct far_table *far_find_table(const struct far_build *b, struct str schema, s
 int far_find_column(const struct far_build *b, const struct far_table *t, struct str column);     /* index or -1 */
 MUST_USE enum code far_put_table(struct far_build *b, struct str schema, struct str name, struct far_table *t,
                                  struct err *err);
-MUST_USE enum code far_put_column(struct far_build *b, const struct far_table *t, struct str name, int at,
-                                  struct err *err);
+MUST_USE enum code far_put_column(struct far_build *b, const struct far_table *t, struct str name, int at, struct err *err);
 MUST_USE enum code far_add_edge(struct far_build *b, struct far_table *parent, struct far_table *child, struct err *err);

@@ -34,12 +34,12 @@ struct reading {
     int64_t deadline_us;
     struct ask *ask;
     struct far_build *build;
-    struct arena *arena;     /* database, session, transaction */
-    struct arena *page;      /* of one message */
+    struct arena *arena; /* database, session, transaction */
+    struct arena *page;  /* of one message */
     struct str database, session, transaction;
-    unsigned messages;       /* of this ask: one is due */
-    size_t rows;             /* of this page */
-    enum code code;          /* of what the answer was found to be */
+    unsigned messages; /* of this ask: one is due */
+    size_t rows;       /* of this page */
+    enum code code;    /* of what the answer was found to be */
     struct err err;
 };
 
@@ -105,8 +105,8 @@ static void put_params(struct buf *out, const char *name, struct str value) {
     }
 }
 
-static enum code send_ask(struct reading *r, const char *path, const char *param, struct str value, const struct pb_msg *type,
-                      const void *message, struct err *err) {
+static enum code send_ask(struct reading *r, const char *path, const char *param, struct str value,
+                          const struct pb_msg *type, const void *message, struct err *err) {
     static const struct ask_handler handler = { on_message, on_end };
     DEFER(buf_free) struct buf body = BUF_INIT(MAX_REQUEST), params = BUF_INIT(3 * MAX_HANDLE);
     put_params(&params, param, value);
@@ -131,8 +131,8 @@ static enum code create_session(struct reading *r, struct err *err) {
     struct spanner_Session session = { 0 };
     const struct spanner_CreateSessionRequest request = { .database = r->database, .session = &session };
     r->step = STEP_SESSION;
-    return send_ask(r, "/google.spanner.v1.Spanner/CreateSession", "database", r->database, &spanner_CreateSessionRequest_msg,
-                &request, err);
+    return send_ask(r, "/google.spanner.v1.Spanner/CreateSession", "database", r->database,
+                    &spanner_CreateSessionRequest_msg, &request, err);
 }
 
 /* The first query begins the transaction, the others are in it. */
@@ -140,7 +140,8 @@ static enum code query_page(struct reading *r, struct err *err) {
     struct spanner_TransactionOptions_ReadOnly strong = {
         .timestamp_bound_case = spanner_TransactionOptions_ReadOnly_timestamp_bound_strong, .strong = true
     };
-    struct spanner_TransactionOptions begin = { .mode_case = spanner_TransactionOptions_mode_read_only, .read_only = &strong };
+    struct spanner_TransactionOptions begin = { .mode_case = spanner_TransactionOptions_mode_read_only,
+                                                .read_only = &strong };
     struct spanner_TransactionSelector selector = { .selector_case = spanner_TransactionSelector_selector_begin,
                                                     .begin = &begin };
     if (r->transaction.n)
@@ -149,10 +150,12 @@ static enum code query_page(struct reading *r, struct err *err) {
     DEFER(buf_free) struct buf sql = BUF_INIT(4096);
     buf_printf(&sql, "%s LIMIT %d OFFSET %zu", far_query_sql(r->query), FAR_PAGE_ROWS, r->offset);
     if (!buf_ok(&sql)) return err_oom(err);
-    const struct spanner_ExecuteSqlRequest request = { .session = r->session, .transaction = &selector, .sql = buf_str(&sql) };
+    const struct spanner_ExecuteSqlRequest request = { .session = r->session,
+                                                       .transaction = &selector,
+                                                       .sql = buf_str(&sql) };
     r->step = STEP_QUERY;
-    return send_ask(r, "/google.spanner.v1.Spanner/ExecuteSql", "session", r->session, &spanner_ExecuteSqlRequest_msg, &request,
-                err);
+    return send_ask(r, "/google.spanner.v1.Spanner/ExecuteSql", "session", r->session, &spanner_ExecuteSqlRequest_msg,
+                    &request, err);
 }
 
 /* Nobody waits for it: one that fails is collected by the upstream within the hour. */
@@ -162,7 +165,7 @@ static void delete_session(struct reading *r) {
     r->step = STEP_DELETE;
     r->deadline_us = clock_wall_us() + DELETE_US;
     enum code rc = r->session.n ? send_ask(r, "/google.spanner.v1.Spanner/DeleteSession", "name", r->session,
-                                       &spanner_DeleteSessionRequest_msg, &request, &err)
+                                           &spanner_DeleteSessionRequest_msg, &request, &err)
                                 : NOT_FOUND;
     if (rc) over(r);
 }

@@ -132,8 +132,7 @@ static enum code add_column(struct far_build *b, const struct cell *c, struct er
                        MAX_COLUMNS, SQL_MAX_COLUMNS);
     rc = far_put_column(b, t, c[2].text, t->sql.n_columns, err);
     if (rc) return rc;
-    if (!arena_grow(b->arena, &t->columns, &t->cap_columns, t->sql.n_columns + 1u, sizeof *t->columns))
-        return err_oom(err);
+    if (!arena_grow(b->arena, &t->columns, &t->cap_columns, t->sql.n_columns + 1u, sizeof *t->columns)) return err_oom(err);
     struct sql_column *column = &t->columns[t->sql.n_columns];
     *column = (struct sql_column){ .name = str_dup(b->arena, c[2].text), .not_null = str_eq(c[5].text, STR("NO")) };
     if (!column->name.p) return err_oom(err);
@@ -166,8 +165,7 @@ static enum code add_index_part(struct far_build *b, struct far_table *t, struct
         *index = (struct sql_index){ .name = name, .columns = columns };
         t->sql.indexes = t->indexes;
     }
-    if (index->n_columns >= SQL_MAX_KEY_PARTS)
-        return far_odd(err, "the key of index %.*s is too long", STR_ARG(name));
+    if (index->n_columns >= SQL_MAX_KEY_PARTS) return far_odd(err, "the key of index %.*s is too long", STR_ARG(name));
     ((uint16_t *)(uintptr_t)index->columns)[index->n_columns++] = column; /* ours: made above */
     return OK;
 }
@@ -211,8 +209,7 @@ static enum code add_source(struct far_build *b, const struct cell *c, struct er
 /* the child's schema and table, the parent's: foreign keys whose rows go with what they refer to */
 static enum code add_cascade(struct far_build *b, const struct cell *c, struct err *err) {
     struct far_table *child = far_find_table(b, c[0].text, c[1].text), *parent = far_find_table(b, c[2].text, c[3].text);
-    if (!child || !parent || child->what || parent->what)
-        return far_odd(err, "a foreign key of a table that is not there");
+    if (!child || !parent || child->what || parent->what) return far_odd(err, "a foreign key of a table that is not there");
     if (b->n_edges >= MAX_EDGES)
         return err_set(err, RESOURCE_EXHAUSTED, "the database has more than %d cascading keys", MAX_EDGES);
     return far_add_edge(b, parent, child, err);

@@ -5,9 +5,9 @@
 static enum code open_side(struct far_side *side, const struct spanner_connection *c, struct err *err) {
     int n = snprintf(side->subject, sizeof side->subject, "schema@%.*s.linkspan", STR_ARG(str_upto(c->name, 64)));
     side->principal.actor = (struct actor){ .kind = ACTOR_ACCOUNT, .subject = { side->subject, (size_t)n } };
-    const struct far_reader_config reader = {
-        .loop = c->schema_loop, .upstream = c->far_schema, .principal = &side->principal
-    };
+    const struct far_reader_config reader = { .loop = c->schema_loop,
+                                              .upstream = c->far_schema,
+                                              .principal = &side->principal };
     enum code rc = far_reader_new(&reader, &side->reader, err);
     const struct far_schema_effects effects = { .ctx = side->reader, .read = far_reader_read };
     const struct far_schema_config schemas = { .name = c->name, .age_us = c->schema_age_us };

@@ -159,9 +159,9 @@ static enum code fill_constraints(struct filler *f, const struct sql_table *tabl
 
 static enum code fill_constraint_tables(struct filler *f, const struct sql_table *table) {
     struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(table->name));
-    const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },      { "TABLE_SCHEMA", WORD("") },
+    const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },       { "TABLE_SCHEMA", WORD("") },
                                   { "TABLE_NAME", TEXT(table->name) }, { "CONSTRAINT_CATALOG", WORD("") },
-                                  { "CONSTRAINT_SCHEMA", WORD("") },  { "CONSTRAINT_NAME", TEXT(name) } };
+                                  { "CONSTRAINT_SCHEMA", WORD("") },   { "CONSTRAINT_NAME", TEXT(name) } };
     return put(f, cells, COUNT(cells));
 }
 
@@ -182,8 +182,8 @@ static enum code fill_key_usage(struct filler *f, const struct sql_table *table)
     return rc;
 }
 
-/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, generated columns, sequences
- * yet. */
+/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, generated columns,
+ * sequences yet. */
 static const struct filling {
     const char *info;
     enum code (*once)(struct filler *f);

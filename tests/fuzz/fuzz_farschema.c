@@ -1,5 +1,5 @@
-/* An upstream's INFORMATION_SCHEMA as text (queries between NUL, rows between newlines, cells between '|', "~" is NULL): no crash,
- * and what is built holds together. */
+/* An upstream's INFORMATION_SCHEMA as text (queries between NUL, rows between newlines, cells between '|', "~" is NULL): no
+ * crash, and what is built holds together. */
 #include <stdlib.h>
 #include "spanner/far_schema_build.h"
 #include "wire/pb/spanner.pb.h"

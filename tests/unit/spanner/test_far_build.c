@@ -1,4 +1,5 @@
-/* An upstream's INFORMATION_SCHEMA becomes a catalog, or is refused: what lies, lacks or contradicts itself is not believed. */
+/* An upstream's INFORMATION_SCHEMA becomes a catalog, or is refused: what lies, lacks or contradicts itself is not
+ * believed. */
 #include "far_pages.h"
 
 #include <stdio.h>
@@ -80,8 +81,8 @@ static void test_types(void **state) {
         char rows[200];
         struct err err = { 0 };
         const struct sql_catalog *c = NULL;
-        (void)snprintf(rows, sizeof rows,
-                       "|Albums|SingerId|1|INT64|NO\n|Albums|AlbumId|2|INT64|NO\n|Albums|Title|3|%s|YES", cases[i].text);
+        (void)snprintf(rows, sizeof rows, "|Albums|SingerId|1|INT64|NO\n|Albums|AlbumId|2|INT64|NO\n|Albums|Title|3|%s|YES",
+                       cases[i].text);
         DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
         DEFER(far_build_freep) struct far_build *b = NULL;
         assert_int_equal(far_build_new(&b, &err), OK);

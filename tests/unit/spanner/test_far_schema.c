@@ -1,4 +1,5 @@
-/* The schemas of an upstream: one reading however many ask, kept, read anew by age and on demand, not asked while it is down. */
+/* The schemas of an upstream: one reading however many ask, kept, read anew by age and on demand, not asked while it is
+ * down. */
 #include "far_pages.h"
 
 #include <pthread.h>
