@@ -11,7 +11,7 @@ LAYERS = {
     "base": 0,
     "crypto": 1, "data": 1, "wire": 1, "net": 1, "store": 1, "model": 1,
     "http": 2,
-    "service": 3, "identity": 3, "policy": 3, "audit": 3, "googlesql": 3, "spark": 3,
+    "service": 3, "identity": 3, "policy": 3, "audit": 3, "watch": 3, "googlesql": 3, "spark": 3,
     "engine": 4, "pipeline": 4, "upstream": 4,
     "spanner": 5, "dataproc": 5, "synapse": 5,
     "livy": 6,

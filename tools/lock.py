@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).parent
-NAMES = ("requirements", "requirements-airflow", "requirements-go")
+NAMES = ("requirements", "requirements-airflow", "requirements-go", "requirements-envoy")
 
 
 def plain(name):

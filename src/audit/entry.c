@@ -210,6 +210,7 @@ enum code audit_entry_encode(const struct event *e, struct buf *ret, struct err 
         member(&out, "tokenId", str_z(e->principal->token_id), SHORT);
     }
     member(&out, "statement", e->statement, SHORT);
+    member(&out, "trace", e->trace, SHORT);
     if (e->kind == EVENT_OUTCOME || e->kind == EVENT_REFUSAL) outcome(&out, e);
     buf_add_char(&out, '}');
     buf_add_str(ret, buf_str(&out));

@@ -34,7 +34,7 @@ struct audit_entry {
     struct audit_actor chain[PRINCIPAL_MAX_CHAIN]; /* outermost first */
     size_t n_chain;
     struct event_names bears, may_bear, chain_bears;
-    struct str source, method, resource, permission, job, job_run, token_id, statement, detail;
+    struct str source, method, resource, permission, job, job_run, token_id, statement, trace, detail;
     struct audit_atom *atoms;
     size_t n_atoms, atoms_total;
     bool decided, allowed;

@@ -116,6 +116,7 @@ static void take_rest(struct reader *r, const json_t *root, struct audit_entry *
     e->job_run = take_text(r, root, "jobRun");
     e->token_id = take_text(r, root, "tokenId");
     e->statement = take_text(r, root, "statement");
+    e->trace = take_text(r, root, "trace");
     e->rows = take_number(outcome, "rows");
     e->bytes_in = take_number(outcome, "bytesIn");
     e->bytes_out = take_number(outcome, "bytesOut");

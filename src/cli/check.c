@@ -97,6 +97,7 @@ static void check_config(struct findings *f, const struct args *args, struct are
 static void print_resolved(const struct config *c, const struct policy *policy, struct buf *out) {
     buf_printf(out, "environment  %s\nlisten       %.*s\nurl          %.*s\n",
                c->development ? "development" : "production", STR_ARG(c->listen), STR_ARG(c->url));
+    if (c->admin.n) buf_printf(out, "admin        http://%.*s/metrics\n", STR_ARG(c->admin));
     buf_printf(out, "data         %s\npolicy       %s: %zu rules\ncertificate  %s\n", c->data, c->policy,
                policy ? policy_rule_count(policy) : 0, c->certificate);
     for (size_t i = 0; i < c->n_issuers; i++) {

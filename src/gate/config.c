@@ -67,6 +67,14 @@ static void read_issuer(struct loader *l, struct str name, const struct node *no
                          "issuers.%.*s.jwks_uri: https only, outside of development", STR_ARG(name));
 }
 
+static void read_log(struct loader *l, const struct node *log) {
+    struct str requests = field_text(config_log, log, "requests");
+    l->config->log_requests = str_eq(requests, STR("all"))        ? LOG_REQUESTS_ALL
+                              : str_eq(requests, STR("refusals")) ? LOG_REQUESTS_REFUSALS
+                                                                  : LOG_REQUESTS_NONE;
+    l->config->log_format = str_eq(field_text(config_log, log, "format"), STR("text")) ? LOG_TEXT : LOG_JSON;
+}
+
 static void read_all(struct loader *l, const struct node *root) {
     struct config *c = l->config;
     const struct node *tls = node_get(root, STR("tls")), *issuers = node_get(root, STR("issuers"));
@@ -74,11 +82,13 @@ static void read_all(struct loader *l, const struct node *root) {
     c->data = config_path(l, field_text(config_root, root, "data"));
     c->policy = config_path(l, field_text(config_root, root, "policy"));
     c->listen = field_text(config_listen, node_get(root, STR("listen")), "public");
+    c->admin = field_text(config_listen, node_get(root, STR("listen")), "admin");
     c->url = field_text(config_root, root, "url");
     c->certificate = config_path(l, field_text(config_tls, tls, "certificate"));
     c->key = config_path(l, field_text(config_tls, tls, "key"));
     c->ca = config_path(l, field_text(config_tls, tls, "ca"));
     c->audit_origin = field_text(config_audit, node_get(root, STR("audit")), "origin");
+    read_log(l, node_get(root, STR("log")));
     c->workers = (unsigned)field_int(config_root, root, "workers");
     c->drain_ms = field_int(config_root, root, "drain");
     for (size_t i = 0; issuers && i < issuers->n && i < CONFIG_MAX_ISSUERS; i++)

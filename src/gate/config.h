@@ -4,10 +4,12 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "data/schema.h"
 #include "identity/exchange_wire.h"
 #include "identity/issuer.h"
 #include "net/address.h"
+#include "service/method.h"
 #include "spanner/spanner.h"
 
 enum {
@@ -16,12 +18,18 @@ enum {
     CONFIG_NAME_MAX = 64,
     CONFIG_MAX_POOLS = 16,
     CONFIG_MAX_EXCHANGES = 16,
+    CONFIG_MAX_HOSTS = 16,
+    CONFIG_MAX_HEADERS = 16,
+    UPSTREAM_SCOPES = 4,
     CONFIG_MAX_ISSUERS = ISSUERS_MAX - 2, /* beside them: we, and our workspaces */
     CONFIG_MAX_BYTES = 1 << 20
 };
 
 /* How the policy calls the issuer of workspaces' identities: a name that no configured issuer may have. */
 #define CONFIG_WORKSPACES STR("workspaces")
+
+/* Which requests have a line in the log of their own. */
+enum log_requests { LOG_REQUESTS_NONE, LOG_REQUESTS_REFUSALS, LOG_REQUESTS_ALL };
 
 /* Where outbound tokens come from: Google's external_account file. */
 struct config_exchange {
@@ -33,7 +41,7 @@ struct config_exchange {
 struct config_upstream {
     struct str scheme, host;
     uint16_t port;
-    bool loopback;                       /* the endpoint says that it is loopback's */
+    bool loopback;                          /* the endpoint says that it is loopback's */
     const struct config_exchange *exchange; /* NULL: no token is sent */
 };
 
@@ -78,12 +86,29 @@ struct config_livy {
     struct str cluster; /* the same connection's */
 };
 
+/* Any HTTP or gRPC service: gate/relay.h. */
+struct config_service {
+    bool present;
+    struct str hosts[CONFIG_MAX_HOSTS]; /* lower case: what a request's authority names */
+    size_t n_hosts;
+    struct config_upstream far;
+    struct str endpoint; /* as written, without a slash at its end */
+    struct str scopes[UPSTREAM_SCOPES];
+    size_t n_scopes;
+    struct str audience;                    /* as the policy's `call` names it */
+    struct str headers[CONFIG_MAX_HEADERS]; /* that pass beside the built-in ones */
+    size_t n_headers;
+    enum method_record record;
+    int64_t timeout_ms;
+};
+
 struct config_connection {
     struct str name;
     struct config_spanner spanner;
     struct config_dataproc dataproc;
     struct config_synapse synapse;
     struct config_livy livy;
+    struct config_service service;
 };
 
 struct config {
@@ -91,6 +116,7 @@ struct config {
     bool development;
     const char *data, *policy;
     struct str listen; /* public: "127.0.0.1:8443" */
+    struct str admin;  /* "127.0.0.1:8444": loopback only; empty: none */
     struct str url;    /* https://…: our own issuer, and the base of our token address */
     const char *certificate, *key, *ca;
     struct issuer_config issuers[CONFIG_MAX_ISSUERS];
@@ -100,6 +126,8 @@ struct config {
     struct config_connection connections[CONFIG_MAX_CONNECTIONS];
     size_t n_connections;
     struct str audit_origin;
+    enum log_requests log_requests;
+    enum log_format log_format;
     unsigned workers;
     int64_t drain_ms;
 };

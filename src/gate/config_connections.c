@@ -144,14 +144,16 @@ static void refuse_twins(struct loader *l, const struct config_connection *c, co
 
 static void read_connection(struct loader *l, struct config_connection *c, const struct node *node) {
     const struct node *spanner = node_get(node, STR("spanner")), *dataproc = node_get(node, STR("dataproc")),
-                      *synapse = node_get(node, STR("synapse")), *livy = node_get(node, STR("livy"));
+                      *synapse = node_get(node, STR("synapse")), *livy = node_get(node, STR("livy")),
+                      *service = node_get(node, STR("service"));
     if (spanner) read_spanner(l, c, spanner);
     if (dataproc) read_dataproc(l, c, dataproc);
     if (synapse) read_synapse(l, c, synapse);
     if (livy) c->livy = (struct config_livy){ true, field_text(config_livy_fields, livy, "cluster") };
+    if (service) config_service(l, c, service);
     refuse_without_dataproc(l, c, node);
     refuse_twins(l, c, node);
-    if (!spanner && !dataproc && !synapse && !livy)
+    if (!spanner && !dataproc && !synapse && !livy && !service)
         schema_fault_add(l->faults, l->arena, node, "connections.%.*s: names no system", STR_ARG(c->name));
 }
 

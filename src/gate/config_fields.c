@@ -11,6 +11,16 @@ static const char *bad_address(struct str text) {
     return net_address_parse(text, &address, &err) ? "is no address such as 127.0.0.1:8443" : NULL;
 }
 
+/* What it tells is nobody else's business, and it is not encrypted. */
+static const char *bad_admin(struct str text) {
+    struct net_address address;
+    struct err err;
+    bool ok = net_address_parse(text, &address, &err) == OK && net_address_is_loopback(&address);
+    return ok ? NULL
+              : "must be a loopback address such as 127.0.0.1:8444, as it answers anyone, in plaintext: a collector on "
+                "another machine needs an agent on this one";
+}
+
 static const char *bad_url(struct str text) {
     return str_starts(text, STR("https://")) && !str_ends(text, STR("/")) ? NULL
                                                                           : "must begin with https:// and not end with /";
@@ -78,7 +88,10 @@ static const char *bad_audience(struct str text) {
 
 static const char *const environments[] = { "development", "production", NULL };
 static const char *const presets[] = { "plain", "discovery", "entra", "google", NULL };
+static const char *const logged_requests[] = { "none", "refusals", "all", NULL };
+static const char *const log_formats[] = { "json", "text", NULL };
 static const char *const backs[] = { "embedded", "upstream", NULL };
+static const char *const records[] = { "prompt", "enforced", NULL };
 static const char *const role_words[] = { "none", "generated", NULL };
 
 const struct field config_listen[] = {
@@ -87,6 +100,10 @@ const struct field config_listen[] = {
       .required = true,
       .check = bad_address,
       .doc = "Where clients connect, with TLS." },
+    { .key = "admin",
+      .type = FIELD_TEXT,
+      .check = bad_admin,
+      .doc = "Where /metrics and /healthz are, in plaintext: a loopback address. Default: nowhere." },
     { 0 },
 };
 const struct field config_tls[] = {
@@ -139,10 +156,7 @@ const struct field config_spanner_fields[] = {
       .max = 64,
       .check = bad_instance,
       .doc = "The instance in resource names." },
-    { .key = "endpoint",
-      .type = FIELD_TEXT,
-      .max = 512,
-      .doc = "upstream: its address [https://spanner.googleapis.com]." },
+    { .key = "endpoint", .type = FIELD_TEXT, .max = 512, .doc = "upstream: its address [https://spanner.googleapis.com]." },
     { .key = "exchange", .type = FIELD_TEXT, .max = 63, .doc = "upstream: where callers' tokens for it come from." },
     { .key = "schema_exchange",
       .type = FIELD_TEXT,
@@ -258,11 +272,51 @@ const struct field config_livy_fields[] = {
       .doc = "The cluster of the same connection that its jobs run on." },
     { 0 },
 };
+const struct field config_service_fields[] = {
+    { .key = "back", .type = FIELD_ENUM, .words = backs, .required = true, .doc = "upstream: requests go on." },
+    { .key = "hosts",
+      .type = FIELD_TEXT_LIST,
+      .required = true,
+      .min = 1,
+      .max = CONFIG_MAX_HOSTS,
+      .doc = "Requests for these hosts are for it, whatever their path." },
+    { .key = "endpoint", .type = FIELD_TEXT, .required = true, .max = 512, .doc = "Its address: scheme, host and port." },
+    { .key = "exchange",
+      .type = FIELD_TEXT,
+      .max = 63,
+      .doc = "Where callers' tokens for it come from; without: it gets none." },
+    { .key = "scopes",
+      .type = FIELD_TEXT_LIST,
+      .max = UPSTREAM_SCOPES,
+      .doc = "Of these tokens [Google's cloud-platform]." },
+    { .key = "audience",
+      .type = FIELD_TEXT,
+      .fallback = "",
+      .max = 256,
+      .doc = "What rules call its audience: `call \"ENDPOINT/*\" with audience \"…\"`." },
+    { .key = "headers",
+      .type = FIELD_TEXT_LIST,
+      .max = CONFIG_MAX_HEADERS,
+      .doc = "Names of header fields of requests that pass, beside the built-in ones." },
+    { .key = "record",
+      .type = FIELD_ENUM,
+      .words = records,
+      .fallback = "prompt",
+      .doc = "enforced: the intention is durable in the audit log before the request goes on." },
+    { .key = "timeout",
+      .type = FIELD_DURATION_MS,
+      .fallback = "60s",
+      .min = 10,
+      .max = 3600000,
+      .doc = "HTTP: how long the service may take for each next step before its answer begins. gRPC has deadlines." },
+    { 0 },
+};
 static const struct field connection_fields[] = {
     { .key = "spanner", .type = FIELD_MAP, .fields = config_spanner_fields, .doc = "A Spanner instance." },
     { .key = "dataproc", .type = FIELD_MAP, .fields = config_dataproc_fields, .doc = "A Dataproc region." },
     { .key = "synapse", .type = FIELD_MAP, .fields = config_synapse_fields, .doc = "An Azure Synapse workspace." },
     { .key = "livy", .type = FIELD_MAP, .fields = config_livy_fields, .doc = "Apache Livy's own API." },
+    { .key = "service", .type = FIELD_MAP, .fields = config_service_fields, .doc = "Any HTTP or gRPC service." },
     { 0 },
 };
 const struct field config_audit[] = {
@@ -272,6 +326,19 @@ const struct field config_audit[] = {
       .min = 1,
       .max = 200,
       .doc = "The log's name in its checkpoints." },
+    { 0 },
+};
+const struct field config_log[] = {
+    { .key = "requests",
+      .type = FIELD_ENUM,
+      .words = logged_requests,
+      .fallback = "none",
+      .doc = "Which requests have a line of their own." },
+    { .key = "format",
+      .type = FIELD_ENUM,
+      .words = log_formats,
+      .fallback = "json",
+      .doc = "json: as Cloud Logging reads it; text: for people." },
     { 0 },
 };
 const struct field config_root[] = {
@@ -306,6 +373,7 @@ const struct field config_root[] = {
       .max = CONFIG_MAX_CONNECTIONS,
       .doc = "What is behind us." },
     { .key = "audit", .type = FIELD_MAP, .fields = config_audit, .doc = "The audit log." },
+    { .key = "log", .type = FIELD_MAP, .fields = config_log, .doc = "The program's log, on standard error." },
     { .key = "workers", .type = FIELD_INT, .fallback = "2", .min = 1, .max = 64, .doc = "Event loops." },
     { .key = "drain",
       .type = FIELD_DURATION_MS,

@@ -3,9 +3,9 @@
 #include "gate/config.h"
 
 /* Each ends with a row without key. */
-extern const struct field config_root[], config_listen[], config_tls[], config_audit[], config_issuer[];
+extern const struct field config_root[], config_listen[], config_tls[], config_audit[], config_log[], config_issuer[];
 extern const struct field config_spanner_fields[], config_dataproc_fields[], config_synapse_fields[], config_pool_fields[],
-    config_livy_fields[], config_exchange_fields[];
+    config_livy_fields[], config_exchange_fields[], config_service_fields[];
 
 struct loader {
     struct arena *arena;
@@ -22,3 +22,6 @@ void config_connections(struct loader *l, const struct node *map); /* NULL is fi
  * written. `what`: "connections.prod.spanner". */
 void config_upstream(struct loader *l, const struct node *node, struct str what, struct str fallback, const char *key,
                      struct config_upstream *ret);
+/* The same where nobody need prove anything: without `exchange` no token is sent. */
+void config_upstream_unproved(struct loader *l, const struct node *node, struct str what, struct config_upstream *ret);
+void config_service(struct loader *l, struct config_connection *c, const struct node *node);

@@ -54,8 +54,8 @@ static void read_endpoint(struct loader *l, const struct node *node, struct str 
     }
 }
 
-void config_upstream(struct loader *l, const struct node *node, struct str what, struct str fallback, const char *key,
-                     struct config_upstream *ret) {
+static void read_upstream(struct loader *l, const struct node *node, struct str what, struct str fallback, const char *key,
+                          struct config_upstream *ret) {
     const struct node *exchange = node_get(node, str_z(key));
     read_endpoint(l, node, what, fallback, ret);
     struct str name = node_text(exchange, STR(""));
@@ -63,7 +63,16 @@ void config_upstream(struct loader *l, const struct node *node, struct str what,
     if (exchange && !ret->exchange)
         schema_fault_add(l->faults, l->arena, exchange, "%.*s.%s: there is no exchanges.%.*s", STR_ARG(what), key,
                          STR_ARG(name));
-    if (!exchange && !ret->loopback)
+}
+
+void config_upstream_unproved(struct loader *l, const struct node *node, struct str what, struct config_upstream *ret) {
+    read_upstream(l, node, what, STR(""), "exchange", ret);
+}
+
+void config_upstream(struct loader *l, const struct node *node, struct str what, struct str fallback, const char *key,
+                     struct config_upstream *ret) {
+    read_upstream(l, node, what, fallback, key, ret);
+    if (!node_get(node, str_z(key)) && !ret->loopback)
         schema_fault_add(l->faults, l->arena, node, "%.*s: %s is missing: what proves to the upstream who asks?",
                          STR_ARG(what), key);
 }

@@ -4,6 +4,7 @@
  * start, swapped whole under its own lock (policy), or has a thread of its own (audit, engine, jobs). */
 #pragma once
 #include <pthread.h>
+#include <stdatomic.h>
 #include "base/map.h"
 #include "gate/spool.h"
 #include "http/server.h"
@@ -22,7 +23,9 @@ struct spanner;
 struct dataproc;
 struct livy;
 struct outbound;
+struct observe;
 struct upstreams;
+struct relays;
 struct call;
 
 /* Which way a request came in: the listener's context. */
@@ -44,7 +47,11 @@ struct worker {
     struct loop *loop;
     struct http_server *server;
     struct request *requests; /* under way */
-    unsigned n_requests;
+    atomic_uint n_requests;   /* written on the loop */
+    struct request_log_share {
+        uint64_t second; /* whose lines about strangers are counted */
+        unsigned lines;
+    } strangers;
     struct loop_timer review;
     struct loop_task drain;
 };
@@ -65,10 +72,11 @@ struct gate {
     bool draining;
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;
-    struct service metadata;   /* of jobs: one row for all paths */
+    struct service metadata;     /* of jobs: one row for all paths */
     struct outbound *outbound;   /* the one dialer; on the first worker's loop */
     struct upstreams *upstreams; /* gate/upstreams.h */
-    struct identity *identity; /* gate/identify.h: issuers, own keys, cache, revocations */
+    struct relays *relays;       /* gate/relay.h; NULL: no generic service */
+    struct identity *identity;   /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */
     struct worker workers[GATE_MAX_WORKERS];
@@ -76,6 +84,8 @@ struct gate {
     const char *spool_dir;
     struct spool_budget spool_budget; /* of answers that wait in memory for their clients */
     struct door public_door;
+    struct observe *observe; /* what is counted; NULL: nobody can ask */
+    unsigned log_requests;   /* enum log_requests of gate/config.h */
 };
 
 struct gate *gate_of_call(struct call *call);

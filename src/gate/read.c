@@ -74,6 +74,6 @@ static enum code read_rest(struct request *r, struct err *err) {
 }
 
 enum code read_request(struct request *r, struct err *err) {
-    if (r->protocol == PROTOCOL_RAW) return OK;
+    if (r->protocol == PROTOCOL_RAW || !r->call.method->request) return OK;
     return r->protocol == PROTOCOL_GRPC ? read_grpc(r, err) : read_rest(r, err);
 }

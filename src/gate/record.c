@@ -5,6 +5,7 @@
 #include "audit/refusals.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "gate/trace_context.h"
 
 /* "google.spanner.v1.Spanner.Commit" of "google.spanner.v1.Spanner/Commit"; a raw method by its path. */
 static struct str method_name(struct request *r) {
@@ -45,8 +46,9 @@ static void describe(struct request *r, enum event_kind kind, enum reason reason
         .mutations = r->call.outcome.mutations,
         .commit_us = r->call.outcome.commit_us,
         .statement = r->call.outcome.statement,
-        .bytes_in = r->call.http.body.n,
-        .bytes_out = r->spool.total,
+        .trace = trace_context_id(r),
+        .bytes_in = r->call.http.body.n + r->bytes_in,
+        .bytes_out = r->spool.total + r->bytes_out,
         .latency_us = clock_mono_us() - r->started_us,
     };
     if (reason) e->verdict.reason = reason;
@@ -147,14 +149,17 @@ static void append(struct request *r, enum event_kind kind, enum code code) {
     if (rc) log_line(LOG_ERROR, "request %s: no audit entry: %s", r->id, err.message);
 }
 
+enum code record_code(const struct request *r) {
+    return r->served && !r->reason ? OK : r->code;
+}
+
 void record_outcome(struct request *r) {
     if (!wants_outcome(r)) return;
     if (!r->identified && (r->reason || r->code)) { /* a stranger: counted, so that a flood costs bounded writes */
         audit_refusal_coalesce(r->gate->refusals, r->source, r->reason ? r->reason : NO_PROOF, r->refused_token);
         return;
     }
-    bool done = r->served && !r->reason; /* though nobody may have waited for it */
-    append(r, r->reason ? EVENT_REFUSAL : EVENT_OUTCOME, done ? OK : r->code);
+    append(r, r->reason ? EVENT_REFUSAL : EVENT_OUTCOME, record_code(r));
 }
 
 void record_ended(struct request *r) {

@@ -1,4 +1,5 @@
 #include "gate/reply.h"
+#include "gate/relay.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static void lose(struct request *r, const struct err *err) {
 }
 
 /* Follows gRPC's frames, so that a reply can be cut between two messages. */
-static void follow(struct request *r, struct str taken) {
+void reply_follow(struct request *r, struct str taken) {
     while (taken.n) {
         size_t n = 1;
         if (r->frame.left) {
@@ -44,6 +45,10 @@ static void follow(struct request *r, struct str taken) {
         }
         taken = str_from(taken, n);
     }
+}
+
+bool reply_is_amid(const struct request *r) {
+    return r->frame.have || r->frame.left;
 }
 
 /* What may go out now: all, or of a reply that was cut the rest of the message that is half out. */
@@ -84,7 +89,7 @@ static bool pump(struct request *r) {
         if (!piece.n) return true;
         begin(r);
         size_t taken = http_reply_data(r->stream, piece);
-        if (r->protocol == PROTOCOL_GRPC) follow(r, str_upto(piece, taken));
+        if (r->protocol == PROTOCOL_GRPC) reply_follow(r, str_upto(piece, taken));
         r->pending = str_from(r->pending, taken);
         if (taken < piece.n) return false;
     }
@@ -104,6 +109,7 @@ void reply_drain(struct request *r) {
     if (!r->stream || r->replied) return;
     bool streams = r->protocol == PROTOCOL_GRPC || (r->protocol == PROTOCOL_REST && r->call.method->streaming);
     if (r->step_is_reply) request_run(r);
+    else if (r->relay) relay_room(r->relay);
     else if (streams) {
         (void)pump(r);
         tell_of_room(r);
@@ -217,7 +223,8 @@ static void reply_error_json(struct request *r) {
     put_error_json(&body, r);
     struct http_header headers[2] = { { STR("content-type"), STR("application/json; charset=UTF-8") },
                                       { STR("www-authenticate"), STR("Bearer") } };
-    http_reply_headers(r->stream, code_http_status(r->code), headers, r->code == UNAUTHENTICATED ? 2 : 1);
+    unsigned status = r->http_status ? r->http_status : code_http_status(r->code);
+    http_reply_headers(r->stream, status, headers, r->code == UNAUTHENTICATED ? 2 : 1);
     size_t taken = http_reply_data(r->stream, buf_str(&body));
     (void)taken; /* small against the queue's limit */
     http_reply_end(r->stream, NULL, 0);
@@ -260,6 +267,10 @@ bool reply_finish(struct request *r) {
     if (r->late && r->reply_begun) { /* who does not read cannot hold an answer for longer than it wanted to wait */
         r->replied = true;
         http_stream_reset(r->stream, HTTP_RESET_CANCEL);
+        return true;
+    }
+    if (relay_reply(r)) {
+        r->replied = true;
         return true;
     }
     bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming;

@@ -6,5 +6,8 @@
 void reply_drain(struct request *r);
 /* The last step: true once everything, the status included, is handed over or has nowhere to go. */
 bool reply_finish(struct request *r);
+/* gRPC: these bytes of the answer went out; and is a message half out? */
+void reply_follow(struct request *r, struct str taken);
+bool reply_is_amid(const struct request *r);
 /* The refused caller's own request, restated: "read Flights(tailnum) in spanner demo/flights". In the request's arena. */
 const char *reply_restate(struct request *r);

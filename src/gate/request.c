@@ -6,10 +6,14 @@
 #include "base/clock.h"
 #include "gate/endpoint.h"
 #include "gate/identify.h"
+#include "gate/observe.h"
 #include "gate/read.h"
 #include "gate/record.h"
+#include "gate/relay.h"
 #include "gate/reply.h"
+#include "gate/request_log.h"
 #include "gate/route.h"
+#include "gate/trace_context.h"
 #include "identity/refusal.h"
 #include "wire/grpc.h"
 
@@ -36,6 +40,8 @@ enum progress {
 /* Which row is it for? (gRPC by content type, else REST.) */
 static enum progress route(struct request *r) {
     if (r->method_found) return NEXT;
+    const struct relay_service *relay = relay_find(r->gate, r->http);
+    if (relay && relay_is_misdirected(relay, r->gate, r->http)) r->http_status = 421;
     request_refuse(r, METHOD_UNKNOWN, "no method answers %.*s %.*s", STR_ARG(str_upto(r->http->method, 16)),
                    STR_ARG(str_upto(r->http->path, 200)));
     return NEXT;
@@ -80,7 +86,8 @@ static void decide_atoms(struct request *r) {
 
 static enum code classify(struct request *r, struct err *err) {
     const struct method *m = r->call.method;
-    if (r->n_classified++ == MAX_CLASSIFY) return err_set(err, UNAVAILABLE, "what is asked for changes too fast: try again");
+    if (r->n_classified++ == MAX_CLASSIFY)
+        return err_set(err, UNAVAILABLE, "what is asked for changes too fast: try again");
     return m->classify ? m->classify(&r->call, err) : OK;
 }
 
@@ -139,6 +146,8 @@ static enum progress serve(struct request *r) {
 
 static enum progress record(struct request *r) {
     record_outcome(r);
+    observe_request(r);
+    request_log(r);
     return NEXT;
 }
 
@@ -280,6 +289,8 @@ static bool match_route(const struct gate *gate, const struct http_request *http
         *ret_protocol = PROTOCOL_RAW;
         return true;
     }
+    const struct relay_service *relay = relay_find(gate, http);
+    if (relay) return relay_route(relay, gate, http, arena, ret_protocol, ret);
     if (grpc_is_content_type(http_header_value(http->headers, http->n_headers, STR("content-type")))) {
         *ret_protocol = PROTOCOL_GRPC;
         found = routes_find_grpc(gate->routes, http->path, ret);
@@ -333,6 +344,7 @@ static struct request *request_new(struct http_stream *stream, const struct http
         return NULL;
     }
     find_route(r);
+    trace_context_begin(r);
     enlist(r);
     http_stream_set_user(stream, r);
     return r;

@@ -11,6 +11,7 @@
 #include "net/work.h"
 #include "policy/policy.h"
 #include "service/call.h"
+#include "wire/trace.h"
 #include "wire/url.h"
 
 enum protocol { PROTOCOL_NONE, PROTOCOL_GRPC, PROTOCOL_REST, PROTOCOL_RAW };
@@ -21,6 +22,8 @@ struct detail {
     const char *type; /* "google.rpc.RetryInfo" */
     struct str bytes;
 };
+
+struct relay;
 
 struct at_end {
     struct at_end *next;
@@ -41,6 +44,7 @@ struct request {
     unsigned step; /* index into the table of steps */
     enum protocol protocol;
     char id[ID_LENGTH + 1];
+    char traceparent[TRACE_PARENT_LENGTH + 1]; /* of what it causes: our span is the parent */
     struct principal principal;
     struct proof *proof;                       /* referenced */
     struct endpoint *endpoint;                 /* referenced: of the job that asks */
@@ -71,7 +75,8 @@ struct request {
     char *chunk;
     size_t chunk_bytes;
     bool chunk_was_full;
-    unsigned raw_status; /* raw methods */
+    unsigned raw_status;  /* raw methods */
+    unsigned http_status; /* of an error, where it is not the code's; 0: the code's */
     const char *raw_type;
     struct http_header raw_headers[CALL_MAX_REPLY_HEADERS];
     unsigned n_raw_headers;
@@ -99,7 +104,8 @@ struct request {
     struct at_end *at_end;
     void (*on_cancel)(void *ctx);
     void *on_cancel_ctx;
-    uint64_t started_us, bytes_out;
+    struct relay *relay;                      /* a generic service's: gate/relay.h */
+    uint64_t started_us, bytes_in, bytes_out; /* bytes: relayed */
 };
 
 /* http_server's handlers. */

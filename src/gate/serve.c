@@ -7,9 +7,11 @@
 #include "audit/refusals.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/log_writer.h"
 #include "dataproc/dataproc.h"
 #include "engine/engine.h"
 #include "engine/sql/functions.h"
+#include "gate/admin.h"
 #include "gate/data_dir.h"
 #include "gate/endpoint.h"
 #include "gate/fetch.h"
@@ -20,6 +22,7 @@
 #include "gate/outbox.h"
 #include "gate/policies.h"
 #include "gate/revoked.h"
+#include "gate/relay.h"
 #include "gate/route.h"
 #include "gate/tokens.h"
 #include "gate/upstreams.h"
@@ -32,11 +35,15 @@ enum {
     VERIFIED_TOKENS = 10000,
     KEY_SET_BYTES = 64 << 10,
     SPOOLS_BYTES = 64 << 20,
+    LOG_BYTES = 1 << 20,
+    LOG_PATIENCE_MS = 2000,
 };
 
 /* Everything that a running server holds, in the order in which it is opened; closed in reverse. */
 struct server {
     struct gate gate;
+    struct log_writer *log;
+    struct admin *admin;
     struct identity identity;
     int lock_fd;
     struct key *audit_key, *token_key;
@@ -51,6 +58,28 @@ struct server {
     bool stops_runs; /* `stopper` runs */
     pthread_t stopper;
 };
+
+/* ---- the log, and what is counted ---- */
+
+/* From here on no loop waits for who reads the log. */
+static enum code open_log(struct server *s, struct err *err) {
+    s->gate.log_requests = s->gate.config->log_requests;
+    log_set_format(s->gate.config->log_format);
+    enum code rc = log_writer_new(STDERR_FILENO, LOG_BYTES, &s->log, err);
+    log_set_writer(s->log);
+    return rc;
+}
+
+static void close_log(struct server *s) {
+    log_set_writer(NULL);
+    log_writer_free(s->log, LOG_PATIENCE_MS);
+}
+
+static enum code open_admin(struct server *s, struct err *err) {
+    if (!s->gate.config->admin.n) return OK;
+    enum code rc = observe_new(&s->gate, s->log, &s->gate.observe, err);
+    return rc ? rc : admin_open(&s->gate, &s->admin, err);
+}
 
 /* ---- keys, audit, identity ---- */
 
@@ -207,6 +236,7 @@ static enum code open_dataproc(struct server *s, const struct config_connection 
 static enum code open_services(struct server *s, struct err *err) {
     struct gate *g = &s->gate;
     enum code rc = upstreams_open(g, &g->upstreams, err);
+    if (!rc) rc = relays_open(g, &g->relays, err);
     if (!rc) rc = open_spanner(s, err);
     for (size_t i = 0; !rc && i < g->config->n_connections; i++)
         if (g->config->connections[i].dataproc.present) rc = open_dataproc(s, &g->config->connections[i], err);
@@ -291,10 +321,13 @@ static const struct opening { /* the road map of a start */
     const char *what;
     enum code (*open)(struct server *s, struct err *err);
 } openings[] = {
-    { "event loops", open_loops }, { "audit log", open_audit },   { "outgoing calls", open_outbound },
-    { "identity", open_identity }, { "services", open_services }, { "policy", open_policy },
-    { "recovery", recover },       { "pipelines", open_runs },    { "routes", open_routes },
-    { "workers", open_workers },   { "signals", watch_signals },
+    { "log", open_log },           { "event loops", open_loops },
+    { "audit log", open_audit },   { "outgoing calls", open_outbound },
+    { "identity", open_identity }, { "services", open_services },
+    { "policy", open_policy },     { "recovery", recover },
+    { "pipelines", open_runs },    { "routes", open_routes },
+    { "admin", open_admin },       { "workers", open_workers },
+    { "signals", watch_signals },
 };
 
 /* First the pipelines, which are clients of the jobs: their runs shall go on later, not fail. */
@@ -330,6 +363,7 @@ static void hold_signals(void) {
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
     close_systems(s);
+    admin_close(s->admin);
     outbound_stop(g->outbound);
     fetch_stop(s->fetch); /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
@@ -344,6 +378,7 @@ static void close_all(struct server *s) {
     outbox_free(s->outbox);
     fetch_free(s->fetch);
     outbound_free(g->outbound);
+    relays_free(g->relays);
     upstreams_free(g->upstreams);
     hold_signals();
     for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);
@@ -358,6 +393,8 @@ static void close_all(struct server *s) {
     tls_unref(s->tls);
     routes_free(g->routes);
     policy_unref(g->policy);
+    observe_free(g->observe);
+    close_log(s);
     file_close(&s->lock_fd);
 }
 

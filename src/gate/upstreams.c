@@ -127,6 +127,13 @@ void upstreams_forget(struct upstreams *u, const struct principal *principal) {
         if (u->tokens[i].exchange) exchange_forget(u->tokens[i].exchange, principal);
 }
 
+bool upstreams_exchange(struct upstreams *u, size_t i, struct str *ret_name, struct exchange_stats *ret) {
+    if (!u || i >= CONFIG_MAX_EXCHANGES || !u->tokens[i].exchange) return false;
+    *ret_name = u->tokens[i].config->name;
+    exchange_stats(u->tokens[i].exchange, ret);
+    return true;
+}
+
 void upstreams_free(struct upstreams *u) {
     if (!u) return;
     for (size_t i = 0; i < u->n_made; i++) upstream_free(u->made[i]);

@@ -1,11 +1,12 @@
-/* upstreams.h: the upstreams of the configuration: an exchange for each of `exchanges`, an HTTP client for each worker, with
- * the dialer's rules (net/judge.h), and a struct upstream for whoever forwards.
+/* upstreams.h: the upstreams of the configuration: an exchange for each of `exchanges`, an HTTP client for each worker,
+ * with the dialer's rules (net/judge.h), and a struct upstream for whoever forwards.
  *
  * Opened before the services and the workers; upstreams_make while nothing runs. Loopback is dialled only for endpoints
  * that say so in the configuration. */
 #pragma once
 #include "gate/config.h"
 #include "gate/gate.h"
+#include "identity/exchange.h"
 #include "upstream/upstream.h"
 
 struct upstreams;
@@ -17,5 +18,8 @@ MUST_USE enum code upstreams_make(struct upstreams *upstreams, struct str name, 
                                   const struct str *scopes, size_t n_scopes, const struct upstream **ret, struct err *err);
 /* The principal's proof ended, its job is over: none of its tokens is used again. Any thread; NULL is fine. */
 void upstreams_forget(struct upstreams *upstreams, const struct principal *principal);
+/* The figures of the i-th of `exchanges`; false: there are fewer. Any thread; NULL is fine. `ret_name` lives as long as the
+ * configuration. */
+bool upstreams_exchange(struct upstreams *upstreams, size_t i, struct str *ret_name, struct exchange_stats *ret);
 /* When no loop runs, and every request has ended: the connections close. */
 void upstreams_free(struct upstreams *upstreams); /* after outbound_stop; NULL is fine */

@@ -5,7 +5,9 @@
 #include "base/file.h"
 #include "gate/config.h"
 #include "gate/identify.h"
+#include "gate/observe.h"
 #include "gate/record.h"
+#include "gate/relay.h"
 #include "gate/request.h"
 
 enum {
@@ -21,6 +23,7 @@ static void review(struct loop_timer *timer, void *ctx) {
         next = r->next;
         request_review(r, now_us);
     }
+    observe_connections(w);
     if (w->index == 0) {
         audit_refusals_tick(w->gate->refusals);
         record_watch(w->gate);
@@ -39,6 +42,8 @@ static enum code open_worker(struct gate *gate, unsigned index, struct tls_ctx *
         .handler = { .max_body = request_max_body,
                      .on_too_large = request_too_large,
                      .on_request = request_begin,
+                     .streams = relay_streams,
+                     .on_body = relay_body,
                      .on_writable = request_writable,
                      .on_gone = request_gone },
         .ctx = w,

@@ -29,6 +29,7 @@ static void free_call(struct http_call *call) {
     if (call->next) call->next->at = call->at;
     loop_timer_stop(call->client->loop, &call->timer);
     arena_free(call->arena);
+    buf_wipe(&call->out);
     free(call);
 }
 
@@ -67,7 +68,8 @@ static bool is_safe(const struct http_call *call) {
 /* A pooled connection may have ended while the request was on its way. Only what certainly had no effect, or may be
  * repeated, goes out again, once. */
 void call_lost(struct http_call *call, enum http_fault fault, const struct err *err, bool refused) {
-    bool again = !call->retried && !call->got_headers && (refused || (call->on_used_link && is_safe(call)));
+    bool in_pieces = call->request.streams && call->body_at;
+    bool again = !call->retried && !call->got_headers && !in_pieces && (refused || (call->on_used_link && is_safe(call)));
     if (!again || call->client->freeing) {
         call_fail(call, fault, err);
         return;
@@ -117,6 +119,28 @@ void http_call_resume(struct http_call *call) {
     if (call->link) call->link->protocol->flow(call->link, call);
 }
 
+/* ---- the request in pieces ---- */
+
+size_t http_call_write(struct http_call *call, struct str data) {
+    size_t taken = 0;
+    if (call->state == CALL_SENT && call->link && !call->finished)
+        taken = call->link->protocol->write(call->link, call, data);
+    if (taken < data.n) call->short_of_room = true;
+    call->body_at += taken;
+    return taken;
+}
+
+void http_call_finish(struct http_call *call) {
+    if (call->finished) return;
+    call->finished = true;
+    if (call->state == CALL_SENT && call->link) call->link->protocol->finish(call->link, call);
+}
+
+void call_writable(struct http_call *call) {
+    call->short_of_room = false;
+    if (!call->finished && call->handler.on_writable) call->handler.on_writable(call, call->ctx);
+}
+
 /* ---- the pool ---- */
 
 static struct link *free_link(const struct origin *origin) {
@@ -158,6 +182,9 @@ static bool start(struct link *l, struct http_call *call) {
     l->used = true;
     loop_timer_stop(call->client->loop, &l->timer);
     if (call->paused) l->protocol->flow(l, call);
+    if (!call->request.streams) return true;
+    if (call->finished) l->protocol->finish(l, call);
+    else call_writable(call);
     return true;
 }
 
@@ -269,6 +296,7 @@ static enum code check_request(const struct http_client *client, const struct ht
     if (r->path.n == 0 || r->path.p[0] != '/' || !http_is_field_value(r->path) || str_find_char(r->path, ' ') >= 0)
         return err_set(err, INVALID_ARGUMENT, "the path must start with / and hold no blanks");
     if (r->n_headers > CLIENT_HEADERS_MAX - 8) return err_set(err, INVALID_ARGUMENT, "too many headers");
+    if (r->streams && r->body.n) return err_set(err, INVALID_ARGUMENT, "a body in pieces is not there yet");
     if (r->body.n > BODY_MAX) return err_set(err, INVALID_ARGUMENT, "the body is larger than 100 MiB");
     for (size_t i = 0; i < r->n_headers; i++)
         if (!http_is_token(r->headers[i].name) || !http_is_field_value(r->headers[i].value))
@@ -307,7 +335,7 @@ static struct http_call *new_call(struct http_client *client, struct origin *ori
         arena_free(arena);
         return NULL;
     }
-    *call = (struct http_call){ .client = client, .origin = origin, .arena = arena };
+    *call = (struct http_call){ .client = client, .origin = origin, .arena = arena, .out = BUF_INIT(2 * CONN_OUT_SOFT) };
     if (!copy_request(call, r)) {
         arena_free(arena);
         free(call);

@@ -8,7 +8,10 @@
  * refused is connected. TLS verifies chain and host name, always.
  *
  * Callbacks of one call: on_headers once, on_data any number of times, then exactly one of on_end or on_error; none after
- * http_call_cancel. Never from inside http_client_send. */
+ * http_call_cancel. Never from inside http_client_send, http_call_write or http_call_finish.
+ *
+ * A body may be sent in pieces, while the answer already comes (gRPC's streams): with `streams`, on_writable says when
+ * there is room for the first one and, after http_call_write took less than everything, for more. */
 #pragma once
 #include "net/address.h"
 #include "net/loop.h"
@@ -43,7 +46,10 @@ struct http_client_request {
     struct str body;     /* up to 100 MiB; the caller keeps it until the call is over */
     size_t max_body;     /* most bytes of answer; 0: 10 MiB; SIZE_MAX: no end (a stream) */
     unsigned timeout_ms; /* the whole call; 0: 30,000; UINT_MAX: none */
-    bool prior_h2;       /* scheme http: speak HTTP/2 at once (h2c) */
+    bool streams;        /* the body comes by http_call_write; `body` is empty */
+    bool has_length;     /* streams: all of it will be `length` bytes. Without: HTTP/1 sends chunks */
+    uint64_t length;
+    bool prior_h2; /* scheme http: speak HTTP/2 at once (h2c) */
 };
 
 struct http_call_handler {
@@ -51,6 +57,7 @@ struct http_call_handler {
     void (*on_data)(struct http_call *call, struct str data, void *ctx);
     void (*on_end)(struct http_call *call, const struct http_header *trailers, size_t n, void *ctx);
     void (*on_error)(struct http_call *call, const struct err *err, void *ctx); /* UNAVAILABLE, DEADLINE_EXCEEDED, … */
+    void (*on_writable)(struct http_call *call, void *ctx);                     /* with `streams` only */
 };
 
 /* Why a call failed, beyond the error's code. */
@@ -79,6 +86,11 @@ enum http_fault http_call_fault(const struct http_call *call); /* inside on_erro
 /* Back-pressure: while paused, at most one window (256 KiB) more is delivered, and the peer must wait. */
 void http_call_pause(struct http_call *call);
 void http_call_resume(struct http_call *call);
+
+/* The body in pieces: copies as much as has room (HTTP/2: 256 KiB, HTTP/1: 64 KiB; before there is a connection: nothing)
+ * and returns how much. Once something was taken, the call is not sent again when its connection is lost. */
+MUST_USE size_t http_call_write(struct http_call *call, struct str data);
+void http_call_finish(struct http_call *call); /* no more of it; also before there is a connection */
 
 /* ---- blocking, for the command line ---- */
 struct http_answer {

@@ -1,5 +1,7 @@
 #include "http/client_parts.h"
 
+enum { CHUNK_FRAME = 32 }; /* around a piece */
+
 /* One call at a time on a connection; an answer that is not wanted to its end costs the connection. */
 
 static size_t capacity(const struct link *l) {
@@ -15,6 +17,8 @@ static bool start(struct link *l, struct http_call *call) {
     l->h1.no_body = str_eq(call->request.method, STR("HEAD"));
     l->call = call;
     l->head_written = false;
+    buf_clear(&call->out); /* of another try */
+    call->out_at = 0;
     conn_output(l->net);
     return true;
 }
@@ -28,8 +32,51 @@ static void write_head(struct http_call *call, struct buf *out) {
     buf_printf(out, v6 ? "host: [%s]" : "host: %s", o->host);
     if (!usual) buf_printf(out, ":%u", o->port);
     buf_add_z(out, "\r\n");
-    if (sends) buf_printf(out, "content-length: %zu\r\n", r->body.n);
+    if (r->streams && !r->has_length) buf_add_z(out, "transfer-encoding: chunked\r\n");
+    else if (r->streams) buf_printf(out, "content-length: %llu\r\n", (unsigned long long)r->length);
+    else if (sends) buf_printf(out, "content-length: %zu\r\n", r->body.n);
     buf_add_z(out, "\r\n");
+}
+
+/* ---- a body in pieces ---- */
+
+static size_t waiting(const struct http_call *call) {
+    return call->out.n - call->out_at;
+}
+
+static size_t write_piece(struct link *l, struct http_call *call, struct str data) {
+    struct buf *out = &call->out;
+    size_t room = waiting(call) >= CONN_OUT_SOFT ? 0 : CONN_OUT_SOFT - waiting(call);
+    struct str part = str_upto(data, room);
+    if (call->out_at && out->n + part.n + CHUNK_FRAME > out->cap) {
+        buf_consume(out, call->out_at);
+        call->out_at = 0;
+    }
+    if (call->request.has_length) buf_add_str(out, part);
+    else h1_write_chunk(out, part);
+    if (!buf_ok(out)) { /* out of memory: half a chunk may stand there */
+        conn_abort(l->net);
+        return 0;
+    }
+    conn_output(l->net);
+    return part.n;
+}
+
+static void finish_pieces(struct link *l, struct http_call *call) {
+    if (!call->request.has_length) h1_write_last_chunk(&call->out, NULL, 0);
+    if (buf_ok(&call->out)) conn_output(l->net);
+    else conn_abort(l->net);
+}
+
+static void put_pieces(struct http_call *call, struct buf *out) {
+    struct str piece = str_upto(str_from(buf_str(&call->out), call->out_at), CONN_OUT_SOFT - out->n);
+    buf_add_str(out, piece);
+    call->out_at += piece.n;
+    if (waiting(call) == 0) {
+        buf_clear(&call->out);
+        call->out_at = 0;
+    }
+    if (call->short_of_room && waiting(call) <= CONN_OUT_SOFT / 2) call_writable(call);
 }
 
 static void output(struct link *l, struct buf *out) {
@@ -38,6 +85,10 @@ static void output(struct link *l, struct buf *out) {
     if (!l->head_written) write_head(call, out);
     l->head_written = true;
     if (out->n >= CONN_OUT_SOFT) return;
+    if (call->request.streams) {
+        put_pieces(call, out);
+        return;
+    }
     struct str piece = str_upto(str_from(call->request.body, call->body_at), CONN_OUT_SOFT - out->n);
     buf_add_str(out, piece);
     call->body_at += piece.n;
@@ -52,7 +103,8 @@ static void fail(struct link *l, enum http_fault fault, const struct err *err) {
 
 static void answer_over(struct link *l) {
     struct http_call *call = l->call;
-    bool whole_request = call->body_at >= call->request.body.n;
+    bool whole_request = call->request.streams ? call->finished && waiting(call) == 0
+                                               : call->body_at >= call->request.body.n;
     if (!l->h1.head.keep_alive || !whole_request) l->closing = true;
     client_call_end(call, l->h1.head.trailers, l->h1.head.n_trailers);
 }
@@ -127,4 +179,6 @@ const struct link_protocol link_h1 = { .start = start,
                                        .capacity = capacity,
                                        .detach = detach,
                                        .flow = flow,
-                                       .close = close_h1 };
+                                       .close = close_h1,
+                                       .write = write_piece,
+                                       .finish = finish_pieces };

@@ -23,13 +23,16 @@ static bool start(struct link *l, struct http_call *call) {
     struct http_header all[CLIENT_HEADERS_MAX + 8];
     const struct http_client_request *r = &call->request;
     size_t n = 0;
-    bool has_body = r->body.n > 0;
+    bool has_body = r->body.n > 0 || r->streams;
+    struct str length = { 0 };
+    if (r->body.n || r->has_length)
+        length = arena_printf(call->arena, "%llu", (unsigned long long)(r->streams ? r->length : r->body.n));
     all[n++] = (struct http_header){ STR(":method"), r->method };
     all[n++] = (struct http_header){ STR(":scheme"), r->scheme };
     all[n++] = (struct http_header){ STR(":authority"), authority(call) };
     all[n++] = (struct http_header){ STR(":path"), r->path };
     for (size_t i = 0; i < r->n_headers; i++) all[n++] = r->headers[i];
-    if (has_body) all[n++] = (struct http_header){ STR("content-length"), arena_printf(call->arena, "%zu", r->body.n) };
+    if (length.n) all[n++] = (struct http_header){ STR("content-length"), length };
     if (h2_request(l->h2, all, n, !has_body, call, &call->h2, NULL) != OK) return false;
     push_body(call);
     conn_output(l->net);
@@ -71,7 +74,20 @@ static void on_end(struct h2_stream *s, const struct http_header *trailers, size
 
 static void on_writable(struct h2_stream *s, void *ctx UNUSED) {
     struct http_call *call = h2_user(s);
-    if (call) push_body(call);
+    if (!call) return;
+    if (call->request.streams) call_writable(call);
+    else push_body(call);
+}
+
+static size_t write_piece(struct link *l, struct http_call *call, struct str data) {
+    size_t n = call->h2 ? h2_write(call->h2, data) : 0;
+    if (n && l->net) conn_output(l->net);
+    return n;
+}
+
+static void finish_pieces(struct link *l, struct http_call *call) {
+    if (call->h2) h2_finish(call->h2, NULL, 0);
+    if (l->net) conn_output(l->net);
 }
 
 static void on_close(struct h2_stream *s, uint32_t error, bool by_peer, void *ctx) {
@@ -144,7 +160,8 @@ static void detach(struct link *l, struct http_call *call, bool whole UNUSED) {
     h2_consume(s, call->withheld);
     call->withheld = 0;
     /* an answer that came before the request was through ends the request too */
-    bool request_through = call->body_at >= call->request.body.n && h2_queued(s) == 0;
+    bool all_given = call->request.streams ? call->finished : call->body_at >= call->request.body.n;
+    bool request_through = all_given && h2_queued(s) == 0;
     if (!h2_ended_by_peer(s) || !request_through) h2_reset(s, 8);
     if (l->net) conn_output(l->net);
 }
@@ -167,4 +184,6 @@ const struct link_protocol link_h2 = { .start = start_first,
                                        .capacity = capacity,
                                        .detach = detach,
                                        .flow = flow,
-                                       .close = close_h2 };
+                                       .close = close_h2,
+                                       .write = write_piece,
+                                       .finish = finish_pieces };

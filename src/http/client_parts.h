@@ -24,13 +24,15 @@ struct http_call {
     void *ctx;
     struct arena *arena;
     struct http_client_request request; /* texts in the arena; the body is the caller's */
-    size_t body_at, received, withheld;
+    size_t body_at, received, withheld; /* body_at: of a body in pieces, what was taken */
+    struct buf out;                     /* HTTP/1, in pieces: framed, not written yet from out_at on */
+    size_t out_at;
     struct loop_timer timer;
     struct link *link;
     struct h2_stream *h2;
     enum call_state state;
     enum http_fault fault;
-    bool got_headers, paused, retried, on_used_link;
+    bool got_headers, paused, retried, on_used_link, finished, short_of_room;
 };
 
 struct origin { /* scheme, host, port */
@@ -52,6 +54,8 @@ struct link_protocol {
                    bool whole);                           /* the call goes; unless whole, its answer is unwanted */
     void (*flow)(struct link *l, struct http_call *call); /* paused or resumed */
     void (*close)(struct link *l, bool clean);
+    size_t (*write)(struct link *l, struct http_call *call, struct str data); /* of a body in pieces */
+    void (*finish)(struct link *l, struct http_call *call);
 };
 extern const struct link_protocol link_h1, link_h2;
 
@@ -87,6 +91,7 @@ struct http_client {
 /* client.c */
 void call_headers(struct http_call *call, unsigned status, const struct http_header *headers, size_t n);
 bool call_data(struct http_call *call, struct str data); /* false: the call is no more */
+void call_writable(struct http_call *call);              /* the call may be no more afterwards */
 void client_call_end(struct http_call *call, const struct http_header *trailers, size_t n);
 void call_fail(struct http_call *call, enum http_fault fault, const struct err *err);
 /* Retries once where that is safe. */

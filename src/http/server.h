@@ -4,6 +4,7 @@
  * here runs on that loop's thread. The life of a stream:
  *
  *    headers → max_body → [body] → on_request (or on_too_large) → http_reply_* … → on_gone
+ *    headers → streams: yes → on_request → on_body … (http_reply_* at any time)  → on_gone
  *
  * on_gone is called exactly once for each stream that reached on_request or on_too_large, whatever happened (also when
  * the reply went out in full: HTTP_GONE_DONE), always last, and never from inside a http_reply_* or http_stream_*
@@ -35,7 +36,8 @@ struct http_request {
     struct str query;     /* after '?', still percent-encoded; p == NULL when there was no '?' */
     const struct http_header *headers; /* names in lower case; no pseudo-headers; no Host */
     size_t n_headers;
-    struct str body; /* whole in on_request; empty in max_body and on_too_large */
+    struct str body; /* whole in on_request; empty in max_body and on_too_large, and when it streams */
+    bool streams;    /* the body follows by on_body */
     struct net_address peer;
     void *listener_ctx; /* which listener it came in on: the identity of a job's endpoint */
     bool tls;
@@ -58,6 +60,13 @@ struct http_handler {
      * NULL: 413. */
     void (*on_too_large)(struct http_stream *stream, const struct http_request *request, void *ctx);
     void (*on_request)(struct http_stream *stream, const struct http_request *request, void *ctx);
+    /* Asked once the headers are in and a body follows: is it read in pieces? Then on_request comes at once. NULL: never.
+     */
+    bool (*streams)(struct http_stream *stream, const struct http_request *request, void *ctx);
+    /* A piece of that body; returns how much of it was taken. The rest waits here (at most a window, 256 KiB; HTTP/1: one
+     * read) while the client must wait, and is offered again after http_stream_more. `over`: nothing follows the piece,
+     * which may be empty; taken whole, it was the last call. Trailers of the client are dropped. */
+    size_t (*on_body)(struct http_stream *stream, struct str piece, bool over, void *ctx);
     /* After http_reply_data took less than everything: half of the queue is free again. May be NULL. */
     void (*on_writable)(struct http_stream *stream, void *ctx);
     void (*on_gone)(struct http_stream *stream, enum http_gone why, void *ctx);
@@ -75,10 +84,11 @@ struct http_limits {
     unsigned max_connections; /* 4,096; more are closed at accept */
     unsigned handshake_ms;    /* 10,000: TLS handshake */
     unsigned headers_ms;      /* 20,000: from the first byte of a request to the end of its headers (HTTP/1) */
-    unsigned body_ms;         /* 60,000 without a byte of body while one is due; after the first: 1,000 bytes a second */
-    unsigned idle_ms;         /* 300,000 without an open stream; HTTP/1: 75,000 at most */
-    unsigned write_ms;        /* 60,000 with bytes to write and none taken by the peer's TCP */
-    unsigned stall_ms;        /* 600,000 with bytes of a reply waiting and none taken by the stream's window: its reset */
+    unsigned body_ms;  /* 60,000 without a byte of body while one is due; after the first: 1,000 bytes a second. Not of
+                          bodies in pieces: whoever reads them bounds their time */
+    unsigned idle_ms;  /* 300,000 without an open stream; HTTP/1: 75,000 at most */
+    unsigned write_ms; /* 60,000 with bytes to write and none taken by the peer's TCP */
+    unsigned stall_ms; /* 600,000 with bytes of a reply waiting and none taken by the stream's window: its reset */
 };
 
 struct http_server_config {
@@ -137,6 +147,8 @@ void http_stream_drop_body(struct http_stream *stream);
  * against the limits until then. */
 struct buf;
 void http_stream_take_body(struct http_stream *stream, struct buf *ret_body);
+/* The reader of a body in pieces has room again: on_body comes before it returns, when something waits. */
+void http_stream_more(struct http_stream *stream);
 
 /* ---- the reply: headers, then data, then end. On a stream that is not open they do nothing. ---- */
 /* Starts the reply. Names in lower case. HTTP/1 frames the body itself: chunked, unless `headers` has a content-length

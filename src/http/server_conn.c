@@ -17,7 +17,7 @@ static uint64_t now_ms(const struct http_conn *c) {
 /* Nothing for body_ms, or so little that a byte now and then would hold the stream for ever. */
 static bool body_is_late(const struct http_conn *c, const struct http_stream *s) {
     uint64_t body_ms = c->server->limits.body_ms;
-    return !s->whole &&
+    return !s->whole && !s->request.streams &&
            (now_ms(c) > s->last_byte_ms + body_ms || now_ms(c) > s->since_ms + body_ms + s->body.n / BODY_BYTES_A_MS);
 }
 

@@ -38,10 +38,15 @@ static void bad_request(struct http_conn *c, unsigned status) {
     c->server->stats.bad++;
     h->failed = true;
     c->headers_due_ms = 0;
-    if (h->stream) { /* a broken body: the handler was not asked yet */
+    if (h->stream) { /* a broken body: no handler was asked yet, or it reads it in pieces */
         struct http_stream *s = h->stream;
+        bool answered = s->headers_sent;
         h->stream = NULL;
         http_stream_free(s, HTTP_GONE_CANCEL);
+        if (answered) {
+            http_conn_cut(c);
+            return;
+        }
     }
     h1_write_status(&h->out, status, NULL, 0);
     buf_add_z(&h->out, "content-length: 0\r\nconnection: close\r\n\r\n");
@@ -77,7 +82,7 @@ static void headers_in(struct http_conn *c) {
     s->request.n_headers = head->n_headers;
     bool over = !head->chunked && head->length == 0;
     bool goes_on = http_stream_headers(s, head->target, host, over);
-    if (!goes_on || !head->expect_continue || over) return;
+    if (!goes_on || !head->expect_continue || over || s->headers_sent || !s->open) return;
     buf_add_z(&h->out, "HTTP/1.1 100 Continue\r\n\r\n");
     conn_output(c->net);
 }
@@ -112,6 +117,7 @@ static void process(struct http_conn *c, struct str bytes) {
     while (one_event(c, &bytes)) {}
     if (!conn_is_open(c->net) || h->failed) return;
     if (h->stream && h->stream->whole && !h->close_after) hold(c, bytes);
+    if (h->stream && http_stream_held(h->stream)) conn_pause(c->net);
 }
 
 static void receive(struct http_conn *c, struct str bytes) {
@@ -244,6 +250,7 @@ static void end(struct http_stream *s, const struct http_header *trailers, size_
     struct h1_side *h = s->conn->h1;
     make_room(h, 1024);
     if (h->chunked) h1_write_last_chunk(&h->out, trailers, n);
+    s->whole = true; /* the headers said so when the request was not: its connection closes */
     /* shorter than it said: only the connection's end tells the client so */
     if ((h->has_length && h->length_left && !h->no_body) || !buf_ok(&h->out)) http_stream_reset(s, HTTP_RESET_INTERNAL);
     conn_output(s->conn->net);
@@ -257,6 +264,11 @@ static void widen(struct http_stream *s, size_t queue_bytes) {
     s->conn->h1->queue_max = queue_bytes;
 }
 
+/* The socket was left alone while something waited for the reader. */
+static void taken(struct http_stream *s, size_t n UNUSED) {
+    if (s->conn->h1->held.n < HELD_MAX) conn_resume(s->conn->net);
+}
+
 const struct protocol protocol_h1 = { .receive = receive,
                                       .output = output,
                                       .drain = drain,
@@ -267,4 +279,5 @@ const struct protocol protocol_h1 = { .receive = receive,
                                       .room = room,
                                       .queued = queued,
                                       .widen = widen,
-                                      .reset = reset };
+                                      .reset = reset,
+                                      .taken = taken };

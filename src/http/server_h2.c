@@ -60,6 +60,7 @@ static void on_data(struct h2_stream *h2s, struct str data, void *ctx UNUSED) {
     struct http_stream *s = h2_user(h2s);
     if (!s) return;
     http_stream_body(s, data);
+    if (s->request.streams) return;         /* its reader gives the window back */
     if (!s->whole) h2_consume(h2s, data.n); /* what is refused gets no more window */
 }
 
@@ -168,6 +169,11 @@ static void reset(struct http_stream *s, unsigned error) {
     conn_output(s->conn->net);
 }
 
+static void taken(struct http_stream *s, size_t n) {
+    h2_consume(s->h2, n);
+    on_output_due(s->conn);
+}
+
 const struct protocol protocol_h2 = { .receive = receive,
                                       .output = output,
                                       .drain = drain,
@@ -178,4 +184,5 @@ const struct protocol protocol_h2 = { .receive = receive,
                                       .room = room,
                                       .queued = queued,
                                       .widen = widen,
-                                      .reset = reset };
+                                      .reset = reset,
+                                      .taken = taken };

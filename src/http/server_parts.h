@@ -27,6 +27,7 @@ struct protocol {
     size_t (*queued)(const struct http_stream *s);
     void (*widen)(struct http_stream *s, size_t queue_bytes);
     void (*reset)(struct http_stream *s, unsigned error);
+    void (*taken)(struct http_stream *s, size_t n); /* of a body in pieces: the client may send as much again */
 };
 extern const struct protocol protocol_h1, protocol_h2;
 
@@ -35,7 +36,8 @@ struct http_stream {
     struct http_stream *next, **link;
     struct http_request request;
     void *user;
-    struct buf body;
+    struct buf body; /* in pieces: what the reader did not take yet, from body_at on */
+    size_t body_at;
     size_t counted; /* of body, in the connection's and the server's totals */
     size_t max_body;
     uint64_t since_ms, last_byte_ms; /* of the body, while it is due */
@@ -43,6 +45,7 @@ struct http_stream {
     uint64_t taken_ms;               /* when that changed, or nothing waited */
     bool dispatched;                 /* the handler knows of it: on_gone is owed */
     bool too_large, whole;           /* the body is over, or read no further */
+    bool told_over;                  /* in pieces: the reader has had the last one */
     bool open, headers_sent, ended, was_reset;
     struct h2_stream *h2;
 };
@@ -106,5 +109,6 @@ void http_stream_free(struct http_stream *s, enum http_gone why); /* calls on_go
 bool http_stream_headers(struct http_stream *s, struct str target, struct str authority, bool over);
 void http_stream_body(struct http_stream *s, struct str piece);
 void http_stream_whole(struct http_stream *s);
+size_t http_stream_held(const struct http_stream *s);            /* of a body in pieces */
 void http_stream_refuse(struct http_stream *s, unsigned status); /* without the handler */
 void http_stream_writable(struct http_stream *s);

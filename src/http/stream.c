@@ -4,6 +4,8 @@
 #include "http/server_parts.h"
 #include "wire/url.h"
 
+enum { PIECES_MAX = 512 * 1024 }; /* a window, or one read; and what came while it was being moved */
+
 /* ---- life ---- */
 
 struct http_stream *http_stream_new(struct http_conn *c) {
@@ -100,6 +102,67 @@ static bool declared_too_large(const struct http_stream *s) {
     return length.n && str_u64(length, &n) && n > s->max_body;
 }
 
+/* ---- a body in pieces ---- */
+
+size_t http_stream_held(const struct http_stream *s) {
+    return s->request.streams ? s->body.n - s->body_at : 0;
+}
+
+static void begin_pieces(struct http_stream *s) {
+    struct http_server *server = s->conn->server;
+    s->request.streams = s->dispatched = true;
+    s->max_body = PIECES_MAX;
+    s->body = (struct buf)BUF_INIT(s->max_body);
+    server->stats.requests++;
+    server->handler.on_request(s, &s->request, server->ctx);
+}
+
+/* The reader takes what it can. */
+static size_t offer(struct http_stream *s, struct str piece, bool over) {
+    struct http_server *server = s->conn->server;
+    size_t taken = server->handler.on_body(s, piece, over, server->ctx);
+    if (over && taken == piece.n) s->told_over = true;
+    if (taken && s->open) s->conn->protocol->taken(s, taken);
+    return taken;
+}
+
+static void count(struct http_stream *s, size_t held) {
+    uncount(s);
+    s->counted = held;
+    s->conn->body_bytes += held;
+    s->conn->server->stats.body_bytes += held;
+}
+
+static void hold_piece(struct http_stream *s, struct str piece) {
+    const struct http_limits *l = &s->conn->server->limits;
+    bool fits = s->conn->body_bytes + piece.n <= l->conn_body_bytes &&
+                s->conn->server->stats.body_bytes + piece.n <= l->server_body_bytes;
+    if (fits && s->body_at && s->body.n + piece.n > s->body.cap) {
+        buf_consume(&s->body, s->body_at);
+        s->body_at = 0;
+    }
+    if (fits) buf_add_str(&s->body, piece);
+    if (fits && buf_ok(&s->body)) count(s, http_stream_held(s));
+    else http_stream_reset(s, HTTP_RESET_CALM);
+}
+
+static void take_piece(struct http_stream *s, struct str piece) {
+    if (http_stream_held(s) == 0) piece = str_from(piece, offer(s, piece, false));
+    if (piece.n && s->open && !s->ended) hold_piece(s, piece);
+}
+
+void http_stream_more(struct http_stream *s) {
+    if (!s->request.streams || !s->open || s->ended || s->told_over) return;
+    struct str waiting = str_from(buf_str(&s->body), s->body_at);
+    if (waiting.n == 0 && !s->whole) return;
+    s->body_at += offer(s, waiting, s->whole);
+    if (s->body_at == s->body.n) {
+        buf_free(&s->body);
+        s->body_at = 0;
+    }
+    count(s, http_stream_held(s));
+}
+
 bool http_stream_headers(struct http_stream *s, struct str target, struct str authority, bool over) {
     struct http_server *server = s->conn->server;
     bool nameless = s->request.version == HTTP_VERSION_1_0 && authority.n == 0;
@@ -111,6 +174,10 @@ bool http_stream_headers(struct http_stream *s, struct str target, struct str au
     }
     s->max_body = server->limits.body_bytes;
     if (over) return true;
+    if (server->handler.streams && server->handler.streams(s, &s->request, server->ctx)) {
+        begin_pieces(s);
+        return true;
+    }
     if (server->handler.max_body) s->max_body = server->handler.max_body(s, &s->request, server->ctx);
     s->body = (struct buf)BUF_INIT(s->max_body);
     if (!declared_too_large(s)) return true;
@@ -122,6 +189,10 @@ void http_stream_body(struct http_stream *s, struct str piece) {
     struct http_conn *c = s->conn;
     struct http_server *server = c->server;
     if (s->whole || !s->open) return;
+    if (s->request.streams) {
+        if (!s->ended) take_piece(s, piece);
+        return;
+    }
     s->last_byte_ms = loop_now_ms(server->loop);
     bool fits = piece.n <= s->max_body - s->body.n && c->body_bytes + piece.n <= server->limits.conn_body_bytes &&
                 server->stats.body_bytes + piece.n <= server->limits.server_body_bytes;
@@ -138,6 +209,11 @@ void http_stream_body(struct http_stream *s, struct str piece) {
 void http_stream_whole(struct http_stream *s) {
     struct http_server *server = s->conn->server;
     if (s->whole || !s->open) return;
+    if (s->request.streams) {
+        s->whole = true;
+        if (http_stream_held(s) == 0) http_stream_more(s);
+        return;
+    }
     s->whole = s->dispatched = true;
     s->request.body = buf_str(&s->body);
     server->stats.requests++;

@@ -177,6 +177,7 @@ enum code exchange_get(struct exchange *x, const struct principal *principal, co
         return err_set(err, INVALID_ARGUMENT, "a token has 1 to %d scopes", EXCHANGE_SCOPES_MAX);
     (void)pthread_mutex_lock(&x->lock);
     enum code rc = ask(x, principal, scopes, n_scopes, wait, &token, &begin, err);
+    ++*(rc ? &x->stats.refused : token ? &x->stats.had : &x->stats.waited);
     (void)pthread_mutex_unlock(&x->lock);
     if (rc) return rc;
     *ret_token = token; /* before the flight: `done` may come in it, and the caller may be gone then */
@@ -237,6 +238,7 @@ void exchange_settle(struct flight *f, struct exchange_token *token, const struc
     struct exchange_entry *e = f->entry;
     bool forgotten = f->forgotten;
     x->probing = false;
+    ++*(token ? &x->stats.fetched : &x->stats.failed);
     if (!token) note_failure(x, e, err, f->asked, clock_wall_us());
     else if (!forgotten) note_token(x, e, token);
     else x->breaker = (struct backoff){ 0 };
@@ -247,6 +249,13 @@ void exchange_settle(struct flight *f, struct exchange_token *token, const struc
     if (forgotten) (void)err_set(&gone, UNAUTHENTICATED, "the caller's proof has ended");
     tell(waiting, forgotten ? NULL : token, forgotten ? &gone : err);
     (void)exchange_token_unref(token);
+}
+
+void exchange_stats(struct exchange *x, struct exchange_stats *ret) {
+    (void)pthread_mutex_lock(&x->lock);
+    *ret = x->stats;
+    ret->open = x->breaker.failures >= BREAKER_FAILURES;
+    (void)pthread_mutex_unlock(&x->lock);
 }
 
 void exchange_forget(struct exchange *x, const struct principal *principal) {

@@ -55,6 +55,13 @@ bool exchange_wait_cancel(struct exchange *exchange, struct exchange_wait *wait)
  * hear UNAUTHENTICATED. */
 void exchange_forget(struct exchange *exchange, const struct principal *principal);
 
+struct exchange_stats {
+    uint64_t had, waited, refused; /* askers: a token at once; wait->done; neither */
+    uint64_t fetched, failed;      /* exchanges with the endpoint, or attempts at one */
+    bool open;                     /* the endpoint is left alone: it failed several times in a row */
+};
+void exchange_stats(struct exchange *exchange, struct exchange_stats *ret); /* any thread; since the start */
+
 struct str exchange_token_text(const struct exchange_token *token);
 int64_t exchange_token_expires_us(const struct exchange_token *token);
 /* The upstream does not take it although it should live: the next who asks gets another, at most one in 30 s. */

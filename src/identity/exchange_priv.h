@@ -43,7 +43,8 @@ struct exchange {
     struct map *by_key;
     struct exchange_entry *entries;
     struct backoff breaker;
-    bool probing; /* the breaker was open, and one asks */
+    bool probing;                /* the breaker was open, and one asks */
+    struct exchange_stats stats; /* but for `open` */
     uint64_t count;
 };
 

@@ -1,6 +1,7 @@
 #include "identity/verified.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ struct verified {
     struct map *by_key;
     struct slot *slots;
     size_t max, hand, n;
+    uint64_t cached;               /* answers from here */
+    atomic_ullong proved, refused; /* by jwt_verify */
 };
 
 struct verified *verified_new(size_t max_entries) {
@@ -101,6 +104,7 @@ static struct proof *look_up(struct verified *cache, const struct jwt_ask *ask, 
         drop(cache, slot);
     } else if (slot) {
         slot->used = true;
+        cache->cached++;
         proof = proof_ref(slot->proof);
     }
     pthread_mutex_unlock(&cache->lock);
@@ -136,11 +140,27 @@ static void keep(struct verified *cache, const uint8_t key[SHA256_BYTES], struct
     pthread_mutex_unlock(&cache->lock);
 }
 
+static enum jwt_outcome verify(struct verified *cache, const struct jwt_ask *ask, struct str token,
+                               struct proof **ret_proof, struct refusal *ret_refusal) {
+    enum jwt_outcome outcome = jwt_verify(ask, token, ret_proof, ret_refusal);
+    if (outcome == JWT_PROVED) (void)atomic_fetch_add(&cache->proved, 1);
+    else if (outcome == JWT_REFUSED) (void)atomic_fetch_add(&cache->refused, 1);
+    return outcome;
+}
+
+void verified_stats(struct verified *cache, struct verified_stats *ret) {
+    pthread_mutex_lock(&cache->lock);
+    *ret = (struct verified_stats){ .cached = cache->cached, .entries = cache->n };
+    pthread_mutex_unlock(&cache->lock);
+    ret->proved = atomic_load(&cache->proved);
+    ret->refused = atomic_load(&cache->refused);
+}
+
 enum jwt_outcome verified_token(struct verified *cache, const struct jwt_ask *ask, struct str listener,
                                 uint64_t policy_version, struct str token, struct proof **ret_proof,
                                 struct refusal *ret_refusal) {
     uint8_t key[SHA256_BYTES];
-    if (token.n == 0 || token.n > (16 << 10)) return jwt_verify(ask, token, ret_proof, ret_refusal);
+    if (token.n == 0 || token.n > (16 << 10)) return verify(cache, ask, token, ret_proof, ret_refusal);
     make_key(token, listener, ask, key);
     struct proof *proof = look_up(cache, ask, key, policy_version);
     if (proof) {
@@ -148,7 +168,7 @@ enum jwt_outcome verified_token(struct verified *cache, const struct jwt_ask *as
         return JWT_PROVED;
     }
     uint64_t revocations = revocations_version(ask->revocations); /* before the check: a later one is noticed */
-    enum jwt_outcome outcome = jwt_verify(ask, token, &proof, ret_refusal);
+    enum jwt_outcome outcome = verify(cache, ask, token, &proof, ret_refusal);
     if (outcome != JWT_PROVED) return outcome;
     keep(cache, key, proof, policy_version, revocations);
     *ret_proof = proof;

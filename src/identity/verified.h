@@ -16,3 +16,9 @@ MUST_USE enum jwt_outcome verified_token(struct verified *cache, const struct jw
                                          uint64_t policy_version, struct str token, struct proof **ret_proof,
                                          struct refusal *ret_refusal);
 size_t verified_count(const struct verified *cache);
+
+struct verified_stats {
+    uint64_t cached, proved, refused; /* since the start: found here; proved by their signature; not accepted */
+    size_t entries;
+};
+void verified_stats(struct verified *cache, struct verified_stats *ret);

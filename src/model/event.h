@@ -35,4 +35,5 @@ struct event {
     uint64_t rows, bytes_in, bytes_out, latency_us, mutations;
     int64_t commit_us;    /* commit timestamp; 0 = none */
     struct str statement; /* SHA-256 fingerprint of the SQL text with literals removed; empty = none */
+    struct str trace;     /* W3C trace id: 32 hex digits, the caller's word; empty = none */
 };

@@ -20,6 +20,8 @@ struct call_outcome {
     int64_t commit_us;
     struct str statement; /* fingerprint of the SQL text; in the call's arena */
     struct str detail;    /* without values */
+    struct str upstream;  /* "prod.spanner": it went on; outlives the call. Empty: served here */
+    uint64_t upstream_us; /* what the upstream took */
 };
 
 /* The request as HTTP carried it: for raw methods. */
@@ -45,7 +47,7 @@ struct call {
     void *prepared;      /* classify → handle */
     int64_t deadline_us; /* wall time; 0 = none */
     struct str id;       /* the request's id */
-    struct str traceparent, tracestate; /* W3C trace context that goes on with it: checked for form; empty = none */
+    struct str traceparent, tracestate; /* W3C trace context that goes on with it; tracestate may be empty */
     struct call_outcome outcome;
     struct loop *loop; /* the connection's loop */
 };

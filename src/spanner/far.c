@@ -43,7 +43,7 @@ void far_send(struct far_call *f, const void *message, bool to_leader,
               enum code (*answer)(struct forward *forward, void *message, struct arena *arena, struct err *err)) {
     if (to_leader)
         f->forward.metadata[f->forward.n_metadata++] = (struct http_header){ STR("x-goog-spanner-route-to-leader"),
-                                                                            STR("true") };
+                                                                             STR("true") };
     f->forward.message = message;
     f->forward.answer = answer;
     f->forward.end = end;
@@ -57,8 +57,10 @@ void far_send(struct far_call *f, const void *message, bool to_leader,
 enum code far_check_options(const struct spanner_RequestOptions *options, const struct spanner_RoutingHint *hint,
                             struct err *err) {
     if (options && options->client_context)
-        return err_set(err, PERMISSION_DENIED, "request_options.client_context may not be set by a client: Linkspan says who asks");
-    if (hint) return err_set(err, UNIMPLEMENTED, "routing_hint is not supported: no cache of another server's was handed out");
+        return err_set(err, PERMISSION_DENIED,
+                       "request_options.client_context may not be set by a client: Linkspan says who asks");
+    if (hint)
+        return err_set(err, UNIMPLEMENTED, "routing_hint is not supported: no cache of another server's was handed out");
     return OK;
 }
 

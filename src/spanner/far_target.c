@@ -42,10 +42,18 @@ enum code far_target_schema(struct call *call, struct target *t, struct err *err
     return call_at_end(call, give_back, (void *)(uintptr_t)snapshot) ? OK : err_oom(err);
 }
 
-void far_schema_doubt(const struct target *t) {
+static void mark(const struct target *t, void (*how)(struct far_schema *cache, struct str database)) {
     DEFER(arena_freep) struct arena *arena = arena_new(4096);
     struct str database = arena ? database_of(arena, t) : (struct str){ NULL, 0 };
-    if (database.p) far_schema_stale(far_side_of(t)->schemas, database);
+    if (database.p) how(far_side_of(t)->schemas, database);
+}
+
+void far_schema_doubt(const struct target *t) {
+    mark(t, far_schema_stale);
+}
+
+void far_schema_is_another(const struct target *t) {
+    mark(t, far_schema_changed);
 }
 
 enum code far_unresolved(struct call *call, const struct target *t, struct str table, struct str column, struct err *err) {

@@ -1,5 +1,6 @@
 #include "upstream/forward.h"
 #include <string.h>
+#include "base/clock.h"
 #include "wire/pb/pb.h"
 #include "wire/pb/rpc.pb.h"
 
@@ -54,6 +55,8 @@ static void add_details(struct forward *f, const struct upstream_status *status)
 }
 
 static void finish(struct forward *f, enum code code, struct err *err) {
+    f->call->outcome.upstream = upstream_config(f->upstream)->name;
+    f->call->outcome.upstream_us = clock_mono_us() - f->started_us;
     if (f->end) f->end(f, &code, err);
     call_end(f->call, code, err);
 }
@@ -140,6 +143,7 @@ static enum code start(struct forward *f, struct err *err) {
 
 void forward_start(struct forward *f) {
     struct err err;
+    f->started_us = clock_mono_us();
     enum code rc = start(f, &err);
     if (rc) finish(f, rc, &err);
     else call_on_cancel(f->call, on_cancel, f);

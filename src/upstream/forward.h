@@ -28,6 +28,7 @@ struct forward {
     /* of forward.c */
     struct ask *ask;
     bool ours; /* in `end`: the upstream did not say so */
+    uint64_t started_us;
 };
 
 /* `forward` lives in the call's arena. */

@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "base/clock.h"
+#include "wire/grpc.h"
 
 /* Whose they are: the framing's, the deadline's, the proof's. A caller's copy of one would be a second opinion. */
 static const char *const owned[] = {
@@ -47,10 +48,10 @@ static bool put_timeout(struct upstream_headers *h, const struct upstream_reques
     if (r->deadline_us == 0) return true;
     h->timeout_ms = 0;
     if (left_us <= 0) return true;
-    int64_t ms = (left_us - 1) / 1000 + 1, s = (ms - 1) / 1000 + 1;
+    char digits[GRPC_TIMEOUT_BYTES];
+    int64_t ms = (left_us - 1) / 1000 + 1;
     h->timeout_ms = ms < UINT_MAX ? (unsigned)ms : UINT_MAX - 1;
-    struct str text = ms < 100000000 ? arena_printf(arena, "%lldm", (long long)ms)
-                                     : arena_printf(arena, "%lldS", (long long)(s < 100000000 ? s : 99999999));
+    struct str text = str_dup(arena, grpc_print_timeout(left_us, digits));
     put(h, STR("grpc-timeout"), text);
     return text.p != NULL;
 }

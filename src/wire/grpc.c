@@ -1,5 +1,6 @@
 #include "wire/grpc.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -139,6 +140,17 @@ bool grpc_parse_timeout(struct str value, uint64_t *ret_us) {
         return true;
     }
     return false;
+}
+
+struct str grpc_print_timeout(int64_t us, char out[GRPC_TIMEOUT_BYTES]) {
+    int64_t ms = us > 0 ? (us - 1) / 1000 + 1 : 0, s = (ms + 999) / 1000;
+    bool fits = ms < 100000000;
+    int n = snprintf(out, GRPC_TIMEOUT_BYTES, "%lld%c",
+                     (long long)(fits            ? ms
+                                 : s < 100000000 ? s
+                                                 : 99999999),
+                     fits ? 'm' : 'S');
+    return (struct str){ out, n > 0 ? (size_t)n : 0 };
 }
 
 void grpc_encode_message(struct buf *out, struct str text) {

@@ -30,7 +30,10 @@ void grpc_deframer_free(struct grpc_deframer *d);
 
 bool grpc_is_content_type(struct str value);                 /* application/grpc, +proto; not grpc-web, not +json */
 bool grpc_parse_timeout(struct str value, uint64_t *ret_us); /* "29944m"; at most 8 digits; saturates */
-void grpc_encode_message(struct buf *out, struct str text);  /* percent-encodes */
+/* As much time as is left, rounded up: nobody gives up before the caller does. In `out`, at most 8 digits. */
+enum { GRPC_TIMEOUT_BYTES = 16 };
+struct str grpc_print_timeout(int64_t us, char out[GRPC_TIMEOUT_BYTES]);
+void grpc_encode_message(struct buf *out, struct str text); /* percent-encodes */
 /* Invalid escapes stay as they are, as the specification says. {NULL, 0} when the arena is full. */
 struct str grpc_decode_message(struct arena *arena, struct str text);
 

@@ -68,13 +68,27 @@ static void note_error(struct bench *b, const struct err *err) {
         (void)snprintf(b->first_error, sizeof b->first_error, "%s: %s", code_name(err->code), err->message);
 }
 
+struct str load_token(struct caller *c) {
+    struct bench *b = c->bench;
+    if (!b->n_tokens) return (struct str){ NULL, 0 };
+    return b->tokens[b->rotate ? b->next_token++ % b->n_tokens : (size_t)(c - b->callers) % b->n_tokens];
+}
+
+static void call(struct caller *c) {
+    const struct bench *b = c->bench;
+    struct str path = str_z(b->path ? b->path : b->mode->path);
+    if (b->mode->plain) lane_post(&c->lane, path);
+    else lane_call(&c->lane, path);
+}
+
 static void next(struct caller *c) {
     struct bench *b = c->bench;
     bool done = b->over || (b->mode->whole && b->next_row >= b->rows) || b->failures > 1000;
     if (!done) {
         buf_clear(&c->lane.message);
+        if (!b->mode->plain) c->lane.authorization = load_token(c);
         b->mode->request(b, &c->lane);
-        lane_call(&c->lane, str_z(b->mode->path));
+        call(c);
         return;
     }
     if (--b->active) return;
@@ -87,11 +101,12 @@ static void on_answer(struct lane *lane, const struct err *err) {
     struct bench *b = c->bench;
     if (err->code == ABORTED && !b->over) { /* as Spanner asks: the same again */
         b->retries += b->measuring;
-        lane_call(lane, str_z(b->mode->path));
+        call(c);
         return;
     }
     if (err->code && err->code != ABORTED) note_error(b, err);
-    if (!err->code && c->rows_under_way == 0) (void)(b->failures++, snprintf(b->first_error, 64, "a row was not found"));
+    if (!err->code && !b->mode->sessionless && c->rows_under_way == 0)
+        (void)(b->failures++, snprintf(b->first_error, 64, "a row was not found"));
     if (b->measuring && !b->ended_us && !err->code) {
         b->operations++;
         if (!b->mode->is_streaming) b->moved_rows += c->rows_under_way;
@@ -139,6 +154,7 @@ static void make_sessions(struct bench *b) {
         struct lane *lane = &b->callers[i].lane;
         lane->on_message = take_session;
         lane->on_end = session_made;
+        lane->authorization = load_token(&b->callers[i]);
         rows_create_session(&lane->message, b->database);
         lane_call(lane, STR(SPANNER "CreateSession"));
     }
@@ -169,14 +185,16 @@ static void create_next(struct lane *lane, const struct err *err) {
 static void set_up(struct bench *b) {
     struct lane *lane = &b->callers[0].lane;
     const struct err none = { .code = OK };
+    lane->authorization = load_token(&b->callers[0]);
     lane->on_end = create_next;
     create_next(lane, &none);
 }
 
 void load_run(struct bench *b) {
     if (b->mode->sets_up) set_up(b);
+    else if (b->mode->sessionless) begin(b);
     else make_sessions(b);
     loop_run(b->loop);
-    if (b->mode->is_streaming) b->moved_rows = b->values / FLIGHTS_COLUMNS;
+    if (b->mode->is_streaming && !b->mode->sessionless) b->moved_rows = b->values / FLIGHTS_COLUMNS;
     for (unsigned i = 0; i < b->n_callers; i++) b->bytes_in += b->callers[i].lane.bytes_in;
 }

@@ -16,6 +16,8 @@ struct mode {
     bool whole;        /* ends when all rows went through, else with the clock */
     bool sets_up;      /* makes the database: one caller without a session */
     bool is_streaming; /* rows are counted from the replies */
+    bool sessionless;  /* no Spanner: any gRPC service, or */
+    bool plain;        /* a form and its answer */
 };
 
 struct caller {
@@ -29,15 +31,18 @@ struct caller {
 struct bench {
     const struct mode *mode;
     struct loop *loop;
-    struct rpc_target target;
+    struct http_client_request target;
+    struct str *tokens; /* "Bearer …": each caller's own, or the next one for each call */
+    size_t n_tokens, next_token;
+    const char *form; /* of a plain mode: its body; a token follows it where there are any */
     struct http_client *clients[MAX_CLIENTS];
     struct caller *callers;
     struct str database;
-    const char *ca, *url;
+    const char *ca, *url, *path; /* path: instead of the mode's */
     unsigned n_callers, n_connections, batch, server_pid;
     double seconds, warm;
     uint64_t rows, next_row, seed;
-    bool token_stdin, measuring, over;
+    bool token_stdin, rotate, http1, measuring, over;
     unsigned sessions, active;
     uint64_t operations, moved_rows, failures, retries, values, started_us, ended_us, bytes_in;
     double own_cpu, server_cpu;
@@ -47,4 +52,5 @@ struct bench {
 };
 
 const struct mode *mode_find(struct str name); /* NULL: there is none */
+struct str load_token(struct caller *c);       /* "Bearer …"; empty: there are none */
 void load_run(struct bench *b);                /* until it is over; failures are counted in it */

@@ -1,8 +1,9 @@
-/* modes.c: what a caller asks in each mode, and how it counts the rows of the answer. */
+/* modes.c: what a caller asks in each mode, and how it counts what is in the answer. */
 #include "load.h"
 #include <stdio.h>
 #include "rows.h"
 #include "wire/pb/pb_read.h"
+#include "wire/pb/pb_write.h"
 
 /* splitmix64: repeatable, and no two rows in a fixed order */
 static uint64_t next_random(struct bench *b) {
@@ -73,6 +74,33 @@ static void check_row(struct lane *lane, struct str message) {
     c->rows_under_way = (unsigned)c->values;
 }
 
+/* ---- any service ---- */
+
+enum { ECHO_BYTES = 100, BULK_BYTES = 10 << 20 };
+
+/* echo.c answers the same message. */
+static void ask_echo(struct bench *b, struct lane *lane) {
+    char text[ECHO_BYTES];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)('a' + (next_random(b) + i) % 26);
+    pb_put_bytes(&lane->message, 1, (struct str){ text, sizeof text });
+}
+
+static void ask_bulk(struct bench *b UNUSED, struct lane *lane) {
+    pb_put_u64(&lane->message, 1, BULK_BYTES);
+}
+
+static void count_bytes(struct lane *lane, struct str message) {
+    struct bench *b = ((struct caller *)lane->ctx)->bench;
+    if (b->measuring && !b->ended_us) b->values += message.n;
+}
+
+/* "grant_type=…&subject_token=" and a token, where there are tokens. */
+static void ask_form(struct bench *b, struct lane *lane) {
+    buf_add_z(&lane->message, b->form ? b->form : "");
+    struct str token = load_token(lane->ctx);
+    buf_add_str(&lane->message, str_from(token, token.n ? sizeof "Bearer " - 1 : 0));
+}
+
 #define SPANNER "/google.spanner.v1.Spanner/"
 static const struct mode modes[] = {
     { .name = "setup", .sets_up = true },
@@ -81,6 +109,9 @@ static const struct mode modes[] = {
     { "reads", SPANNER "Read", ask_read, check_row },
     { "sql", SPANNER "ExecuteSql", ask_sql, check_row },
     { "stream", SPANNER "StreamingRead", ask_stream, count_values, .is_streaming = true },
+    { "echo", "/bench.Echo/Say", ask_echo, .sessionless = true },
+    { "bulk", "/bench.Echo/Pour", ask_bulk, count_bytes, .sessionless = true },
+    { "form", "/v1/token", ask_form, .sessionless = true, .plain = true },
 };
 
 const struct mode *mode_find(struct str name) {

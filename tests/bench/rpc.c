@@ -4,7 +4,7 @@
 
 enum { TIMEOUT_MS = 120000 };
 
-void lane_init(struct lane *lane, struct http_client *client, const struct rpc_target *target, void *ctx) {
+void lane_init(struct lane *lane, struct http_client *client, const struct http_client_request *target, void *ctx) {
     *lane = (struct lane){ .client = client,
                            .target = target,
                            .message = BUF_INIT(RPC_MESSAGE_MAX),
@@ -29,9 +29,10 @@ static void read_status(struct lane *lane, const struct http_header *headers, si
 static void on_headers(struct http_call *call UNUSED, unsigned status, const struct http_header *headers, size_t n,
                        void *ctx) {
     struct lane *lane = ctx;
-    lane->headers_only = http_header_value(headers, n, STR("grpc-status")).n > 0; /* the trailers came at once */
+    lane->headers_only = lane->plain ||
+                         http_header_value(headers, n, STR("grpc-status")).n > 0; /* the trailers came at once */
     if (status != 200) (void)err_set(&lane->err, grpc_code_from_http(status), "HTTP status %u", status);
-    else if (lane->headers_only) read_status(lane, headers, n);
+    else if (lane->headers_only && !lane->plain) read_status(lane, headers, n);
 }
 
 static void on_message(struct str message, void *ctx) {
@@ -43,7 +44,7 @@ static void on_data(struct http_call *call UNUSED, struct str data, void *ctx) {
     struct lane *lane = ctx;
     lane->bytes_in += data.n;
     struct err err;
-    if (!lane->err.code && grpc_feed(&lane->replies, data, on_message, lane, &err)) lane->err = err;
+    if (!lane->plain && !lane->err.code && grpc_feed(&lane->replies, data, on_message, lane, &err)) lane->err = err;
 }
 
 static void on_end(struct http_call *call UNUSED, const struct http_header *trailers, size_t n, void *ctx) {
@@ -62,23 +63,33 @@ static const struct http_call_handler handler = {
     .on_headers = on_headers, .on_data = on_data, .on_end = on_end, .on_error = on_error
 };
 
-void lane_call(struct lane *lane, struct str path) {
-    struct http_header headers[] = { { STR("content-type"), STR("application/grpc") },
+static void post(struct lane *lane, struct str path, struct str content_type, struct str body) {
+    struct http_header headers[] = { { STR("content-type"), content_type },
                                      { STR("te"), STR("trailers") },
-                                     { STR("authorization"), lane->target->authorization } };
-    buf_clear(&lane->framed);
-    grpc_frame(&lane->framed, buf_str(&lane->message));
-    struct http_client_request request = lane->target->base;
+                                     { STR("authorization"), lane->authorization } };
+    struct http_client_request request = *lane->target;
     request.method = STR("POST");
     request.path = path;
     request.headers = headers;
-    request.n_headers = lane->target->authorization.n ? 3 : 2;
-    request.body = buf_str(&lane->framed);
+    request.n_headers = lane->plain ? 1 : lane->authorization.n ? 3 : 2;
+    request.body = body;
     request.max_body = SIZE_MAX;
     request.timeout_ms = TIMEOUT_MS;
     lane->err = (struct err){ .code = OK };
-    grpc_deframer_free(&lane->replies);
     lane->started_us = clock_mono_us();
     struct err err;
     if (http_client_send(lane->client, &request, &handler, lane, NULL, &err)) on_error(NULL, &err, lane);
+}
+
+void lane_call(struct lane *lane, struct str path) {
+    lane->plain = false;
+    buf_clear(&lane->framed);
+    grpc_frame(&lane->framed, buf_str(&lane->message));
+    grpc_deframer_free(&lane->replies);
+    post(lane, path, STR("application/grpc"), buf_str(&lane->framed));
+}
+
+void lane_post(struct lane *lane, struct str path) {
+    lane->plain = true;
+    post(lane, path, STR("application/x-www-form-urlencoded"), buf_str(&lane->message));
 }

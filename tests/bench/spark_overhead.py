@@ -6,7 +6,8 @@ import resource
 import subprocess
 import time
 
-import peers
+from linkspan import Linkspan
+from machine import BenchError
 
 ENOUGH_SECONDS = 60  # no further repetition after that: the whole bench stays under six minutes
 JOB = '''"""A job that does next to nothing: what is left is the cost of starting and ending one."""
@@ -60,17 +61,18 @@ def timed(command, environment=None):
     began, cpu = time.monotonic(), own_cpu()
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     if done.returncode:
-        raise peers.BenchError(f"{command[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}")
+        raise BenchError(f"{command[0]} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-300:]}")
     return time.monotonic() - began, own_cpu() - cpu
 
 
 def run_both(binary, python, scratch, code, repetitions):
-    server = peers.Linkspan(binary, scratch / "job", lambda folder: add_dataproc(folder, code, python), all_cores=True).start()
+    server = Linkspan(binary, scratch / "job", lambda folder: add_dataproc(folder, code, python),
+                      core=None)  # its jobs run where it may run
     submit = [str(python.parent / "spark-submit"), "--master", "local[*]", str(code / "trivial.py")]
     environment = os.environ | {"PYSPARK_PYTHON": str(python), "PYSPARK_DRIVER_PYTHON": str(python),
                                 "PATH": f"{python.parent}:{os.environ['PATH']}"}
     run = [str(binary), "run", str(server.folder / "job.yaml"), "--server", server.url, "--ca",
-           str(server.folder / "tls/ca.pem"), "--credentials", str(server.folder / "developer.json"), "--project", "demo",
+           str(server.ca), "--credentials", str(server.folder / "developer.json"), "--project", "demo",
            "--region", "local"]
     bare, ours, began = [], [], time.monotonic()
     try:
@@ -98,5 +100,5 @@ def measure(binary, cache, scratch, repetitions):
     (code / "trivial.py").write_text(JOB)
     try:
         return run_both(binary, python, scratch, code, repetitions)
-    except (peers.BenchError, subprocess.TimeoutExpired) as fault:
+    except (BenchError, subprocess.TimeoutExpired) as fault:
         return {"missing": " ".join(str(fault).split())}

@@ -1,63 +1,97 @@
-"""The bench's results as one table in Markdown, and its place in README.md."""
+"""The bench's raw results as one table in Markdown, and its place in README.md."""
+import dataclasses
 import re
 import statistics
 
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 
 
-def rate(result, unit):
-    count = result["rows"] if unit == "rows" else result["operations"]
-    return count / result["seconds"] if result["seconds"] else 0.0
+def per_second(result, count, seconds):
+    return result[count] / result[seconds] if result.get(seconds) else 0.0
 
 
-def cpu_us(result, unit):
-    count = result["rows"] if unit == "rows" else result["operations"]
-    return 1e6 * result["server_cpu"] / count if count else 0.0
+@dataclasses.dataclass
+class Measure:
+    """How a result becomes a number, how that is written, and whether more is better."""
+    of: object
+    show: object
+    inverted: bool = False
+
+
+MEASURES = {
+    "cpu": Measure(lambda r: per_second(r, "operations", "server_cpu"), lambda v: f"{number(1e6 / v)} µs" if v else "0"),
+    "cpu rate": Measure(lambda r: per_second(r, "operations", "server_cpu"), lambda v: f"{number(v)} a CPU second"),
+    "bytes": Measure(lambda r: per_second(r, "bytes_in", "server_cpu") / 1e6, lambda v: f"{number(v)} MB a CPU second"),
+    "row cpu": Measure(lambda r: per_second(r, "rows", "server_cpu"), lambda v: f"{number(1e6 / v)} µs a row" if v else "0"),
+    "rate": Measure(lambda r: per_second(r, "operations", "seconds"), lambda v: f"{number(v)}/s"),
+    "row rate": Measure(lambda r: per_second(r, "rows", "seconds"), lambda v: f"{number(v)} rows/s"),
+    "kib": Measure(lambda r: r["kib"], lambda v: f"{number(v)} KiB", inverted=True),
+}
 
 
 def number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def median_of(results, peer, case, measure):
-    values = [measure(r, case.unit) for r in results if r["peer"] == peer and r["case"] == case.name]
-    return statistics.median(values) if values else None
+def values_of(results, peer, case, measure):
+    """By round: what was measured then. Nothing (a run too short for the clock of CPU time) is no figure."""
+    values = {r["round"]: MEASURES[measure].of(r) for r in results if r["peer"] == peer and r["case"] == case}
+    return {number: value for number, value in values.items() if value}
 
 
-def spread(results, case):
-    values = sorted(rate(r, case.unit) for r in results if r["peer"] == "linkspan" and r["case"] == case.name)
-    return f"{number(values[0])} to {number(values[-1])}" if len(values) > 1 else "one run"
+def middle(values):
+    return statistics.median(values.values()) if values else None
 
 
-def judged(case, ours, ratio):
-    if not case.aim:
+def ratios(row, ours, theirs):
+    """Of the runs of one round, which stand beside each other in time."""
+    inverted = MEASURES[row.measure].inverted
+    both = [(ours[n], theirs[n]) for n in ours if n in theirs]
+    return [b / a if inverted else a / b for a, b in both]
+
+
+def spread(values):
+    values = sorted(values)
+    return f"{number(values[0])} to {number(values[-1])}" if len(values) > 1 else "one run" if values else ""
+
+
+def judged(row, figure, ratio):
+    if row.goal is None:
         return ""
-    kind, wanted = case.aim
-    text = f"{wanted:,} a second" if kind == "rate" else f"{wanted} times"
-    value = ours if kind == "rate" else ratio
-    return text if value is None else f"{text}: {'met' if value >= wanted else 'missed'}"
+    value = figure if row.of == "figure" else ratio
+    text = f"{'≤' if row.at_most else '≥'} {row.goal:,}{' KiB' if row.measure == 'kib' else ''}"
+    if value is None:
+        return text
+    met = value <= row.goal if row.at_most else value >= row.goal
+    return f"{text}: {'met' if met else '**missed**'}"
 
 
-def latency(results, case):
-    own = [r for r in results if r["peer"] == "linkspan" and r["case"] == case.name and r["operations"]]
-    if not own:
-        return "longer than the run"  # no stream came to its end
-    p50, p99 = (statistics.median(r[key] for r in own) for key in ("p50_us", "p99_us"))
-    return f"{number(p50 / 1000)} / {number(p99 / 1000)} ms"
+def limit_of(row, results):
+    def us(case, peer):
+        return 1e6 / middle(values_of(results, peer, case, "cpu"))
+    if not callable(row.limit):
+        return "" if row.limit is None else number(row.limit)
+    try:
+        return number(row.limit(us))
+    except (TypeError, ZeroDivisionError):  # a peer that was not measured
+        return ""
 
 
-def line(results, case):
-    ours = median_of(results, "linkspan", case, rate)
-    if ours is None:
-        return None
-    theirs = median_of(results, "emulator", case, rate)
-    cpu, their_cpu = (median_of(results, peer, case, cpu_us) for peer in ("linkspan", "emulator"))
-    ratio = ours / theirs if theirs else None
-    cells = [case.what, f"{number(ours)} {case.unit if case.unit == 'rows' else ''}/s".replace(" /", "/"),
-             spread(results, case), latency(results, case), f"{number(cpu)} µs", number(theirs) + "/s" if theirs else "not measured",
-             f"{number(ratio)}" if ratio else "", f"{number(their_cpu / cpu)}" if their_cpu and cpu else "",
-             judged(case, ours, ratio)]
+def line(row, results):
+    show = MEASURES[row.measure].show
+    ours = values_of(results, "linkspan", row.ours, row.measure)
+    theirs = values_of(results, row.peer, row.theirs or row.ours, row.measure)
+    if not ours:
+        return f"| {row.what} | not measured | | | | {judged(row, None, None)} | |"
+    each = ratios(row, ours, theirs)
+    ratio = statistics.median(each) if each else None
+    cells = [row.what, show(middle(ours)), show(middle(theirs)) if theirs else "not measured" if row.peer else "",
+             number(ratio) if ratio else "", spread(each if each else ours.values()), judged(row, middle(ours), ratio),
+             limit_of(row, results)]
     return "| " + " | ".join(cells) + " |"
+
+
+HEAD = ["| ours ÷ peer | ours | peer | ratio | its spread | goal | limit |", "|---|---|---|---|---|---|---|"]
 
 
 def job_lines(job):
@@ -65,22 +99,25 @@ def job_lines(job):
         return []
     if "missing" in job:
         return [f"Spark job overhead: not measured: {job['missing']}", ""]
-    middle = {name: statistics.median(values) for name, values in job.items()}
-    return [f"The same trivial PySpark job takes {middle['bare_seconds']:.1f} s ({middle['bare_cpu']:.1f} s of CPU) with bare "
-            f"`spark-submit` and {middle['linkspan_seconds']:.1f} s ({middle['linkspan_cpu']:.1f} s of CPU, server included) "
+    of = {name: statistics.median(values) for name, values in job.items()}
+    return [f"The same trivial PySpark job takes {of['bare_seconds']:.1f} s ({of['bare_cpu']:.1f} s of CPU) with bare "
+            f"`spark-submit` and {of['linkspan_seconds']:.1f} s ({of['linkspan_cpu']:.1f} s of CPU, server included) "
             "through `linkspan run`: submitted over TLS, decided, its code hashed, in a world of its own, followed to its end. "
-            f"Overhead: {middle['linkspan_seconds'] - middle['bare_seconds']:+.1f} s "
-            f"({middle['linkspan_cpu'] - middle['bare_cpu']:+.1f} s of CPU); {len(job['bare_seconds'])} runs each.", ""]
+            f"Overhead: {of['linkspan_seconds'] - of['bare_seconds']:+.1f} s "
+            f"({of['linkspan_cpu'] - of['bare_cpu']:+.1f} s of CPU); {len(job['bare_seconds'])} runs each.", ""]
 
 
-def markdown(report, cases):
-    lines = [f"Measured {report['date']} by `./dev bench` on {report['machine']}; {report['rounds']} interleaved rounds, medians. "
-             "The server has one core, the client the other. Linkspan runs as always: TLS, a verified token, policy and audit on "
-             "every request, every commit on disk. The emulator runs in plaintext, without any of these, in memory.", ""]
-    rows = [text for text in (line(report["results"], case) for case in cases) if text]
-    if rows:
-        lines += ["| what | figure | lowest to highest | latency p50 / p99 | server CPU each | emulator | ratio | ratio by CPU | aim |",
-                  "|---|---|---|---|---|---|---|---|---|", *rows, ""]
+def markdown(report, rows):
+    lines = [f"Measured {report['date']} by `./dev bench` on {report['machine']}; interleaved runs, medians. Ratios are work per CPU "
+             "second, ours ÷ the peer's (memory inverted, so more is better everywhere but for flatness); entries a second are by the "
+             "clock. The server has one core; the load and the service behind have the other. Linkspan runs as always: TLS, a verified "
+             "token, policy and audit on every request, every commit on disk. HAProxy and Envoy verify tokens and have neither policy nor "
+             "audit; the emulator has none of these and writes nothing. `docs/performance.md` tells how, and what a missed goal costs.", ""]
+    for block in (1, 2):
+        chosen = [row for row in rows if row.block == block]
+        if chosen:
+            lines += ["And beside the goals:", ""] if block == 2 else []
+            lines += [*HEAD, *(line(row, report["results"]) for row in chosen), ""]
     lines += job_lines(report["job"])
     lines += [note + "\n" for note in report["notes"]]
     return "\n".join(lines).rstrip() + "\n"

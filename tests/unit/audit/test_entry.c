@@ -37,7 +37,8 @@ static struct event an_event(const struct principal *p, const struct atoms *atom
                            .rows = 3,
                            .latency_us = 1500,
                            .commit_us = 1700000000000001,
-                           .statement = STR("ab12") };
+                           .statement = STR("ab12"),
+                           .trace = STR("4bf92f3577b34da6a3ce929d0e0e4736") };
 }
 
 static void test_round_trip(void **state) {
@@ -80,6 +81,7 @@ static void test_round_trip(void **state) {
     assert_str(entry.atoms[0].columns[1], "delay");
     assert_int_equal(entry.rows, 3);
     assert_int_equal(entry.latency_us, 1500);
+    assert_str(entry.trace, "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_str(entry.commit_timestamp, "2023-11-14T22:13:20.000001Z");
 }
 
@@ -99,7 +101,7 @@ static void test_bounded(void **state) {
     items[2] = items[1] = items[0];
     struct atoms atoms = { items, 3, 3 };
     struct event e = an_event(&p, &atoms);
-    e.id = e.method = e.resource = e.permission = e.detail = e.source = e.verdict.rule = e.statement = text;
+    e.id = e.method = e.resource = e.permission = e.detail = e.source = e.verdict.rule = e.statement = e.trace = text;
     DEFER(buf_free) struct buf out = BUF_INIT(2 * AUDIT_ENTRY_MAX);
     DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
     struct audit_entry entry;

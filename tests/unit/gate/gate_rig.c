@@ -78,8 +78,11 @@ static void make_worker(void) {
     w->gate = &rig.gate;
     assert_int_equal(loop_new(&w->loop, &err), OK);
     struct http_server_config config = { .loop = w->loop,
-                                         .handler = { request_max_body, request_too_large, request_begin, request_writable,
-                                                      request_gone },
+                                         .handler = { .max_body = request_max_body,
+                                                      .on_too_large = request_too_large,
+                                                      .on_request = request_begin,
+                                                      .on_writable = request_writable,
+                                                      .on_gone = request_gone },
                                          .ctx = w };
     assert_int_equal(http_server_new(&config, &w->server, &err), OK);
     struct http_listen listen = { .address = STR("127.0.0.1:0"), .ctx = &rig.gate.public_door };

@@ -29,10 +29,16 @@ struct rig_call {
     size_t bytes, trailers;
     uint64_t hash;
     char body[256], error[1200], trailer[128], header[128];
-    bool pause_at_headers;
+    bool pause_at_headers, may_fail; /* may_fail: to be sent, too */
+    size_t given, to_give;           /* of a body in pieces: rig_byte by rig_byte */
+    bool keep_open;                  /* all is given, and yet it does not end */
 };
 
 void rig_start(struct rig *rig, enum rig_transport transport, const struct http_limits *limits, bool http1_only);
+/* With another handler, which counts requests and gone in the rig. */
+void rig_start_with(struct rig *rig, enum rig_transport transport, const struct http_limits *limits, bool http1_only,
+                    const struct http_handler *handler);
+char rig_byte(size_t at);
 void rig_stop(struct rig *rig);
 /* Turns the loop until the flag is set, or the count reached; fails after ten seconds. */
 void rig_until(struct rig *rig, const bool *done);

@@ -147,6 +147,12 @@ static void test_a_thousand_cold_callers(void **state) {
     struct asker later;
     assert_string_equal(ask(&later)->token, "access-2");
     assert_int_equal(at.posts, 2); /* one exchange: its two steps */
+    struct exchange_stats stats;
+    exchange_stats(exchange, &stats);
+    assert_int_equal(stats.waited, COUNT(askers));
+    assert_int_equal(stats.had, 1);
+    assert_int_equal(stats.fetched, 1);
+    assert_int_equal(stats.refused + stats.failed + stats.open, 0);
 }
 
 static void test_kept_by_whom_and_for_what(void **state) {
@@ -286,6 +292,11 @@ static void test_breaker(void **state) {
     }
     assert_int_equal(at.posts, 5);
     assert_non_null(strstr(a.why, "failed several times"));
+    struct exchange_stats stats;
+    exchange_stats(exchange, &stats);
+    assert_true(stats.open);
+    assert_int_equal(stats.failed, 5);
+    assert_int_equal(stats.refused, 5);
     at_second(1);
     at.auto_status = 0;
     struct principal probe = person("probe"), other = person("other");
@@ -301,6 +312,8 @@ static void test_breaker(void **state) {
     answer(200);
     at.auto_status = 200;
     assert_int_equal(ask_as(&first, &probe, &DATA, 1)->code, OK);
+    exchange_stats(exchange, &stats);
+    assert_false(stats.open);
 }
 
 static void test_a_refusal_is_the_askers_own(void **state) {

@@ -1,0 +1,29 @@
+"""Runs bench_client (client.c), our load generator, on the client's core: one measurement, one line of JSON."""
+import json
+import subprocess
+
+import machine
+
+PATIENCE_SECONDS = 120
+
+
+class Client:
+    def __init__(self, tools, ca):
+        self.program, self.ca = tools / "bench_client", ca
+
+    def run(self, mode, peer, *, url=None, tokens=None, rotate=False, clients=64, connections=8, seconds=2, **more):
+        """`tokens`: a file, or text with one a line. `more`: client.c's other options."""
+        url = url or peer.url
+        command = [*machine.pinned(1), str(self.program), "--url", url, "--server-pid", str(peer.pid), "--clients", str(clients),
+                   "--connections", str(connections), "--seconds", str(seconds)]
+        for name, value in more.items():
+            command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+        if url.startswith("https"):
+            command += ["--ca", str(self.ca)]
+        if tokens:
+            command += ["--tokens-stdin"] + (["--rotate"] if rotate else [])
+        done = subprocess.run(command + [mode], capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+                              **({"input": tokens or ""} if isinstance(tokens, (str, type(None))) else {"stdin": open(tokens, encoding="ascii")}))
+        if done.returncode:
+            raise machine.BenchError(f"{peer.name}, {mode}: {done.stderr.strip() or done.returncode}")
+        return json.loads(done.stdout)

@@ -1,0 +1,60 @@
+"""Where the bench runs: its scratch folder, our server, the service behind it, the issuer of the tokens, and peers that are started
+and always stopped."""
+import contextlib
+import pathlib
+import resource
+import tempfile
+
+import client
+import gateway
+import issuer
+import linkspan
+import proxies
+
+FILES = 8192
+
+
+class Place:
+    def __init__(self, binary, cache, scratch):
+        self.binary, self.cache, self.scratch = binary, cache, scratch
+        self.tools = pathlib.Path(binary).parents[2] / "tests/bench"
+        self.notes, self.started = [], []
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, hard), hard))
+
+    def __enter__(self):
+        try:
+            self.issuer = issuer.Issuer(self.tools, self.scratch)
+            self.origin = self.start(proxies.Origin, self.tools, self.scratch)
+            self.linkspan = self.start(self.another_linkspan, self.scratch)
+            self.client = client.Client(self.tools, self.linkspan.ca)
+        except BaseException:
+            self.stop_from(0)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop_from(0)
+
+    def another_linkspan(self, folder):
+        return linkspan.Linkspan(self.binary, folder, gateway.add_service(self.issuer, self.origin))
+
+    def start(self, make, *arguments, **options):
+        self.started.append(make(*arguments, **options))
+        return self.started[-1]
+
+    def stop_from(self, first):
+        while len(self.started) > first:
+            self.started.pop().stop()
+
+    @contextlib.contextmanager
+    def peers(self):
+        """What is started within is stopped at its end."""
+        first = len(self.started)
+        try:
+            yield
+        finally:
+            self.stop_from(first)
+
+    def fresh_folder(self):
+        return pathlib.Path(tempfile.mkdtemp(dir=self.scratch))
