@@ -9,7 +9,6 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import spanner
 
-import conftest
 import linkspan_site
 import setting
 import test_differential
@@ -216,3 +215,14 @@ def test_what_changes_behind_our_back_is_seen(music, behind):
 def test_a_database_that_is_not_there(music):
     with pytest.raises(exceptions.NotFound):
         sql(music("admin", "nobodys"), "SELECT 1")
+
+
+def test_information_schema_is_the_snapshots(music):
+    """What it answers of names is what the upstream has, but only of what the caller holds something on."""
+    names = "SELECT TABLE_SCHEMA, TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA != 'INFORMATION_SCHEMA' ORDER BY 1, 2"
+    assert {("", "Albums"), ("", "Singers"), ("sales", "Orders")} <= set(sql(music("admin"), names))
+    assert sql(music("seller"), names) == [("", "Singers"), ("sales", "Orders")]
+    computed = "SELECT COLUMN_NAME, DEPENDENT_COLUMN FROM INFORMATION_SCHEMA.COLUMN_COLUMN_USAGE ORDER BY 1, 2"
+    assert sql(music("admin"), computed) == [("Name", "Card"), ("Name", "Loud"), ("Phone", "Card")]
+    types = "SELECT COLUMN_NAME, SPANNER_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'Singers' ORDER BY ORDINAL_POSITION"
+    assert sql(music("admin"), types)[-1] == ("Extra", "JSON")
