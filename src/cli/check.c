@@ -116,7 +116,8 @@ static void print_resolved(const struct config *c, const struct policy *policy, 
                        STR_ARG(n->spanner.instance));
         if (n->dataproc.present)
             buf_printf(out, ", dataproc projects/%.*s/regions/%.*s on %.*s", STR_ARG(n->dataproc.project),
-                       STR_ARG(n->dataproc.region), STR_ARG(n->dataproc.master));
+                       STR_ARG(n->dataproc.region),
+                       STR_ARG(n->dataproc.upstream ? n->dataproc.far.host : n->dataproc.master));
         if (n->synapse.present)
             buf_printf(out, ", synapse workspace %.*s as %.*s, issuer %.*s", STR_ARG(n->synapse.workspace),
                        STR_ARG(n->synapse.account), STR_ARG(n->synapse.issuer));

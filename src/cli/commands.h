@@ -24,6 +24,7 @@ extern const struct command command_dev_issuer_serve, command_dev_issuer_token;
 extern const struct command command_sql, command_import, command_run;
 extern const struct command command_jobs_list, command_jobs_get, command_jobs_cancel, command_jobs_logs,
     command_jobs_delete;
-extern const struct command command_policy_check, command_policy_fmt, command_policy_explain, command_policy_who;
+extern const struct command command_policy_check, command_policy_fmt, command_policy_explain, command_policy_who,
+    command_policy_roles;
 extern const struct command command_doctor;
 extern const struct command command_audit_verify, command_audit_show, command_audit_checkpoint, command_audit_prove;

@@ -39,7 +39,7 @@ static enum code look_at_jobs(struct doctor *d, struct err *err) {
     for (size_t at = 0; at < d->trail.n_jobs; at++)
         for (size_t i = 0; i < d->config->n_connections; i++) {
             const struct config_connection *c = &d->config->connections[i];
-            enum code rc = c->dataproc.present ? look_in(d, c, at, err) : OK;
+            enum code rc = c->dataproc.present && !c->dataproc.upstream ? look_in(d, c, at, err) : OK;
             if (rc && rc != NOT_FOUND) return rc;
         }
     return OK;

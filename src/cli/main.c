@@ -24,6 +24,7 @@ const struct command *const commands[] = {
     &command_policy_fmt,
     &command_policy_explain,
     &command_policy_who,
+    &command_policy_roles,
     &command_doctor,
     &command_audit_verify,
     &command_audit_show,

@@ -20,6 +20,7 @@ static const struct {
     { "update", VERB_UPDATE, true, true },
     { "delete", VERB_DELETE, true, false },
     { "change schema", VERB_CHANGE_SCHEMA, true, false },
+    { "change grants", VERB_CHANGE_GRANTS, false, false },
     { "read schema", VERB_READ_SCHEMA, false, false },
     { "use", VERB_USE, false, false },
     { "run jobs", VERB_RUN_JOB, false, false },
@@ -57,8 +58,8 @@ static enum code take_atom(const struct args *args, struct str *column, struct a
     if (i == COUNT(verbs))
         return err_set(
             err, INVALID_ARGUMENT,
-            "\"%.60s\" is no verb of a path: read, insert, update, delete, change-schema, read-schema, use, run-jobs, "
-            "run-job, see-jobs, cancel-jobs or administer",
+            "\"%.60s\" is no verb of a path: read, insert, update, delete, change-schema, change-grants, read-schema, use, "
+            "run-jobs, run-job, see-jobs, cancel-jobs or administer",
             args->operands[1]);
     *ret = (struct atom){ .verb = verbs[i].verb, .path = str_z(args->operands[0]) };
     bool job = is_verb(args->operands[1], "run job");

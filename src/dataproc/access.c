@@ -50,9 +50,31 @@ enum code access_add(struct call *call, struct atom atom, struct err *err) {
     return atom.path.p && atoms_add(&call->atoms, call->arena, atom) ? OK : err_oom(err);
 }
 
+static bool is_at(const struct dataproc *dataproc, struct str project, struct str region) {
+    return str_eq(project, dataproc->project) && str_eq(region, dataproc->region);
+}
+
+static enum code no_place(struct str project, struct str region, struct err *err) {
+    return err_set(err, NOT_FOUND, "this server has no projects/%.*s/regions/%.*s", STR_ARG(str_upto(project, 100)),
+                   STR_ARG(str_upto(region, 100)));
+}
+
 enum code access_place(const struct dataproc *dataproc, struct str project, struct str region, struct err *err) {
-    if (str_eq(project, dataproc->project) && str_eq(region, dataproc->region)) return OK;
-    return err_set(err, NOT_FOUND, "this server has no projects/%.*s/regions/%.*s: it is projects/%.*s/regions/%.*s",
-                   STR_ARG(str_upto(project, 100)), STR_ARG(str_upto(region, 100)), STR_ARG(dataproc->project),
-                   STR_ARG(dataproc->region));
+    return is_at(dataproc, project, region) ? OK : no_place(project, region, err);
+}
+
+void access_belongs(struct call *call, struct dataproc *dataproc) {
+    call->service = dataproc;
+    call->far = dataproc->remote != NULL;
+}
+
+enum code access_enter(struct call *call, struct str project, struct str region, struct dataproc **ret, struct err *err) {
+    const struct dataproc_regions *regions = call->service;
+    for (size_t i = 0; i < regions->n; i++)
+        if (is_at(regions->items[i], project, region)) {
+            access_belongs(call, regions->items[i]);
+            *ret = regions->items[i];
+            return OK;
+        }
+    return no_place(project, region, err);
 }

@@ -58,6 +58,7 @@ static enum code read_place(struct call *call, struct dataproc_SubmitJobRequest 
 enum code classify_bridge_submit(struct call *call, struct err *err) {
     struct dataproc_SubmitJobRequest *request = PB_NEW(call->arena, dataproc_SubmitJobRequest);
     struct dataproc_submission *submission;
+    struct dataproc *dataproc;
     void *job;
     if (!request) return err_oom(err);
     enum code rc = read_place(call, request, err);
@@ -66,7 +67,10 @@ enum code classify_bridge_submit(struct call *call, struct err *err) {
     if (!rc) rc = pb_from_json(&dataproc_Job_msg, call->http.body, call->arena, 0, &job, err);
     if (rc) return rc;
     request->job = job;
-    rc = dataproc_classify_submit(call->service, call, request, &submission, err);
+    rc = access_enter(call, request->project_id, request->region, &dataproc, err);
+    if (!rc && dataproc_is_upstream(dataproc))
+        rc = err_set(err, UNIMPLEMENTED, "the bridge is not supported on an upstream connection");
+    if (!rc) rc = dataproc_classify_submit(dataproc, call, request, &submission, err);
     if (!rc) call->prepared = submission;
     return rc;
 }
@@ -148,14 +152,25 @@ static enum code not_found(struct err *err) {
     return err_set(err, NOT_FOUND, "%s", not_found_text);
 }
 
+/* The connection whose key opens the location, which no other's does. */
+static struct dataproc *open_location(struct call *call, struct str sealed, struct bridge_location *ret) {
+    const struct dataproc_regions *regions = call->service;
+    for (size_t i = 0; i < regions->n; i++) {
+        struct dataproc *dataproc = regions->items[i];
+        if (!dataproc_is_upstream(dataproc) && bridge_location_read(dataproc, sealed, clock_wall_us(), call->arena, ret))
+            return dataproc;
+    }
+    return NULL;
+}
+
 enum code classify_bridge_poll(struct call *call, struct err *err) {
-    struct dataproc *dataproc = call->service;
     struct bridge_location *location = ARENA_NEW(call->arena, struct bridge_location);
     struct str sealed = call->http.path;
     if (!location) return err_oom(err);
-    if (!str_strip_prefix(&sealed, STR("/bridge/jobs/")) ||
-        !bridge_location_read(dataproc, sealed, clock_wall_us(), call->arena, location))
-        return not_found(err);
+    struct dataproc *dataproc = str_strip_prefix(&sealed, STR("/bridge/jobs/")) ? open_location(call, sealed, location)
+                                                                                : NULL;
+    if (!dataproc) return not_found(err);
+    access_belongs(call, dataproc);
     call->prepared = location;
     call->resource = arena_printf(call->arena, "projects/%.*s/regions/%.*s/jobs/%.*s", STR_ARG(dataproc->project),
                                   STR_ARG(dataproc->region), STR_ARG(location->id));

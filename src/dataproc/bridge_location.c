@@ -1,53 +1,13 @@
 /* bridge_location.c: what a Location of the bridge holds, sealed: connection, job and end. All locations have one length,
  * so that nothing of the job shows. The key is the connection's own, in a file beside its jobs: locations outlive a
  * restart. */
-#include <limits.h>
-#include <openssl/crypto.h>
-#include <stdio.h>
 #include <string.h>
-#include "base/clock.h"
-#include "base/file.h"
-#include "crypto/random.h"
 #include "dataproc/dataproc_priv.h"
 
 enum { TIME_BYTES = 8, PLAIN_BYTES = TIME_BYTES + DATAPROC_UUID + 1 + DATAPROC_ID_MAX };
 
-_Static_assert((int)BRIDGE_KEY_BYTES == (int)SEAL_KEY_BYTES, "one key");
 /* nonce, text, tag; base64url without padding */
 _Static_assert(BRIDGE_LOCATION_LENGTH == ((12 + PLAIN_BYTES + 16) * 4 + 2) / 3, "the length of a sealed location");
-
-/* ---- the key ---- */
-
-static enum code make_key(const char *path, uint8_t key[BRIDGE_KEY_BYTES], struct err *err) {
-    random_bytes(key, BRIDGE_KEY_BYTES);
-    return file_write_durable(path, (struct str){ (const char *)key, BRIDGE_KEY_BYTES }, 0600, err);
-}
-
-static enum code load_key(const char *path, uint8_t key[BRIDGE_KEY_BYTES], struct err *err) {
-    struct arena *arena = arena_new_secret(1 << 16);
-    struct err first = { 0 };
-    struct str text;
-    enum code rc = arena ? file_read(arena, path, BRIDGE_KEY_BYTES, &text, &first) : err_oom(&first);
-    if (!rc && text.n != BRIDGE_KEY_BYTES)
-        rc = err_set(&first, FAILED_PRECONDITION,
-                     "%s is not a key: remove it and start again (Locations given out before will be unknown)", path);
-    if (!rc) memcpy(key, text.p, BRIDGE_KEY_BYTES);
-    arena_free(arena);
-    if (rc == NOT_FOUND) return make_key(path, key, err);
-    return rc ? err_set(err, rc, "%s", first.message) : OK;
-}
-
-enum code bridge_open_key(struct dataproc *dataproc, const char *folder, struct err *err) {
-    char path[PATH_MAX];
-    uint8_t key[BRIDGE_KEY_BYTES];
-    (void)snprintf(path, sizeof path, "%s/bridge.key", folder);
-    enum code rc = load_key(path, key, err);
-    if (!rc && !(dataproc->sealer = sealer_new(key))) rc = err_oom(err);
-    OPENSSL_cleanse(key, sizeof key);
-    return rc;
-}
-
-/* ---- put and read ---- */
 
 static struct str bound_to(const struct dataproc *dataproc, struct arena *arena) {
     return arena_printf(arena, "linkspan bridge location 1 %.*s", STR_ARG(dataproc->connection));

@@ -10,8 +10,8 @@ static enum code set_resource(struct dataproc *dataproc, struct call *call, stru
 
 static enum code classify_named(struct call *call, struct str project, struct str region, struct str name, bool administer,
                                 struct err *err) {
-    struct dataproc *dataproc = call->service;
-    enum code rc = access_place(dataproc, project, region, err);
+    struct dataproc *dataproc;
+    enum code rc = access_enter(call, project, region, &dataproc, err);
     if (!rc) rc = names_check_id("clusterName", name, 52, err);
     if (!rc) rc = set_resource(dataproc, call, name, err);
     if (rc || !administer) return rc;
@@ -221,7 +221,7 @@ enum code classify_list_clusters(struct call *call, struct err *err) {
     struct listing *l = ARENA_NEW(call->arena, struct listing);
     if (!l) return err_oom(err);
     call->prepared = l;
-    enum code rc = access_place(call->service, r->project_id, r->region, err);
+    enum code rc = access_enter(call, r->project_id, r->region, &l->dataproc, err);
     return rc ? rc : filter_parse(r->filter, &l->filter, err);
 }
 
@@ -231,7 +231,6 @@ static enum code list_clusters(struct dataproc *dataproc, struct call *call, str
     struct str after;
     enum code rc = names_read_page_token(call->arena, r->page_token, &after, err);
     if (rc) return rc;
-    l->dataproc = dataproc;
     l->call = call;
     l->want = names_page_size(r->page_size);
     l->response = PB_NEW(call->arena, dataproc_ListClustersResponse);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/file.h"
-#include "dataproc/dataproc_priv.h"
+#include "dataproc/remote.h"
 
 enum { CONFIG_ARENA_BYTES = 1 << 20, MAX_PATH = 1000 };
 
@@ -38,7 +38,7 @@ static enum code open_state(struct dataproc *d, const struct dataproc_config *co
     if (rc) return rc;
     (void)snprintf(path, sizeof path, "%s/dataproc.sqlite", config->folder);
     rc = state_open(path, &d->state, err);
-    if (!rc) rc = bridge_open_key(d, config->folder, err);
+    if (!rc) rc = sealing_open(config->folder, "bridge.key", &d->sealer, err);
     return rc ? rc : run_hooks_recover(d, err);
 }
 
@@ -57,7 +57,7 @@ static enum code open_runner(struct dataproc *d, const struct dataproc_config *c
 }
 
 enum code dataproc_new(const struct dataproc_config *config, const struct job_endpoints *endpoints, struct dataproc **ret,
-                       struct service *ret_service, struct err *err) {
+                       struct err *err) {
     struct dataproc *d = calloc(1, sizeof *d);
     if (!d) return err_oom(err);
     (void)pthread_mutex_init(&d->lock, NULL);
@@ -74,13 +74,24 @@ enum code dataproc_new(const struct dataproc_config *config, const struct job_en
         return rc;
     }
     *ret = d;
-    *ret_service = (struct service){ "dataproc", dataproc_methods, dataproc_n_methods, d, false };
     return OK;
+}
+
+struct service dataproc_service(struct dataproc_regions *regions) {
+    return (struct service){
+        .name = "dataproc", .methods = dataproc_methods, .n_methods = dataproc_n_methods, .state = regions
+    };
 }
 
 /* First nobody asks any more, then the jobs end (their last news is written), then the state closes. */
 void dataproc_free(struct dataproc *d) {
     if (!d) return;
+    if (d->remote) {
+        remote_free(d->remote);
+        arena_free(d->arena);
+        free(d);
+        return;
+    }
     desk_stop(d);
     (void)pthread_mutex_lock(&d->lock);
     d->closing = true;

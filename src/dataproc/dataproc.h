@@ -1,7 +1,9 @@
-/* dataproc.h: the Dataproc API of one embedded connection: clusters, PySpark jobs, operations (docs/jobs.md).
+/* dataproc.h: the Dataproc API: clusters, PySpark jobs, operations (docs/jobs.md), of connections that are served here or
+ * by an upstream (docs/upstream.md).
  *
- * State is durable in one SQLite file; one desk thread owns it and serves all calls, so handlers never block a loop. Jobs
- * run in spark/runner. Policy: docs/jobs.md says which atoms each method asks for.
+ * Embedded, state is durable in one SQLite file; one desk thread owns it and serves all calls, so handlers never block a
+ * loop. Jobs run in spark/runner. An upstream connection keeps nothing but its sealing key: its calls live on their loops.
+ * Policy: docs/jobs.md says which atoms each method asks for.
  * Source: google.cloud.dataproc.v1 ClusterController, JobController; google.longrunning.Operations. */
 #pragma once
 #include "service/call.h"
@@ -9,6 +11,7 @@
 #include "spark/world.h"
 
 struct dataproc;
+struct upstream;
 
 /* Borrowed text must live until dataproc_new returns; it is copied. */
 struct dataproc_config {
@@ -26,24 +29,56 @@ struct dataproc_config {
     enum world_mode worlds; /* the strongest to try */
 };
 
-/* Opens or creates the state, marks what ran when the server stopped as ERROR, starts the threads, and fills the service:
- * rows, names and state. FAILED_PRECONDITION: no Java, no PySpark, a newer version's file. */
+/* Opens or creates the state, marks what ran when the server stopped as ERROR, starts the threads. FAILED_PRECONDITION: no
+ * Java, no PySpark, a newer version's file. */
 MUST_USE enum code dataproc_new(const struct dataproc_config *config, const struct job_endpoints *endpoints,
-                                struct dataproc **ret, struct service *ret_service, struct err *err);
-/* Ends all jobs and waits for it; calls that still wait are answered UNAVAILABLE. NULL is fine. */
+                                struct dataproc **ret, struct err *err);
+
+/* Whose identity the jobs of an upstream's cluster have: no request chooses it. */
+struct dataproc_account {
+    struct str cluster, email;
+};
+
+struct dataproc_upstream_config {
+    struct str connection, project, region;  /* the upstream's own project and region */
+    const struct upstream *upstream;         /* outlives the connection */
+    const struct dataproc_account *accounts; /* the clusters of this connection: no other is seen or used */
+    size_t n_accounts;
+    const struct str *properties; /* as dataproc_config's */
+    size_t n_properties;
+    const char *folder; /* the connection's in the data directory: handles.key */
+};
+/* A connection whose requests go on. Reads or makes its sealing key. */
+MUST_USE enum code dataproc_new_upstream(const struct dataproc_upstream_config *config, struct dataproc **ret,
+                                         struct err *err);
+
+/* Embedded: ends all jobs and waits for it; calls that still wait are answered UNAVAILABLE. NULL is fine. */
 void dataproc_free(struct dataproc *dataproc);
+bool dataproc_is_upstream(const struct dataproc *dataproc);
+
+/* All connections of a server. A request finds its own by project and region, which no two of them share. */
+enum { DATAPROC_MAX_REGIONS = 16 };
+struct dataproc_regions {
+    struct dataproc *items[DATAPROC_MAX_REGIONS];
+    size_t n;
+};
+/* The rows; classify sets call->service to the connection. `regions` is constant and outlives the service. */
+struct service dataproc_service(struct dataproc_regions *regions);
+
+/* ---- of an embedded connection ---- */
+
 enum world_mode dataproc_world_mode(const struct dataproc *dataproc); /* for the log: says how jobs are kept apart */
 const char *dataproc_world_why(const struct dataproc *dataproc);      /* why not better; "" = it is the best */
 
-/* google.longrunning.Operations is one gRPC service for all systems: the gate's row asks each connection whether a name is
- * its own, and then calls classify and handle of the method with this number. The REST rows are in the service's table. */
+/* google.longrunning.Operations is one gRPC service for all systems: the gate's row asks whose a name (or a list's parent)
+ * is, and then calls classify and handle of the method with this number. The REST rows are in the service's table. */
 enum dataproc_operation_method { DATAPROC_OP_GET, DATAPROC_OP_LIST, DATAPROC_OP_CANCEL, DATAPROC_OP_DELETE };
-bool dataproc_owns_operation(const struct dataproc *dataproc, struct str name); /* also of a list's parent */
+struct dataproc *dataproc_of_operation(const struct dataproc_regions *regions, struct str name); /* NULL: nobody's */
 MUST_USE enum code dataproc_operation_classify(struct dataproc *dataproc, enum dataproc_operation_method which,
                                                struct call *call, struct err *err);
 void dataproc_operation_handle(struct dataproc *dataproc, enum dataproc_operation_method which, struct call *call);
 
-/* ---- the same jobs for another API (livy/): one history, one runner ----
+/* ---- the same jobs for another API (livy/): one history, one runner; embedded only ----
  *
  * classify on the loop; then dataproc_post brings `work` to the desk, where the rest may be called, and only there. */
 

@@ -47,6 +47,7 @@ struct dataproc {
     struct arena *arena; /* of the configuration */
     struct str connection, project, region;
     struct launch_config launch;
+    struct remote *remote; /* upstream connections: instead of all that follows */
     struct job_endpoints endpoints;
     struct runner *runner;
     struct desk desk;
@@ -94,6 +95,11 @@ bool access_may_see_job(struct dataproc *dataproc, const struct call *call, cons
 bool access_holds_cluster(struct dataproc *dataproc, const struct call *call, struct str cluster);
 MUST_USE enum code access_add(struct call *call, struct atom atom, struct err *err);
 MUST_USE enum code access_place(const struct dataproc *dataproc, struct str project, struct str region, struct err *err);
+/* From here on the call is this connection's (call->service), served as its back says (call->far). */
+void access_belongs(struct call *call, struct dataproc *dataproc);
+/* The same for the connection of this project and region. Once in a classify. */
+MUST_USE enum code access_enter(struct call *call, struct str project, struct str region, struct dataproc **ret,
+                                struct err *err);
 
 /* names.c */
 MUST_USE enum code names_check_id(const char *what, struct str id, size_t max, struct err *err);
@@ -112,6 +118,9 @@ void history_show_progress(struct dataproc *dataproc, const struct job_row *row,
 struct str history_application_id(const struct dataproc_Job *job); /* Spark's; empty: none known */
 void history_add_application(struct dataproc_Job *job, const struct progress *progress, int32_t state, struct arena *arena);
 
+/* submit.c: the names of a submission, checked; fills uuid, id, cluster and submitter. */
+MUST_USE enum code submission_names(struct dataproc *dataproc, const struct dataproc_SubmitJobRequest *request,
+                                    struct call *call, struct job_row *row, struct err *err);
 /* submit.c: on the desk: the row, then the runner; or the first job of the same requestId. */
 MUST_USE enum code submission_serve(struct dataproc *dataproc, struct call *call, struct dataproc_submission *submission,
                                     struct job_row *ret, struct err *err);
@@ -123,14 +132,16 @@ struct bridge_location {
     struct str id, uuid;
     int64_t expires_us;
 };
-enum { BRIDGE_KEY_BYTES = 32, BRIDGE_LOCATION_LENGTH = 231 };
-MUST_USE enum code bridge_open_key(struct dataproc *dataproc, const char *folder, struct err *err);
+enum { BRIDGE_LOCATION_LENGTH = 231 };
 MUST_USE enum code bridge_location_put(const struct dataproc *dataproc, const struct bridge_location *location,
                                        struct buf *out, struct err *err);
 /* False for whatever is not a whole, unexpired location of this connection: all alike. */
 bool bridge_location_read(const struct dataproc *dataproc, struct str sealed, int64_t now_us, struct arena *arena,
                           struct bridge_location *ret);
 void bridge_hide_tokens(struct str text, struct buf *out); /* what reads like a token becomes "[a token]" */
+
+/* sealing.c: the sealer whose key is in this file, made if there is none: what it seals outlives a restart. */
+MUST_USE enum code sealing_open(const char *folder, const char *file, struct sealer **ret, struct err *err);
 
 /* run_hooks.c: a run's endpoints, and what the runner tells */
 struct job_run; /* the runner's `user`: who asked, for which job */

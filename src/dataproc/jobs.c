@@ -1,5 +1,5 @@
 /* jobs.c: jobs that are there: get, list, labels, cancel, delete, driver output. */
-#include "dataproc/dataproc_priv.h"
+#include "dataproc/remote.h"
 #include "dataproc/filter.h"
 #include "dataproc/submit.h"
 
@@ -7,17 +7,23 @@ enum { OUTPUT_MAX_BYTES = 1 << 20, LIST_MAX_BYTES = 4 << 20 };
 
 /* ---- classify: one job ---- */
 
-static enum code classify_job(struct call *call, enum verb verb, struct str project, struct str region, struct str id,
-                              struct err *err) {
-    struct dataproc *dataproc = call->service;
+static enum code classify_entered(struct dataproc *dataproc, struct call *call, enum verb verb, struct str id,
+                                  struct err *err) {
     struct job_known known;
-    enum code rc = access_place(dataproc, project, region, err);
-    if (!rc) rc = names_check_id("jobId", id, DATAPROC_ID_MAX, err);
+    enum code rc = names_check_id("jobId", id, DATAPROC_ID_MAX, err);
     if (rc) return rc;
-    call->resource = arena_printf(call->arena, "projects/%.*s/regions/%.*s/jobs/%.*s", STR_ARG(project), STR_ARG(region),
-                                  STR_ARG(id));
+    call->resource = arena_printf(call->arena, "projects/%.*s/regions/%.*s/jobs/%.*s", STR_ARG(dataproc->project),
+                                  STR_ARG(dataproc->region), STR_ARG(id));
+    if (dataproc->remote) return remote_classify_job(dataproc, call, verb, id, err);
     if (!index_get(dataproc, id, call->arena, &known)) return err_set(err, NOT_FOUND, "job not found: %.*s", STR_ARG(id));
     return access_add(call, access_job_atom(dataproc, call, verb, &known), err);
+}
+
+static enum code classify_job(struct call *call, enum verb verb, struct str project, struct str region, struct str id,
+                              struct err *err) {
+    struct dataproc *dataproc;
+    enum code rc = access_enter(call, project, region, &dataproc, err);
+    return rc ? rc : classify_entered(dataproc, call, verb, id, err);
 }
 
 enum code classify_get_job(struct call *call, struct err *err) {
@@ -145,12 +151,11 @@ static bool list_one(void *ctx, const struct job_row *row) {
 }
 
 enum code classify_list_jobs(struct call *call, struct err *err) {
-    struct dataproc *dataproc = call->service;
     const struct dataproc_ListJobsRequest *r = call->request;
     struct listing *l = ARENA_NEW(call->arena, struct listing);
     if (!l) return err_oom(err);
     call->prepared = l;
-    enum code rc = access_place(dataproc, r->project_id, r->region, err);
+    enum code rc = access_enter(call, r->project_id, r->region, &l->dataproc, err);
     return rc ? rc : filter_parse(r->filter, &l->filter, err);
 }
 
@@ -163,7 +168,6 @@ static enum code list_jobs(struct dataproc *dataproc, struct call *call, struct 
     if (rc) return rc;
     if (place.n && (!str_i64(place, &before) || before <= 0))
         return err_set(err, INVALID_ARGUMENT, "pageToken is none of ours");
-    l->dataproc = dataproc;
     l->call = call;
     l->request = r;
     l->want = names_page_size(r->page_size);
@@ -214,10 +218,16 @@ static enum code read_output_request(struct call *call, struct output_request *r
 
 enum code classify_driver_output(struct call *call, struct err *err) {
     struct output_request *r = ARENA_NEW(call->arena, struct output_request);
+    struct dataproc *dataproc;
     if (!r) return err_oom(err);
     call->prepared = r;
     enum code rc = read_output_request(call, r, err);
-    return rc ? rc : classify_job(call, VERB_SEE_JOBS, r->project, r->region, r->job, err);
+    if (!rc) rc = access_enter(call, r->project, r->region, &dataproc, err);
+    if (rc) return rc;
+    if (dataproc->remote)
+        return err_set(err, UNIMPLEMENTED,
+                       "driver output of an upstream connection is read where the job's driverOutputResourceUri says");
+    return classify_entered(dataproc, call, VERB_SEE_JOBS, r->job, err);
 }
 
 static enum code driver_output(struct dataproc *dataproc, struct call *call, struct err *err) {

@@ -1,6 +1,6 @@
 /* operations.c: google.longrunning.Operations of this connection: projects/P/regions/R/operations/ID (or locations/R).
  * A cluster's operation is done when it is answered; a job's shows the job's state. */
-#include "dataproc/dataproc_priv.h"
+#include "dataproc/remote.h"
 #include "dataproc/filter.h"
 
 /* ---- names ---- */
@@ -20,9 +20,11 @@ static bool parse_name(const struct dataproc *dataproc, struct str name, struct 
     return (str_eq_z(word, "operations") || (!word.n && !name.n)) && str_find_char(name, '/') < 0;
 }
 
-bool dataproc_owns_operation(const struct dataproc *dataproc, struct str name) {
+struct dataproc *dataproc_of_operation(const struct dataproc_regions *regions, struct str name) {
     struct str id;
-    return parse_name(dataproc, name, &id);
+    for (size_t i = 0; i < regions->n; i++)
+        if (parse_name(regions->items[i], name, &id)) return regions->items[i];
+    return NULL;
 }
 
 /* ---- make ---- */
@@ -156,19 +158,27 @@ static enum code classify_list(struct dataproc *dataproc, struct call *call, str
     return access_add(call, c.atom, err);
 }
 
-enum code dataproc_operation_classify(struct dataproc *dataproc, enum dataproc_operation_method which, struct call *call,
-                                      struct err *err) {
+static struct str name_asked_for(enum dataproc_operation_method which, const struct call *call) {
     const struct lro_GetOperationRequest *get = call->request;
     const struct lro_ListOperationsRequest *list = call->request;
     const struct lro_CancelOperationRequest *cancel = call->request;
     const struct lro_DeleteOperationRequest *forget = call->request;
-    struct str name = which == DATAPROC_OP_GET      ? get->name
-                      : which == DATAPROC_OP_LIST   ? list->name
-                      : which == DATAPROC_OP_CANCEL ? cancel->name
-                                                    : forget->name,
-               id;
-    if (!parse_name(dataproc, name, &id))
-        return err_set(err, NOT_FOUND, "operation not found: %.*s", STR_ARG(str_upto(name, 200)));
+    return which == DATAPROC_OP_GET      ? get->name
+           : which == DATAPROC_OP_LIST   ? list->name
+           : which == DATAPROC_OP_CANCEL ? cancel->name
+                                         : forget->name;
+}
+
+static enum code no_operation(struct str name, struct err *err) {
+    return err_set(err, NOT_FOUND, "operation not found: %.*s", STR_ARG(str_upto(name, 200)));
+}
+
+enum code dataproc_operation_classify(struct dataproc *dataproc, enum dataproc_operation_method which, struct call *call,
+                                      struct err *err) {
+    struct str name = name_asked_for(which, call), id;
+    if (!parse_name(dataproc, name, &id)) return no_operation(name, err);
+    access_belongs(call, dataproc);
+    if (dataproc->remote) return remote_operation_classify(dataproc, which, call, id, err);
     if (which == DATAPROC_OP_LIST) return classify_list(dataproc, call, err);
     return classify_one(dataproc, call, which == DATAPROC_OP_GET ? VERB_SEE_JOBS : VERB_CANCEL_JOBS, id, err);
 }
@@ -272,13 +282,21 @@ void dataproc_operation_handle(struct dataproc *dataproc, enum dataproc_operatio
     static desk_fn *const functions[] = {
         [DATAPROC_OP_GET] = get, [DATAPROC_OP_LIST] = list, [DATAPROC_OP_CANCEL] = cancel, [DATAPROC_OP_DELETE] = forget
     };
-    desk_post(dataproc, call, functions[which]);
+    if (dataproc->remote) remote_operation_handle(which, call);
+    else desk_post(dataproc, call, functions[which]);
 }
 
 /* ---- the REST rows ---- */
 
+static enum code classify_rest(struct call *call, enum dataproc_operation_method which, struct err *err) {
+    struct str name = name_asked_for(which, call);
+    struct dataproc *dataproc = dataproc_of_operation(call->service, name);
+    if (!dataproc) return no_operation(name, err);
+    return dataproc_operation_classify(dataproc, which, call, err);
+}
+
 enum code classify_rest_get_operation(struct call *call, struct err *err) {
-    return dataproc_operation_classify(call->service, DATAPROC_OP_GET, call, err);
+    return classify_rest(call, DATAPROC_OP_GET, err);
 }
 
 void handle_rest_get_operation(struct call *call) {
@@ -286,7 +304,7 @@ void handle_rest_get_operation(struct call *call) {
 }
 
 enum code classify_rest_list_operations(struct call *call, struct err *err) {
-    return dataproc_operation_classify(call->service, DATAPROC_OP_LIST, call, err);
+    return classify_rest(call, DATAPROC_OP_LIST, err);
 }
 
 void handle_rest_list_operations(struct call *call) {
@@ -294,7 +312,7 @@ void handle_rest_list_operations(struct call *call) {
 }
 
 enum code classify_rest_cancel_operation(struct call *call, struct err *err) {
-    return dataproc_operation_classify(call->service, DATAPROC_OP_CANCEL, call, err);
+    return classify_rest(call, DATAPROC_OP_CANCEL, err);
 }
 
 void handle_rest_cancel_operation(struct call *call) {
@@ -302,7 +320,7 @@ void handle_rest_cancel_operation(struct call *call) {
 }
 
 enum code classify_rest_delete_operation(struct call *call, struct err *err) {
-    return dataproc_operation_classify(call->service, DATAPROC_OP_DELETE, call, err);
+    return classify_rest(call, DATAPROC_OP_DELETE, err);
 }
 
 void handle_rest_delete_operation(struct call *call) {

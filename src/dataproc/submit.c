@@ -1,10 +1,8 @@
 /* submit.c: SubmitJob: which code, as whom, may they; then a row, then the runner. */
 #include <string.h>
 #include "base/clock.h"
-#include "dataproc/dataproc_priv.h"
+#include "dataproc/remote.h"
 #include "dataproc/submit.h"
-
-#define ACCOUNT_LABEL "linkspan-account"
 
 struct dataproc_submission {
     const struct dataproc_SubmitJobRequest *request;
@@ -38,13 +36,13 @@ static enum code choose_account(struct call *call, struct str path, struct str j
     else if (allowed.n == 1) *ret = allowed.items[0];
     else if (allowed.n > 1)
         return err_set(err, FAILED_PRECONDITION,
-                       "this job may run as %zu accounts (%.*s, …): say which by the label " ACCOUNT_LABEL " = %.*s",
+                       "this job may run as %zu accounts (%.*s, …): say which by the label " SUBMIT_ACCOUNT_LABEL " = %.*s",
                        allowed.n, STR_ARG(allowed.items[0]), STR_ARG(local_part(allowed.items[0])));
     return OK;
 }
 
-static enum code read_names(struct dataproc *dataproc, const struct dataproc_SubmitJobRequest *request, struct call *call,
-                            struct job_row *row, struct err *err) {
+enum code submission_names(struct dataproc *dataproc, const struct dataproc_SubmitJobRequest *request, struct call *call,
+                           struct job_row *row, struct err *err) {
     const struct dataproc_Job *job = request->job;
     if (!job) return err_set(err, INVALID_ARGUMENT, "the request has no job");
     if (!job->placement || !job->placement->cluster_name.n)
@@ -75,11 +73,11 @@ enum code dataproc_classify_submit(struct dataproc *dataproc, struct call *call,
     struct dataproc_submission *s = ARENA_NEW(call->arena, struct dataproc_submission);
     if (!s) return err_oom(err);
     s->request = request;
-    enum code rc = read_names(dataproc, request, call, &s->row, err);
+    enum code rc = submission_names(dataproc, request, call, &s->row, err);
     if (!rc) rc = find_code(dataproc, call, s, request->job, err);
     if (rc) return rc;
     struct str path = access_path(dataproc, s->row.cluster, call->arena);
-    rc = choose_account(call, path, s->row.job, submit_label(request->job, ACCOUNT_LABEL), &s->row.account, err);
+    rc = choose_account(call, path, s->row.job, submit_label(request->job, SUBMIT_ACCOUNT_LABEL), &s->row.account, err);
     if (rc) return rc;
     *ret = s;
     call->resource = arena_printf(call->arena, "projects/%.*s/regions/%.*s/jobs/%.*s", STR_ARG(dataproc->project),
@@ -91,8 +89,12 @@ enum code dataproc_classify_submit(struct dataproc *dataproc, struct call *call,
 }
 
 static enum code classify(struct call *call, bool as_operation, struct err *err) {
+    const struct dataproc_SubmitJobRequest *r = call->request;
     struct dataproc_submission *s;
-    enum code rc = dataproc_classify_submit(call->service, call, call->request, &s, err);
+    struct dataproc *dataproc;
+    enum code rc = access_enter(call, r->project_id, r->region, &dataproc, err);
+    if (!rc && dataproc->remote) return remote_classify_submit(dataproc, call, err);
+    if (!rc) rc = dataproc_classify_submit(dataproc, call, r, &s, err);
     if (rc) return rc;
     s->as_operation = as_operation;
     call->prepared = s;

@@ -3,6 +3,10 @@
 #include "spark/launch.h"
 #include "wire/pb/dataproc.pb.h"
 
+/* Chooses among the accounts as which the caller may run the job: its value is an e-mail's local part, or a name of the
+ * policy's. */
+#define SUBMIT_ACCOUNT_LABEL "linkspan-account"
+
 /* UNIMPLEMENTED names the kind of job or the part that is not supported. */
 MUST_USE enum code submit_translate(const struct dataproc_Job *job, struct str name, struct arena *arena,
                                     struct launch_job *ret, struct err *err);

@@ -149,10 +149,7 @@ static enum code take_cells(struct write *w, struct err *err) {
         if (!rc && v->is_commit_timestamp && !v->is_null) *v = value_timestamp_us(w->a->commit_us);
         w->a->bytes += !v->is_null && (v->type == SQL_STRING || v->type == SQL_BYTES) ? v->s.n : 8;
     }
-    if (!rc && w->a->bytes > ENGINE_MAX_COMMIT_BYTES)
-        rc = err_set(err, INVALID_ARGUMENT, "The transaction exceeds the maximum commit size of %d bytes.",
-                     ENGINE_MAX_COMMIT_BYTES);
-    return rc;
+    return rc ? rc : commit_cost_check_bytes(w->a->bytes, err);
 }
 
 static enum code make_key(struct write *w, struct err *err) {
@@ -256,8 +253,10 @@ static enum code apply_delete(struct apply *a, const struct engine_mutation *m, 
                               struct err *err) {
     struct key_set set = { .arena = a->db->scratch, .table = &t->sql };
     enum code rc = m->keys(m->ctx, &t->sql, &set, err);
-    a->count += set.n;
-    if (a->count > ENGINE_MAX_MUTATIONS) return rc; /* the caller refuses it */
+    if (rc) return rc;
+    commit_cost_add(a->cost, t->sql.name, set.n, 1, 1);
+    rc = commit_cost_check(a->cost, err);
+    if (rc) return rc;
     key_set_finish(&set);
     for (size_t i = 0; i < set.n && !rc; i++) rc = delete_range(a, &t->sql, &set.ranges[i], err);
     return rc;

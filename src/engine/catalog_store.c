@@ -42,7 +42,7 @@ static enum code state_get(struct engine_db *db, uint32_t id, struct table_state
     return OK;
 }
 
-static struct str column_text(struct arena *arena, sqlite3_stmt *stmt, int i) {
+struct str catalog_text(struct arena *arena, sqlite3_stmt *stmt, int i) {
     return str_dup(arena,
                    (struct str){ (const char *)sqlite3_column_text(stmt, i), (size_t)sqlite3_column_bytes(stmt, i) });
 }
@@ -60,7 +60,7 @@ static enum code load_columns(struct engine_db *db, struct arena *arena, struct 
         struct sql_column *c = &columns[t->n_columns++];
         *c = (struct sql_column){
             .id = (uint32_t)sqlite3_column_int64(stmt, 0),
-            .name = column_text(arena, stmt, 1),
+            .name = catalog_text(arena, stmt, 1),
             .type = (enum sql_type)sqlite3_column_int(stmt, 2),
             .max_length = sqlite3_column_int64(stmt, 3),
             .not_null = sqlite3_column_int(stmt, 4) != 0,
@@ -107,7 +107,7 @@ static enum code load_tables(struct engine_db *db, struct engine_catalog *c, str
         if (!t || !arena_grow(c->arena, &tables, &cap, c->sql.n_tables + 1, sizeof(const struct sql_table *)))
             return err_oom(err);
         t->sql.id = (uint32_t)sqlite3_column_int64(stmt, 0);
-        t->sql.name = column_text(c->arena, stmt, 1);
+        t->sql.name = catalog_text(c->arena, stmt, 1);
         if (!t->sql.name.p) return err_oom(err);
         tables[c->sql.n_tables++] = &t->sql;
         rc = load_table(db, c->arena, t, err);
@@ -126,6 +126,7 @@ enum code catalog_load(struct engine_db *db, struct engine_catalog **ret, struct
     int64_t version = 0;
     enum code rc = meta_get(db->store, "version", &version, err);
     if (!rc) rc = load_tables(db, c, err);
+    if (!rc) rc = roles_load(db->store, arena, &c->sql, err);
     if (rc) return rc;
     c->sql.version = (uint64_t)version;
     arena = NULL; /* it is the catalog's now */

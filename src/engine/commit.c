@@ -1,30 +1,19 @@
 /* One commit: validate, apply the mutations under a savepoint, leave the old versions in the history, add the audit entry.
  */
-#include <inttypes.h>
 #include "base/clock.h"
 #include "engine/apply.h"
 #include "engine/db.h"
 
 enum { ENTRY_MAX_BYTES = 1 << 20 };
 
-static enum code too_many(uint64_t count, struct err *err) {
-    return err_set(
-        err, INVALID_ARGUMENT,
-        "The transaction contains too many mutations. It has %" PRIu64
-        "; the limit is %d. Insert and update operations count "
-        "with the multiplicity of the number of columns they affect. Please reduce the number of writes, or use fewer "
-        "columns.",
-        count, ENGINE_MAX_MUTATIONS);
-}
-
 /* The writes are known before the first is applied; what is deleted is counted on the way. */
-static enum code count_writes(struct engine_commit *commit, struct err *err) {
-    uint64_t count = 0;
-    for (size_t i = 0; i < commit->n; i++)
-        if (commit->mutations[i].kind != MUTATION_DELETE)
-            count += commit->mutations[i].n_rows * commit->mutations[i].n_columns;
-    commit->ret_mutation_count = count;
-    return count > ENGINE_MAX_MUTATIONS ? too_many(count, err) : OK;
+static enum code count_writes(struct engine_commit *commit, struct commit_cost *cost, struct err *err) {
+    for (size_t i = 0; i < commit->n; i++) {
+        const struct engine_mutation *m = &commit->mutations[i];
+        if (m->kind != MUTATION_DELETE) commit_cost_add(cost, m->table, m->n_rows, m->n_columns, m->n_columns);
+    }
+    commit->ret_mutation_count = cost->mutations;
+    return commit_cost_check(cost, err);
 }
 
 static enum code add_entry(struct engine_db *db, struct engine_commit *commit, int64_t commit_us, struct err *err) {
@@ -41,18 +30,16 @@ static enum code add_entry(struct engine_db *db, struct engine_commit *commit, i
     return rc;
 }
 
-static enum code apply_all(struct engine_db *db, struct engine_commit *commit, int64_t commit_us, struct write_set *writes,
-                           struct err *err) {
-    struct apply a = { .db = db, .commit_us = commit_us, .writes = writes, .count = commit->ret_mutation_count };
+static enum code apply_all(struct apply *a, struct engine_commit *commit, struct err *err) {
+    struct engine_db *db = a->db;
     enum code rc = OK;
     for (size_t i = 0; i < commit->n && !rc; i++) {
-        rc = apply_mutation(&a, &commit->mutations[i], err);
-        commit->ret_mutation_count = a.count;
-        if (!rc && a.count > ENGINE_MAX_MUTATIONS) rc = too_many(a.count, err);
+        rc = apply_mutation(a, &commit->mutations[i], err);
+        commit->ret_mutation_count = a->cost->mutations;
     }
-    if (!rc && txn_gate_hit(db, commit, writes))
+    if (!rc && txn_gate_hit(db, commit, a->writes))
         rc = err_set(err, ABORTED, "Transaction was aborted: one that lost repeatedly goes first. Retry.");
-    return rc ? rc : add_entry(db, commit, commit_us, err);
+    return rc ? rc : add_entry(db, commit, a->commit_us, err);
 }
 
 static bool in_batch(const struct engine_db *db) {
@@ -71,23 +58,25 @@ static enum code end_savepoint(struct engine_db *db, enum code outcome, struct e
 }
 
 static enum code apply_in_savepoint(struct engine_db *db, struct engine_commit *commit, int64_t commit_us,
-                                    struct err *err) {
+                                    struct commit_cost *cost, struct err *err) {
     struct write_set writes = { .arena = db->scratch };
+    struct apply a = { .db = db, .commit_us = commit_us, .writes = &writes, .cost = cost };
     size_t n_entries = db->n_entries;
     enum code rc = store_exec_kept(db->store, STR("SAVEPOINT one"), err);
     if (rc) return rc;
-    rc = end_savepoint(db, apply_all(db, commit, commit_us, &writes, err), err);
+    rc = end_savepoint(db, apply_all(&a, commit, err), err);
     if (rc) db->n_entries = n_entries;
     else ring_add(db->ring, commit_us, &writes);
     return rc;
 }
 
 enum code commit_apply(struct engine_db *db, struct engine_commit *commit, int64_t commit_us, struct err *err) {
+    struct commit_cost cost = { 0 };
     commit->ret_again = false;
-    enum code rc = count_writes(commit, err);
+    enum code rc = count_writes(commit, &cost, err);
     if (!rc && commit->has_txn) rc = txn_validate(db, commit, &commit->ret_again, err);
     if (commit->ret_again) return rc;
-    if (!rc) rc = apply_in_savepoint(db, commit, commit_us, err);
+    if (!rc) rc = apply_in_savepoint(db, commit, commit_us, &cost, err);
     commit->ret_timestamp_us = rc ? 0 : commit_us;
     if (commit->has_txn) txn_finish(db, commit, rc);
     return rc;

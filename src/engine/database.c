@@ -27,6 +27,7 @@ static const char format_sql[] =
 static enum code write_format(struct store *s, const struct engine_options *options, struct err *err) {
     enum code rc = store_exec(s, format_sql, err);
     int64_t now = clock_wall_us();
+    if (!rc) rc = roles_make_room(s, err);
     if (!rc) rc = meta_set(s, "created", now, err);
     if (!rc) rc = clock_set(s, 0, now, err);
     DEFER(buf_free) struct buf sql = BUF_INIT(256);
@@ -100,6 +101,7 @@ static enum code recover(struct engine_db *db, struct err *err) {
     enum code rc = store_open(db->path, STORE_WRITE, &db->store, err);
     if (!rc) rc = check_format(db, err);
     if (!rc) rc = limit_pages(db, err);
+    if (!rc) rc = roles_make_room(db->store, err);
     if (!rc) rc = meta_get(db->store, "created", &db->created_us, err);
     if (!rc) rc = meta_get(db->store, "pruned", &pruned, err);
     if (!rc) rc = clock_get(db->store, 0, &db->last_us, err);

@@ -94,6 +94,7 @@ void db_shut(struct engine_db *db); /* drains, joins the threads, closes the fil
 /* catalog_store.c */
 MUST_USE enum code catalog_load(struct engine_db *db, struct engine_catalog **ret, struct err *err);
 void catalog_publish(struct engine_db *db, struct engine_catalog *catalog);
+struct str catalog_text(struct arena *arena, sqlite3_stmt *stmt, int i); /* a row's column, copied; NULL: arena full */
 struct table_state *table_state_find(struct engine_db *db, uint32_t id);
 static inline const struct engine_table *engine_table(const struct sql_table *t) {
     return (const struct engine_table *)(const void *)t;
@@ -102,6 +103,15 @@ static inline const struct engine_table *engine_table(const struct sql_table *t)
 /* ddl.c: one statement within a transaction of SQLite that the caller commits. *ret_changed false: nothing to do. */
 MUST_USE enum code ddl_apply(struct engine_db *db, const struct engine_ddl *ddl, int64_t commit_us, bool *ret_changed,
                              struct err *err);
+
+MUST_USE enum code ddl_next_id(struct store *s, uint32_t *ret, struct err *err); /* of a table, column or role */
+
+/* ddl_roles.c: the same for roles and their privileges, which the file keeps by ids of tables and columns */
+MUST_USE enum code roles_make_room(struct store *s, struct err *err); /* their tables, in a file that came before them */
+MUST_USE enum code roles_apply(struct engine_db *db, const struct engine_ddl *ddl, struct err *err);
+MUST_USE enum code roles_check_unused(struct store *s, const struct sql_table *t, int column,
+                                      struct err *err); /* -1: any */
+MUST_USE enum code roles_load(struct store *s, struct arena *arena, struct sql_catalog *ret, struct err *err);
 
 /* commit.c: one commit within its savepoint. */
 MUST_USE enum code commit_apply(struct engine_db *db, struct engine_commit *commit, int64_t commit_us, struct err *err);

@@ -32,7 +32,7 @@ static enum code check_column(struct str table, const struct sql_column *c, stru
     return OK;
 }
 
-static enum code next_id(struct store *s, uint32_t *ret, struct err *err) {
+enum code ddl_next_id(struct store *s, uint32_t *ret, struct err *err) {
     int64_t id = 0;
     enum code rc = meta_get(s, "next_id", &id, err);
     if (!rc) rc = meta_set(s, "next_id", id + 1, err);
@@ -146,9 +146,9 @@ static enum code create_table(struct engine_db *db, const struct engine_ddl *d, 
     enum code rc = check_create(d, err);
     if (!rc && db->catalog->sql.n_tables >= MAX_TABLES)
         rc = err_set(err, FAILED_PRECONDITION, "Too many tables; the maximum is %d.", MAX_TABLES);
-    if (!rc) rc = next_id(db->store, &id, err);
+    if (!rc) rc = ddl_next_id(db->store, &id, err);
     for (uint16_t i = 0; i < d->n_columns && !rc; i++) {
-        rc = next_id(db->store, &ids[i], err);
+        rc = ddl_next_id(db->store, &ids[i], err);
         if (!rc) rc = insert_column(db->store, id, ids[i], i, &d->columns[i], err);
     }
     if (!rc) rc = create_rows(db->store, d, id, commit_us, err);
@@ -157,6 +157,8 @@ static enum code create_table(struct engine_db *db, const struct engine_ddl *d, 
 }
 
 static enum code drop_table(struct engine_db *db, const struct sql_table *t, struct err *err) {
+    enum code rc = roles_check_unused(db->store, t, -1, err);
+    if (rc) return rc;
     static const char sql[] =
         "DELETE FROM columns WHERE table_id = $a; DELETE FROM key_parts WHERE table_id = $a;"
         "DELETE FROM tables WHERE id = $a; DELETE FROM clock WHERE id = $a; DROP TABLE t$a; DROP TABLE h$a";
@@ -198,7 +200,7 @@ static enum code add_column(struct engine_db *db, const struct engine_ddl *d, co
     if (!rc && rows)
         rc = err_set(err, FAILED_PRECONDITION, "Cannot add NOT NULL column %.*s.%.*s to existing table %.*s.",
                      STR_ARG(t->name), STR_ARG(c->name), STR_ARG(t->name));
-    if (!rc) rc = next_id(db->store, &id, err);
+    if (!rc) rc = ddl_next_id(db->store, &id, err);
     if (!rc) rc = insert_column(db->store, t->id, id, id, c, err); /* ids grow: later columns come last */
     return rc ? rc : execf(db->store, err, "ALTER TABLE t$a ADD COLUMN c$b; ALTER TABLE h$a ADD COLUMN c$b", t->id, id);
 }
@@ -214,6 +216,8 @@ static enum code drop_column(struct engine_db *db, const struct sql_table *t, in
     if (in_key(t, column))
         return err_set(err, FAILED_PRECONDITION, "Cannot drop key column %.*s from table %.*s.",
                        STR_ARG(t->columns[column].name), STR_ARG(t->name));
+    enum code rc = roles_check_unused(db->store, t, column, err);
+    if (rc) return rc;
     return execf(db->store, err,
                  "DELETE FROM columns WHERE id = $b; ALTER TABLE t$a DROP COLUMN c$b; ALTER TABLE h$a DROP COLUMN c$b",
                  t->id, id);
@@ -292,7 +296,8 @@ static enum code apply(struct engine_db *db, const struct engine_ddl *d, int64_t
 enum code ddl_apply(struct engine_db *db, const struct engine_ddl *ddl, int64_t commit_us, bool *ret_changed,
                     struct err *err) {
     *ret_changed = true;
-    enum code rc = apply(db, ddl, commit_us, ret_changed, err);
+    enum code rc = ddl->kind >= ENGINE_CREATE_ROLE ? roles_apply(db, ddl, err)
+                                                   : apply(db, ddl, commit_us, ret_changed, err);
     int64_t version = 0;
     if (!rc && *ret_changed) rc = meta_get(db->store, "version", &version, err);
     if (!rc && *ret_changed) rc = meta_set(db->store, "version", version + 1, err);

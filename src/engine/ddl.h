@@ -1,7 +1,7 @@
 /* ddl.h: changes of the schema, as plain data. Whoever parses DDL fills these in. All text is borrowed. */
 #pragma once
 #include "base/err.h"
-#include "googlesql/catalog.h"
+#include "googlesql/role.h"
 
 enum engine_ddl_kind {
     ENGINE_CREATE_TABLE,
@@ -9,6 +9,10 @@ enum engine_ddl_kind {
     ENGINE_ADD_COLUMN,
     ENGINE_DROP_COLUMN,
     ENGINE_ALTER_COLUMN, /* NOT NULL on or off, another length, allow_commit_timestamp; the type may not change */
+    ENGINE_CREATE_ROLE,
+    ENGINE_DROP_ROLE, /* FAILED_PRECONDITION while it holds privileges */
+    ENGINE_GRANT,     /* what is held already is no fault */
+    ENGINE_REVOKE,    /* nor what is not; a table's: its columns' as well, columns': the table's stays */
 };
 
 struct engine_ddl_key {
@@ -25,4 +29,6 @@ struct engine_ddl {
     uint16_t n_columns;
     const struct engine_ddl_key *key; /* CREATE_TABLE */
     uint16_t n_key;
+    struct str role;          /* CREATE_ROLE, DROP_ROLE */
+    struct sql_grants grants; /* GRANT, REVOKE */
 };

@@ -71,6 +71,11 @@ static size_t value_bytes(const struct sql_value *v) {
     return v->type == SQL_STRING || v->type == SQL_BYTES ? v->s.n : 8;
 }
 
+enum code key_too_large(const struct sql_table *table, struct err *err) {
+    return err_set(err, FAILED_PRECONDITION, "The key of a row of table %.*s is larger than %d bytes.",
+                   STR_ARG(table->name), KEY_MAX_VALUE_BYTES);
+}
+
 enum code key_encode(const struct sql_table *table, const struct sql_value *parts, size_t n, struct buf *out,
                      struct err *err) {
     if (n > table->n_key)
@@ -83,9 +88,7 @@ enum code key_encode(const struct sql_table *table, const struct sql_value *part
             return err_set(err, INVALID_ARGUMENT, "Key part %.*s of table %.*s must be %s, not %s.", STR_ARG(c->name),
                            STR_ARG(table->name), sql_type_name(c->type), sql_type_name(parts[i].type));
         bytes += value_bytes(&parts[i]);
-        if (bytes > KEY_MAX_VALUE_BYTES)
-            return err_set(err, FAILED_PRECONDITION, "The key of a row of table %.*s is larger than %d bytes.",
-                           STR_ARG(table->name), KEY_MAX_VALUE_BYTES);
+        if (bytes > KEY_MAX_VALUE_BYTES) return key_too_large(table, err);
         key_encode_part(&parts[i], table->key[i].desc, out);
     }
     return buf_ok(out) ? OK : err_oom(err);

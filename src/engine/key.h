@@ -13,6 +13,7 @@ enum { KEY_MAX_VALUE_BYTES = 8192, KEY_MAX_BYTES = 2 * KEY_MAX_VALUE_BYTES + 3 *
  * FAILED_PRECONDITION when the key is too large. */
 MUST_USE enum code key_encode(const struct sql_table *table, const struct sql_value *parts, size_t n, struct buf *out,
                               struct err *err);
+enum code key_too_large(const struct sql_table *table, struct err *err);     /* says so: FAILED_PRECONDITION */
 void key_encode_part(const struct sql_value *v, bool desc, struct buf *out); /* no checks */
 /* Reads a whole key back; false when the bytes are no key of this table. Text lives in the arena. */
 MUST_USE bool key_decode(const struct sql_table *table, struct str key, struct arena *arena, struct sql_value *ret_parts);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "data/schema.h"
+#include "dataproc/dataproc.h"
 #include "identity/exchange_wire.h"
 #include "identity/issuer.h"
 #include "net/address.h"
@@ -18,6 +19,7 @@ enum {
     CONFIG_NAME_MAX = 64,
     CONFIG_MAX_POOLS = 16,
     CONFIG_MAX_EXCHANGES = 16,
+    CONFIG_MAX_CLUSTERS = 64,
     CONFIG_MAX_HOSTS = 16,
     CONFIG_MAX_HEADERS = 16,
     UPSTREAM_SCOPES = 4,
@@ -54,12 +56,16 @@ struct config_spanner {
 };
 
 struct config_dataproc {
-    bool present;
-    struct str project, region, master;
-    struct str code[CONFIG_MAX_FOLDERS]; /* folders whose files may be run */
-    size_t n_code;
+    bool present, upstream;
+    struct str project, region;
     struct str properties[CONFIG_MAX_FOLDERS]; /* Spark property prefixes allowed beside the built-in ones */
     size_t n_properties;
+    struct config_upstream far; /* upstream: its clusters, and as whom their jobs run */
+    struct dataproc_account accounts[CONFIG_MAX_CLUSTERS];
+    size_t n_accounts;
+    struct str master;                   /* embedded: from here on */
+    struct str code[CONFIG_MAX_FOLDERS]; /* folders whose files may be run */
+    size_t n_code;
     struct str python;    /* the interpreter that runs the driver; its environment holds PySpark */
     int64_t memory_bytes; /* of a driver */
     size_t max_jobs;      /* at once */
@@ -126,6 +132,9 @@ struct config {
     struct config_connection connections[CONFIG_MAX_CONNECTIONS];
     size_t n_connections;
     struct str audit_origin;
+    struct { /* of each caller by itself; 0 = none */
+        uint64_t at_once, per_second;
+    } per_account;
     enum log_requests log_requests;
     enum log_format log_format;
     unsigned workers;

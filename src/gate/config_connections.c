@@ -1,22 +1,20 @@
 /* config_connections.c: the systems behind us, as the configuration tells them. */
-#include <limits.h>
-#include <stdlib.h>
 #include "gate/config_priv.h"
 
-static bool is_upstream(const struct node *node) {
+bool config_is_upstream(const struct node *node) {
     return str_eq(node_text(node_get(node, STR("back")), STR("")), STR("upstream"));
 }
 
 /* Keys that say nothing there would be believed to say something. */
-static void refuse_keys(struct loader *l, const struct node *node, struct str what, const char *const *keys) {
+void config_refuse_keys(struct loader *l, const struct node *node, struct str what, const char *const *keys) {
     for (; *keys; keys++)
         if (node_get(node, str_z(*keys)))
-            schema_fault_add(l->faults, l->arena, node_get(node, str_z(*keys)), "%.*s.%s: only with back: upstream",
-                             STR_ARG(what), *keys);
+            schema_fault_add(l->faults, l->arena, node_get(node, str_z(*keys)), "%.*s.%s: only with back: %s",
+                             STR_ARG(what), *keys, config_is_upstream(node) ? "embedded" : "upstream");
 }
 
 static void refuse_upstream(struct loader *l, const struct node *node, struct str connection, const char *system) {
-    if (is_upstream(node))
+    if (config_is_upstream(node))
         schema_fault_add(l->faults, l->arena, node_get(node, STR("back")),
                          "connections.%.*s.%s.back: upstream is not supported by this version", STR_ARG(connection),
                          system);
@@ -26,7 +24,7 @@ static void read_spanner(struct loader *l, struct config_connection *c, const st
     struct config_spanner *s = &c->spanner;
     *s = (struct config_spanner){
         .present = true,
-        .upstream = is_upstream(node),
+        .upstream = config_is_upstream(node),
         .project = field_text(config_spanner_fields, node, "project"),
         .instance = field_text(config_spanner_fields, node, "instance"),
         .schema_age_ms = field_int(config_spanner_fields, node, "schema_age"),
@@ -35,38 +33,13 @@ static void read_spanner(struct loader *l, struct config_connection *c, const st
     struct str what = arena_printf(l->arena, "connections.%.*s.spanner", STR_ARG(c->name));
     static const char *const only_upstream[] = { "endpoint", "exchange", "schema_exchange", "schema_age", "roles", NULL };
     if (!s->upstream) {
-        refuse_keys(l, node, what, only_upstream);
+        config_refuse_keys(l, node, what, only_upstream);
         return;
     }
     config_upstream(l, node, what, STR("https://spanner.googleapis.com"), "exchange", &s->far);
     s->far_schema = s->far;
     if (node_get(node, STR("schema_exchange")))
         config_upstream(l, node, what, STR("https://spanner.googleapis.com"), "schema_exchange", &s->far_schema);
-}
-
-static void read_dataproc(struct loader *l, struct config_connection *c, const struct node *node) {
-    refuse_upstream(l, node, c->name, "dataproc");
-    struct config_dataproc *d = &c->dataproc;
-    *d = (struct config_dataproc){
-        .present = true,
-        .project = field_text(config_dataproc_fields, node, "project"),
-        .region = field_text(config_dataproc_fields, node, "region"),
-        .master = field_text(config_dataproc_fields, node, "master"),
-        .memory_bytes = field_int(config_dataproc_fields, node, "memory"),
-        .max_jobs = (size_t)field_int(config_dataproc_fields, node, "max_jobs"),
-    };
-    d->python = str_z(config_path(l, field_text(config_dataproc_fields, node, "python")));
-    const struct node *code = node_get(node, STR("code"));
-    config_list(code, d->code, CONFIG_MAX_FOLDERS, &d->n_code);
-    for (size_t i = 0; i < d->n_code; i++) {
-        char real[PATH_MAX];
-        const char *path = config_path(l, d->code[i]);
-        if (!path || !realpath(path, real))
-            schema_fault_add(l->faults, l->arena, code->items[i], "connections.%.*s.dataproc.code: no folder %s",
-                             STR_ARG(c->name), path ? path : "");
-        else d->code[i] = str_dup(l->arena, str_z(real));
-    }
-    config_list(node_get(node, STR("properties")), d->properties, CONFIG_MAX_FOLDERS, &d->n_properties);
 }
 
 /* Azure's own rule for Spark pools. */
@@ -110,14 +83,15 @@ static void read_synapse(struct loader *l, struct config_connection *c, const st
 
 /* Jobs of both run on the clusters of the Dataproc beside them. */
 static void refuse_without_dataproc(struct loader *l, const struct config_connection *c, const struct node *node) {
-    if (c->dataproc.present) return;
+    if (c->dataproc.present && !c->dataproc.upstream) return;
     if (c->synapse.n_pools)
-        schema_fault_add(l->faults, l->arena, node_get(node_get(node, STR("synapse")), STR("pools")),
-                         "connections.%.*s.synapse.pools: their clusters are this connection's: it needs dataproc too",
-                         STR_ARG(c->name));
+        schema_fault_add(
+            l->faults, l->arena, node_get(node_get(node, STR("synapse")), STR("pools")),
+            "connections.%.*s.synapse.pools: their clusters are this connection's: it needs an embedded dataproc too",
+            STR_ARG(c->name));
     if (c->livy.present)
         schema_fault_add(l->faults, l->arena, node_get(node, STR("livy")),
-                         "connections.%.*s.livy: its cluster is this connection's: it needs dataproc too",
+                         "connections.%.*s.livy: its cluster is this connection's: it needs an embedded dataproc too",
                          STR_ARG(c->name));
 }
 
@@ -127,11 +101,15 @@ static void refuse_second(struct loader *l, const struct config_connection *c, c
                      STR_ARG(c->name), STR_ARG(other->name), system);
 }
 
-/* A request must lead to one connection: the rows of most are told apart by no name yet, Spanner's by project and instance.
- */
+/* A request must lead to one connection: Spanner's by project and instance, Dataproc's by project and region; the rows of
+ * the others are told apart by no name yet. */
 static void refuse_twins(struct loader *l, const struct config_connection *c, const struct node *node) {
     for (const struct config_connection *o = l->config->connections; o < c; o++) {
-        if (o->dataproc.present && c->dataproc.present) refuse_second(l, c, o, node, "dataproc");
+        if (o->dataproc.present && c->dataproc.present && str_eq(o->dataproc.project, c->dataproc.project) &&
+            str_eq(o->dataproc.region, c->dataproc.region))
+            schema_fault_add(l->faults, l->arena, node,
+                             "connections.%.*s: connections.%.*s has the same project and region", STR_ARG(c->name),
+                             STR_ARG(o->name));
         if (o->synapse.present && c->synapse.present) refuse_second(l, c, o, node, "synapse");
         if (o->livy.present && c->livy.present) refuse_second(l, c, o, node, "livy");
         if (o->spanner.present && c->spanner.present && str_eq(o->spanner.project, c->spanner.project) &&
@@ -147,7 +125,7 @@ static void read_connection(struct loader *l, struct config_connection *c, const
                       *synapse = node_get(node, STR("synapse")), *livy = node_get(node, STR("livy")),
                       *service = node_get(node, STR("service"));
     if (spanner) read_spanner(l, c, spanner);
-    if (dataproc) read_dataproc(l, c, dataproc);
+    if (dataproc) config_dataproc(l, c, dataproc);
     if (synapse) read_synapse(l, c, synapse);
     if (livy) c->livy = (struct config_livy){ true, field_text(config_livy_fields, livy, "cluster") };
     if (service) config_service(l, c, service);

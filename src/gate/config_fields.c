@@ -46,7 +46,7 @@ static const char *bad_instance(struct str text) {
 }
 
 /* As Dataproc takes them. */
-static const char *bad_cluster(struct str name) {
+const char *config_bad_cluster(struct str name) {
     bool ok = true;
     for (size_t i = 0; ok && i < name.n; i++) {
         char c = name.p[i];
@@ -184,7 +184,11 @@ const struct field config_exchange_fields[] = {
     { 0 },
 };
 const struct field config_dataproc_fields[] = {
-    { .key = "back", .type = FIELD_ENUM, .words = backs, .required = true, .doc = "embedded: a local Apache Spark." },
+    { .key = "back",
+      .type = FIELD_ENUM,
+      .words = backs,
+      .required = true,
+      .doc = "embedded: a local Apache Spark. upstream: requests go on." },
     { .key = "project",
       .type = FIELD_TEXT,
       .required = true,
@@ -199,13 +203,23 @@ const struct field config_dataproc_fields[] = {
       .max = 63,
       .check = bad_id,
       .doc = "The region in resource names." },
-    { .key = "master", .type = FIELD_TEXT, .fallback = "local[*]", .doc = "Spark's master for clusters that name none." },
+    { .key = "endpoint",
+      .type = FIELD_TEXT,
+      .max = 512,
+      .doc = "upstream: its address [https://REGION-dataproc.googleapis.com]." },
+    { .key = "exchange", .type = FIELD_TEXT, .max = 63, .doc = "upstream: where callers' tokens for it come from." },
+    { .key = "accounts",
+      .type = FIELD_TEXT_MAP,
+      .doc = "upstream, required: its clusters, each with the e-mail of the account as which its jobs run." },
+    { .key = "master",
+      .type = FIELD_TEXT,
+      .fallback = "local[*]",
+      .doc = "embedded: Spark's master for clusters that name none." },
     { .key = "code",
       .type = FIELD_TEXT_LIST,
-      .required = true,
       .min = 1,
       .max = CONFIG_MAX_FOLDERS,
-      .doc = "Folders whose files jobs may use." },
+      .doc = "embedded, required: folders whose files jobs may use." },
     { .key = "properties",
       .type = FIELD_TEXT_LIST,
       .max = CONFIG_MAX_FOLDERS,
@@ -213,14 +227,19 @@ const struct field config_dataproc_fields[] = {
     { .key = "python",
       .type = FIELD_TEXT,
       .fallback = "/usr/bin/python3",
-      .doc = "The interpreter whose environment holds PySpark." },
+      .doc = "embedded: the interpreter whose environment holds PySpark." },
     { .key = "memory",
       .type = FIELD_SIZE,
       .fallback = "2GiB",
       .min = 512 << 20,
       .max = INT64_C(1) << 40,
-      .doc = "Memory of a driver." },
-    { .key = "max_jobs", .type = FIELD_INT, .fallback = "4", .min = 1, .max = 1000, .doc = "Jobs at once; more wait." },
+      .doc = "embedded: memory of a driver." },
+    { .key = "max_jobs",
+      .type = FIELD_INT,
+      .fallback = "4",
+      .min = 1,
+      .max = 1000,
+      .doc = "embedded: jobs at once; more wait." },
     { 0 },
 };
 const struct field config_pool_fields[] = {
@@ -229,7 +248,7 @@ const struct field config_pool_fields[] = {
       .required = true,
       .min = 1,
       .max = CLUSTER_MAX,
-      .check = bad_cluster,
+      .check = config_bad_cluster,
       .doc = "The cluster of the same connection that its jobs run on." },
     { 0 },
 };
@@ -268,7 +287,7 @@ const struct field config_livy_fields[] = {
       .required = true,
       .min = 1,
       .max = CLUSTER_MAX,
-      .check = bad_cluster,
+      .check = config_bad_cluster,
       .doc = "The cluster of the same connection that its jobs run on." },
     { 0 },
 };
@@ -328,6 +347,26 @@ const struct field config_audit[] = {
       .doc = "The log's name in its checkpoints." },
     { 0 },
 };
+const struct field config_per_account[] = {
+    { .key = "at_once",
+      .type = FIELD_INT,
+      .fallback = "0",
+      .max = 1000000000,
+      .doc = "Requests under way; 0: as many as it likes." },
+    { .key = "per_second",
+      .type = FIELD_INT,
+      .fallback = "0",
+      .max = 1000000000,
+      .doc = "Requests a second, in bursts of one second's worth; 0: as many as it likes." },
+    { 0 },
+};
+const struct field config_limits[] = {
+    { .key = "per_account",
+      .type = FIELD_MAP,
+      .fields = config_per_account,
+      .doc = "Of each caller by itself, whatever the policy's limits say besides." },
+    { 0 },
+};
 const struct field config_log[] = {
     { .key = "requests",
       .type = FIELD_ENUM,
@@ -373,6 +412,7 @@ const struct field config_root[] = {
       .max = CONFIG_MAX_CONNECTIONS,
       .doc = "What is behind us." },
     { .key = "audit", .type = FIELD_MAP, .fields = config_audit, .doc = "The audit log." },
+    { .key = "limits", .type = FIELD_MAP, .fields = config_limits, .doc = "What a caller may ask of us." },
     { .key = "log", .type = FIELD_MAP, .fields = config_log, .doc = "The program's log, on standard error." },
     { .key = "workers", .type = FIELD_INT, .fallback = "2", .min = 1, .max = 64, .doc = "Event loops." },
     { .key = "drain",

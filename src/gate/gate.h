@@ -11,6 +11,7 @@
 #include "model/principal.h"
 #include "service/method.h"
 
+struct admit;
 struct audit_log;
 struct audit_refusals;
 struct config;
@@ -20,7 +21,7 @@ struct routes;
 struct request;
 struct identity;
 struct spanner;
-struct dataproc;
+struct dataproc_regions;
 struct livy;
 struct outbound;
 struct observe;
@@ -65,9 +66,8 @@ struct gate {
     bool audit_failing; /* as last told in the log; first worker's loop */
     struct routes *routes;
     struct spanner *spanner;
-    struct dataproc *dataproc[GATE_MAX_SERVICES]; /* one a connection */
-    unsigned n_dataproc;
-    struct livy *livy[GATE_MAX_LIVY]; /* Synapse's pools and Apache's API may be two connections' */
+    struct dataproc_regions *dataproc; /* gate/dataprocs.h; NULL until it is open */
+    struct livy *livy[GATE_MAX_LIVY];  /* Synapse's pools and Apache's API may be two connections' */
     unsigned n_livy;
     bool draining;
     struct service services[GATE_MAX_SERVICES];
@@ -79,6 +79,10 @@ struct gate {
     struct identity *identity;   /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */
+    struct admit *admit;   /* counters of the policy's limits and of those below */
+    struct {               /* of each caller by itself; 0 = none */
+        uint64_t at_once, per_second;
+    } per_account;
     struct worker workers[GATE_MAX_WORKERS];
     unsigned n_workers;
     const char *spool_dir;

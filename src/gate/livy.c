@@ -1,9 +1,10 @@
 #include "livy/livy.h"
 #include "gate/config.h"
+#include "gate/dataprocs.h"
 #include "gate/livy.h"
 #include "synapse/synapse.h"
 
-/* A configuration has one dataproc at most, and whoever runs batches has it beside (gate/config_connections.c). */
+/* Whoever runs batches has an embedded dataproc beside (gate/config_connections.c). */
 static enum code open_connection(struct gate *gate, const struct config_connection *c, struct err *err) {
     struct livy_pool pools[CONFIG_MAX_POOLS];
     for (size_t i = 0; i < c->synapse.n_pools; i++)
@@ -11,7 +12,7 @@ static enum code open_connection(struct gate *gate, const struct config_connecti
     const struct livy_config config = {
         .workspace = c->synapse.workspace, .pools = pools, .n_pools = c->synapse.n_pools, .cluster = c->livy.cluster
     };
-    enum code rc = livy_new(&config, gate->dataproc[0], &gate->livy[gate->n_livy], err);
+    enum code rc = livy_new(&config, dataprocs_find(gate, c), &gate->livy[gate->n_livy], err);
     if (rc) return err_wrap(err, "connections.%.*s", STR_ARG(c->name));
     struct livy *livy = gate->livy[gate->n_livy++];
     if (c->livy.present) gate->services[gate->n_services++] = livy_service(livy);
@@ -22,7 +23,7 @@ static enum code open_connection(struct gate *gate, const struct config_connecti
 }
 
 enum code livy_open(struct gate *gate, struct err *err) {
-    for (size_t i = 0; gate->n_dataproc && i < gate->config->n_connections; i++) {
+    for (size_t i = 0; i < gate->config->n_connections; i++) {
         const struct config_connection *c = &gate->config->connections[i];
         enum code rc = c->livy.present || c->synapse.n_pools ? open_connection(gate, c, err) : OK;
         if (rc) return rc;

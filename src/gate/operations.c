@@ -19,18 +19,11 @@ static const struct spanner_row {
     [DATAPROC_OP_DELETE] = { classify_delete_operation, handle_delete_operation, far_delete_operation },
 };
 
-static struct dataproc *owner_of(const struct gate *gate, struct str name) {
-    for (unsigned i = 0; i < gate->n_dataproc; i++)
-        if (dataproc_owns_operation(gate->dataproc[i], name)) return gate->dataproc[i];
-    return NULL;
-}
-
 /* From here on the call belongs to the system whose operation it is. */
 static enum code classify(struct call *call, enum dataproc_operation_method which, struct str name, struct err *err) {
     struct gate *gate = gate_of_call(call);
-    struct dataproc *dataproc = owner_of(gate, name);
+    struct dataproc *dataproc = gate->dataproc ? dataproc_of_operation(gate->dataproc, name) : NULL;
     if (dataproc) {
-        call->service = dataproc;
         return dataproc_operation_classify(dataproc, which, call, err);
     }
     call->service = gate->spanner;

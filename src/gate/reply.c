@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/enc.h"
 #include "base/json_text.h"
+#include "gate/request_limits.h"
 #include "wire/grpc.h"
 #include "wire/pb/pb_json.h"
 #include "wire/pb/pb_write.h"
@@ -261,34 +262,41 @@ static bool in_own_words(const struct request *r) {
     return r->protocol == PROTOCOL_RAW && r->raw_status >= 400 && !r->cut && !r->write_code;
 }
 
+/* Nothing is left but the end: whoever has read it may ask for the next at once, on another connection too. */
+static void conclude(struct request *r) {
+    r->replied = true;
+    limits_leave(r);
+}
+
 bool reply_finish(struct request *r) {
     r->step_is_reply = true;
     if (!r->stream || r->replied) return true;
     if (r->late && r->reply_begun) { /* who does not read cannot hold an answer for longer than it wanted to wait */
-        r->replied = true;
+        conclude(r);
         http_stream_reset(r->stream, HTTP_RESET_CANCEL);
         return true;
     }
+    if (r->relay) limits_leave(r); /* it has handed over all but the end */
     if (relay_reply(r)) {
-        r->replied = true;
+        conclude(r);
         return true;
     }
     bool json_stream = r->protocol == PROTOCOL_REST && r->call.method && r->call.method->streaming;
     if (r->protocol != PROTOCOL_GRPC && r->code && !(json_stream && r->reply_begun) && !in_own_words(r)) {
-        r->replied = true;
+        conclude(r);
         if (r->reply_begun) http_stream_reset(r->stream, HTTP_RESET_INTERNAL); /* half an answer looks like a whole one */
         else reply_error_json(r);
         return true;
     }
     if (json_stream && (r->cut || !put_json_tail(r))) { /* half an element may be out */
-        r->replied = true;
+        conclude(r);
         http_stream_reset(r->stream, HTTP_RESET_INTERNAL);
         return true;
     }
     if (r->protocol == PROTOCOL_RAW) finish_whole(r, r->raw_status ? r->raw_status : 204, str_z(r->raw_type));
     else if (r->protocol == PROTOCOL_REST && !json_stream) finish_whole(r, 200, STR("application/json; charset=UTF-8"));
     if (!pump(r)) return false; /* request_writable comes back here */
-    r->replied = true;
+    conclude(r);
     if (r->protocol == PROTOCOL_GRPC) finish_grpc(r);
     else if (r->cut) http_stream_reset(r->stream, HTTP_RESET_INTERNAL); /* the spool could not be read back */
     else http_reply_end(r->stream, NULL, 0);

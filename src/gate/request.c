@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "gate/endpoint.h"
 #include "gate/identify.h"
+#include "gate/request_limits.h"
 #include "gate/observe.h"
 #include "gate/read.h"
 #include "gate/record.h"
@@ -81,7 +82,12 @@ static enum progress read_message(struct request *r) {
 static void decide_atoms(struct request *r) {
     policy_decide(r->policy, r->call.subject, &r->call.atoms, clock_wall_us(), &r->verdict);
     r->decided = true;
-    if (r->verdict.reason) request_refuse(r, r->verdict.reason, "%s", reply_restate(r));
+    if (r->verdict.reason) {
+        request_refuse(r, r->verdict.reason, "%s", reply_restate(r));
+        return;
+    }
+    struct err err;
+    if (r->call.fence && r->call.fence(&r->call, &err)) request_refuse(r, DENIED, "%s", err.message);
 }
 
 static enum code classify(struct request *r, struct err *err) {
@@ -98,6 +104,7 @@ static enum progress decide(struct request *r) {
     policy_unref(r->policy); /* of a classify that had to wait */
     r->policy = gate_policy(r->gate);
     r->call.atoms.n = 0;
+    if (r->service) r->call.service = r->service->state;
     r->call.policy = r->policy;
     if (r->identified) {
         r->call.subject = policy_identify(r->policy, &r->principal, r->call.arena);
@@ -118,10 +125,11 @@ static enum progress decide(struct request *r) {
     return NEXT;
 }
 
-/* Is there room? The server's own limits; a database keeps its own. */
+/* Is there room? The server's own limits, the policy's, the configuration's; a database keeps its own. */
 static enum progress admit(struct request *r) {
     if (r->worker->n_requests > MAX_REQUESTS)
         request_refuse(r, LIMIT_REACHED, "too many requests are under way: try again");
+    else limits_enter(r);
     return NEXT;
 }
 
@@ -240,6 +248,7 @@ static void delist(struct request *r) {
 
 /* On the loop: whoever holds it elsewhere gives it back by a task. */
 static void request_free(struct request *r) {
+    limits_leave(r);
     delist(r); /* only now: a service may work long for a client that is gone */
     for (struct at_end *e = r->at_end; e; e = e->next) e->fn(e->ctx);
     spool_free(&r->spool);

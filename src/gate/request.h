@@ -100,7 +100,9 @@ struct request {
     struct err ended_err, write_err;
     struct loop_timer deadline;
     void (*after_record)(struct request *r);
-    struct answer *answer; /* of a token service, until it is recorded */
+    struct answer *answer;      /* of a token service, until it is recorded */
+    struct admit_bound *bounds; /* what it is counted under */
+    size_t n_bounds;
     struct at_end *at_end;
     void (*on_cancel)(void *ctx);
     void *on_cancel_ctx;

@@ -43,3 +43,7 @@ struct schemas *schemas_open(const struct config *config) {
 struct spanner *schemas_spanner(struct schemas *s) {
     return s ? s->spanner : NULL;
 }
+
+struct engine *schemas_engine(struct schemas *s) {
+    return s ? s->engine : NULL;
+}

@@ -8,11 +8,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/log_writer.h"
-#include "dataproc/dataproc.h"
 #include "engine/engine.h"
 #include "engine/sql/functions.h"
 #include "gate/admin.h"
+#include "gate/admit.h"
 #include "gate/data_dir.h"
+#include "gate/dataprocs.h"
 #include "gate/endpoint.h"
 #include "gate/fetch.h"
 #include "gate/identify.h"
@@ -51,6 +52,7 @@ struct server {
     struct outbox *outbox;
     struct fetch *fetch;
     struct engine *engine;
+    struct dataproc_regions dataproc;
     struct workspace_runs *runs;
     struct tls_ctx *tls;
     char spool[DATA_PATH_MAX];
@@ -200,46 +202,12 @@ static enum code open_spanner(struct server *s, struct err *err) {
     return rc ? rc : spanner_new(&config, &s->gate.spanner, err);
 }
 
-static enum code open_dataproc(struct server *s, const struct config_connection *c, struct err *err) {
-    char folder[DATA_PATH_MAX];
-    if (snprintf(folder, sizeof folder, "%s/jobs/%.*s", s->gate.config->data, STR_ARG(c->name)) >= (int)sizeof folder)
-        return err_set(err, INVALID_ARGUMENT, "the data directory's path is too long");
-    struct dataproc_config config = {
-        .connection = c->name,
-        .project = c->dataproc.project,
-        .region = c->dataproc.region,
-        .master = c->dataproc.master,
-        .url = s->gate.config->url,
-        .code = c->dataproc.code,
-        .n_code = c->dataproc.n_code,
-        .properties = c->dataproc.properties,
-        .n_properties = c->dataproc.n_properties,
-        .python = c->dataproc.python,
-        .memory_bytes = c->dataproc.memory_bytes,
-        .max_jobs = c->dataproc.max_jobs,
-        .folder = folder,
-        .helper = "/proc/self/exe",
-        .worlds = WORLD_NAMESPACES,
-    };
-    struct job_endpoints endpoints = endpoints_of(&s->gate);
-    struct dataproc **to = &s->gate.dataproc[s->gate.n_dataproc];
-    enum code rc = file_make_dirs(folder, 0700, err);
-    if (!rc) rc = dataproc_new(&config, &endpoints, to, &s->gate.services[s->gate.n_services], err);
-    if (rc) return err_wrap(err, "connections.%.*s.dataproc", STR_ARG(c->name));
-    s->gate.n_dataproc++;
-    s->gate.n_services++;
-    const char *why = dataproc_world_why(*to);
-    if (why[0]) log_line(LOG_WARNING, "jobs are kept apart less well than they could be: %s", why);
-    return OK;
-}
-
 static enum code open_services(struct server *s, struct err *err) {
     struct gate *g = &s->gate;
     enum code rc = upstreams_open(g, &g->upstreams, err);
     if (!rc) rc = relays_open(g, &g->relays, err);
     if (!rc) rc = open_spanner(s, err);
-    for (size_t i = 0; !rc && i < g->config->n_connections; i++)
-        if (g->config->connections[i].dataproc.present) rc = open_dataproc(s, &g->config->connections[i], err);
+    if (!rc) rc = dataprocs_open(g, &s->dataproc, err);
     return rc ? rc : livy_open(g, err);
 }
 
@@ -310,6 +278,13 @@ static enum code open_workers(struct server *s, struct err *err) {
     return workers_open(&s->gate, &s->tls, err);
 }
 
+static enum code open_limits(struct server *s, struct err *err) {
+    s->gate.per_account.at_once = s->gate.config->per_account.at_once;
+    s->gate.per_account.per_second = s->gate.config->per_account.per_second;
+    s->gate.admit = admit_new();
+    return s->gate.admit ? OK : err_oom(err);
+}
+
 static enum code recover(struct server *s, struct err *err) {
     size_t closed = 0;
     enum code rc = audit_recover(s->gate.audit, &closed, err);
@@ -324,17 +299,17 @@ static const struct opening { /* the road map of a start */
     { "log", open_log },           { "event loops", open_loops },
     { "audit log", open_audit },   { "outgoing calls", open_outbound },
     { "identity", open_identity }, { "services", open_services },
-    { "policy", open_policy },     { "recovery", recover },
-    { "pipelines", open_runs },    { "routes", open_routes },
-    { "admin", open_admin },       { "workers", open_workers },
-    { "signals", watch_signals },
+    { "policy", open_policy },     { "limits", open_limits },
+    { "recovery", recover },       { "pipelines", open_runs },
+    { "routes", open_routes },     { "admin", open_admin },
+    { "workers", open_workers },   { "signals", watch_signals },
 };
 
 /* First the pipelines, which are clients of the jobs: their runs shall go on later, not fail. */
 static void *close_off_loop(void *arg) {
     struct server *s = arg;
     workspace_runs_close(s->runs);
-    for (unsigned i = 0; i < s->gate.n_dataproc; i++) dataproc_free(s->gate.dataproc[i]);
+    dataprocs_free(&s->dataproc);
     atomic_store(&s->systems_gone, true);
     return NULL;
 }
@@ -344,7 +319,7 @@ static void *close_off_loop(void *arg) {
 static void close_systems(struct server *s) {
     pthread_t thread;
     if (s->stops_runs) (void)pthread_join(s->stopper, NULL); /* it began the drain, so it is done */
-    if (!s->gate.n_dataproc && !s->runs) return;
+    if (!s->dataproc.n && !s->runs) return;
     if (pthread_create(&thread, NULL, close_off_loop, s) != 0) return; /* the process ends, and what it runs with it */
     while (!atomic_load(&s->systems_gone)) loop_run_once(s->gate.workers[0].loop, 20);
     (void)pthread_join(thread, NULL);
@@ -393,6 +368,7 @@ static void close_all(struct server *s) {
     tls_unref(s->tls);
     routes_free(g->routes);
     policy_unref(g->policy);
+    admit_free(g->admit);
     observe_free(g->observe);
     close_log(s);
     file_close(&s->lock_fd);

@@ -45,9 +45,9 @@ static void post(void *ctx, const struct exchange_request *request,
 
 static enum code open_tokens(struct outbound_tokens *t, struct gate *gate, const struct config_exchange *config,
                              struct err *err) {
-    *t = (struct outbound_tokens){
-        .gate = gate, .config = config, .post = { .outbound = gate->outbound, .development = gate->config->development }
-    };
+    *t = (struct outbound_tokens){ .gate = gate,
+                                   .config = config,
+                                   .post = { .outbound = gate->outbound, .development = gate->config->development } };
     const struct exchange_effects effects = { .ctx = t, .subject = subject, .post = post };
     return exchange_new(&config->config, &effects, 0, &t->exchange, err);
 }

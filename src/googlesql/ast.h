@@ -6,7 +6,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
-#include "googlesql/catalog.h"
+#include "googlesql/role.h"
 
 enum {
     SQL_MAX_TEXT = 1000000,
@@ -152,20 +152,31 @@ struct sql_query {
     bool correlated;
 };
 
-enum sql_ddl_kind { DDL_CREATE_DATABASE, DDL_CREATE_TABLE, DDL_ADD_COLUMN, DDL_DROP_COLUMN, DDL_DROP_TABLE };
+enum sql_ddl_kind {
+    DDL_CREATE_DATABASE,
+    DDL_CREATE_TABLE,
+    DDL_ADD_COLUMN,
+    DDL_DROP_COLUMN,
+    DDL_DROP_TABLE,
+    DDL_CREATE_ROLE,
+    DDL_DROP_ROLE,
+    DDL_GRANT,
+    DDL_REVOKE
+};
 
 /* Names are checked (form, length, reserved words), key columns are found, NOT with the catalog: that is the engine's. */
 struct sql_ddl {
     enum sql_ddl_kind kind;
     uint32_t at;
-    struct str name;            /* of the database or table */
+    struct str name;            /* of the database, table or role */
     bool if_not_exists;         /* CREATE TABLE, ADD COLUMN */
     bool if_exists;             /* DROP TABLE */
     struct sql_column *columns; /* CREATE TABLE: all; ADD COLUMN: one. Their ids are 0 */
     uint16_t n_columns;
     struct sql_key_part *key;
     uint16_t n_key;
-    struct str column; /* DROP COLUMN */
+    struct str column;        /* DROP COLUMN */
+    struct sql_grants grants; /* GRANT, REVOKE */
 };
 
 void sql_place(struct str text, uint32_t at, unsigned *ret_line, unsigned *ret_column);

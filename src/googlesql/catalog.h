@@ -12,6 +12,7 @@ struct sql_column {
     enum sql_type type;
     int64_t max_length; /* STRING(n): characters, BYTES(n): bytes; INT64_MAX for MAX; 0 for other types */
     bool not_null;
+    bool generated;              /* computed from others: never written (an upstream's: see sources, too) */
     bool allow_commit_timestamp; /* OPTIONS (allow_commit_timestamp = true) */
     uint32_t id;                 /* storage: the column `c<id>` of SQLite's table; never used again after a DROP */
     /* An upstream's only: the text of a type that is none of ours ("JSON"). `type` is SQL_UNKNOWN then, and a statement
@@ -53,12 +54,16 @@ struct sql_other {
     const char *what; /* "a view" */
 };
 
+struct sql_role; /* role.h */
+
 struct sql_catalog {
     uint64_t version;                      /* grows with each DDL statement */
     const struct sql_table *const *tables; /* sorted by name, without case */
     size_t n_tables;
     const struct sql_other *others;
     size_t n_others;
+    const struct sql_role *roles; /* sorted by name, without case */
+    size_t n_roles;
 };
 
 const struct sql_table *sql_catalog_find(const struct sql_catalog *catalog, struct str name); /* or NULL */

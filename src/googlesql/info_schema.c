@@ -100,6 +100,22 @@ static const struct sql_column column_options[] = {
     COLUMN(5, "OPTION_NAME", S),   COLUMN(6, "OPTION_TYPE", S),  COLUMN(7, "OPTION_VALUE", S),
 };
 
+static const struct sql_column roles[] = {
+    COLUMN(1, "ROLE_NAME", S),
+    COLUMN(2, "IS_SYSTEM", B),
+};
+static const struct sql_column role_grantees[] = {
+    COLUMN(1, "ROLE_NAME", S),
+    COLUMN(2, "GRANTEE", S),
+};
+static const struct sql_column table_privileges[] = {
+    COLUMN(1, "TABLE_CATALOG", S),  COLUMN(2, "TABLE_SCHEMA", S), COLUMN(3, "TABLE_NAME", S),
+    COLUMN(4, "PRIVILEGE_TYPE", S), COLUMN(5, "GRANTEE", S),
+};
+static const struct sql_column column_privileges[] = {
+    COLUMN(1, "TABLE_CATALOG", S), COLUMN(2, "TABLE_SCHEMA", S),   COLUMN(3, "TABLE_NAME", S),
+    COLUMN(4, "COLUMN_NAME", S),   COLUMN(5, "PRIVILEGE_TYPE", S), COLUMN(6, "GRANTEE", S),
+};
 static const struct sql_column constraint_table_usage[] = {
     COLUMN(1, "TABLE_CATALOG", S),      COLUMN(2, "TABLE_SCHEMA", S),      COLUMN(3, "TABLE_NAME", S),
     COLUMN(4, "CONSTRAINT_CATALOG", S), COLUMN(5, "CONSTRAINT_SCHEMA", S), COLUMN(6, "CONSTRAINT_NAME", S),
@@ -131,6 +147,12 @@ static const struct sql_table all[] = {
     TABLE(13, "COLUMN_OPTIONS", column_options),
     TABLE(14, "COLUMN_COLUMN_USAGE", column_column_usage),
     TABLE(15, "CONSTRAINT_TABLE_USAGE", constraint_table_usage),
+    TABLE(16, "ROLES", roles),
+    TABLE(17, "ROLE_GRANTEES", role_grantees),
+    TABLE(18, "TABLE_PRIVILEGES", table_privileges),
+    TABLE(19, "COLUMN_PRIVILEGES", column_privileges),
+    TABLE(20, "ROLE_TABLE_GRANTS", table_privileges),
+    TABLE(21, "ROLE_COLUMN_GRANTS", column_privileges),
 };
 
 /* What Spanner has besides: refused by name, for an empty answer would be a lie. */
@@ -141,7 +163,6 @@ static const char *const elsewhere[] = {
     "CHANGE_STREAM_PRIVILEGES",
     "CHANGE_STREAM_TABLES",
     "CHECK_CONSTRAINTS",
-    "COLUMN_PRIVILEGES",
     "INDEX_OPTIONS",
     "LOCALITY_GROUP_OPTIONS",
     "MODELS",
@@ -151,19 +172,14 @@ static const char *const elsewhere[] = {
     "PLACEMENTS",
     "PLACEMENT_OPTIONS",
     "PROPERTY_GRAPHS",
-    "ROLES",
     "ROLE_CHANGE_STREAM_GRANTS",
-    "ROLE_COLUMN_GRANTS",
-    "ROLE_GRANTEES",
     "ROLE_MODEL_GRANTS",
     "ROLE_ROUTINE_GRANTS",
-    "ROLE_TABLE_GRANTS",
     "ROUTINES",
     "ROUTINE_OPTIONS",
     "ROUTINE_PRIVILEGES",
     "SEQUENCE_OPTIONS",
     "SPANNER_STATISTICS",
-    "TABLE_PRIVILEGES",
     "TABLE_SYNONYMS",
 };
 

@@ -1,4 +1,5 @@
-/* parse_ddl.c: CREATE DATABASE, CREATE TABLE, ALTER TABLE ADD and DROP COLUMN, DROP TABLE. The rest by name. */
+/* parse_ddl.c: CREATE DATABASE, CREATE TABLE, ALTER TABLE ADD and DROP COLUMN, DROP TABLE; which statement it is. The rest
+ * is refused by name. */
 #include <ctype.h>
 #include "googlesql/parser.h"
 
@@ -20,8 +21,10 @@ static enum code invalid(struct parser *p, uint32_t at, const char *what, struct
     return sql_error(p->err, INVALID_ARGUMENT, p->text, at, "%s: %.*s", what, STR_ARG(name));
 }
 
-/* A table's or column's name: a letter or underscore first, then letters, digits, underscores; no named schemas yet. */
-static enum code parse_object_name(struct parser *p, struct str *ret) {
+/* A table's, column's or role's name: a letter or underscore first, then letters, digits, underscores; no named schemas
+ * yet.
+ */
+enum code parse_object_name(struct parser *p, struct str *ret) {
     uint32_t at = here(p);
     enum code rc = parse_name(p, ret);
     if (rc) return rc;
@@ -250,24 +253,29 @@ static enum code parse_drop_table(struct parser *p, struct sql_ddl *d) {
 }
 
 static const struct {
-    const char *first, *second;
+    const char *first, *second; /* second NULL: the statement goes on in many ways */
     enum code (*parse)(struct parser *p, struct sql_ddl *d);
 } statements[] = {
     { "CREATE", "DATABASE", parse_create_database },
     { "CREATE", "TABLE", parse_create_table },
     { "ALTER", "TABLE", parse_alter_table },
     { "DROP", "TABLE", parse_drop_table },
+    { "CREATE", "ROLE", parse_create_role },
+    { "DROP", "ROLE", parse_drop_role },
+    { "GRANT", NULL, parse_grant },
+    { "REVOKE", NULL, parse_revoke },
 };
 
 enum code parse_ddl_statement(struct parser *p, struct sql_ddl **ret) {
-    static const char *const known[] = { "CREATE", "ALTER", "DROP", "RENAME", "GRANT", "REVOKE", "ANALYZE" };
+    static const char *const known[] = { "CREATE", "ALTER", "DROP", "RENAME", "ANALYZE" };
     struct sql_ddl *d = ARENA_NEW(p->arena, struct sql_ddl);
     if (!d) return err_oom(p->err);
     *ret = d;
     d->at = here(p);
     for (size_t i = 0; i < COUNT(statements); i++) {
-        if (!is_keyword(p, 0, statements[i].first) || !is_keyword(p, 1, statements[i].second)) continue;
-        p->at += 2;
+        const char *second = statements[i].second;
+        if (!is_keyword(p, 0, statements[i].first) || (second && !is_keyword(p, 1, second))) continue;
+        p->at += second ? 2 : 1;
         return statements[i].parse(p, d);
     }
     for (size_t i = 0; i < COUNT(known); i++) {

@@ -44,4 +44,11 @@ MUST_USE enum code parse_query(struct parser *p, struct sql_query **ret);
 /* parse_from.c */
 MUST_USE enum code parse_from(struct parser *p, struct sql_from **ret);
 /* parse_ddl.c */
+struct sql_ddl;
+MUST_USE enum code parse_object_name(struct parser *p, struct str *ret); /* of a table, column or role */
 MUST_USE enum code parse_ddl_statement(struct parser *p, struct sql_ddl **ret);
+/* parse_role.c: behind CREATE ROLE, DROP ROLE; from GRANT or REVOKE on */
+MUST_USE enum code parse_create_role(struct parser *p, struct sql_ddl *d);
+MUST_USE enum code parse_drop_role(struct parser *p, struct sql_ddl *d);
+MUST_USE enum code parse_grant(struct parser *p, struct sql_ddl *d);
+MUST_USE enum code parse_revoke(struct parser *p, struct sql_ddl *d);

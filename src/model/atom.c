@@ -7,6 +7,7 @@ const char *verb_name(enum verb verb) {
         [VERB_UPDATE] = "update",
         [VERB_DELETE] = "delete",
         [VERB_CHANGE_SCHEMA] = "change schema",
+        [VERB_CHANGE_GRANTS] = "change grants",
         [VERB_READ_SCHEMA] = "read schema",
         [VERB_USE] = "use",
         [VERB_RUN_JOB] = "run job",

@@ -9,6 +9,7 @@ enum verb {
     VERB_UPDATE,
     VERB_DELETE,        /* object = table; read, insert, update name columns */
     VERB_CHANGE_SCHEMA, /* object = table */
+    VERB_CHANGE_GRANTS, /* object empty: database roles, and what they may */
     VERB_READ_SCHEMA,
     VERB_USE,     /* object empty; USE: any live allow in the database */
     VERB_RUN_JOB, /* object = "nightly/transform", or "" when no job statement matches the

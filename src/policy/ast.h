@@ -120,6 +120,7 @@ struct clauses {
 
 struct bound {
     struct name count, unit, per; /* per empty: at once */
+    uint64_t most;
 };
 
 struct bounds {

@@ -143,6 +143,15 @@ static void system_is(struct checker *c, struct name path, enum act_kind kind) {
         blame(c, path, false, "runs pipelines, not jobs of a job statement: write run jobs");
 }
 
+/* Requests come to every path, commits to databases only. */
+static void countable(struct checker *c, const struct stmt *s) {
+    bool spanner = str_starts(s->path.text, STR("spanner "));
+    for (size_t i = 0; i < s->bounds.n; i++)
+        if (!spanner && str_eq(s->bounds.items[i].unit.text, STR("commits")))
+            blame(c, s->bounds.items[i].unit, false, "there are no commits in %.*s: name a spanner database",
+                  STR_ARG(s->path.text));
+}
+
 static void schema(struct checker *c, const struct table_refs *tables, struct str path) {
     if (!c->context || !c->context->column || str_ends(path, STR("*"))) return;
     for (size_t i = 0; i < tables->n; i++) {
@@ -206,7 +215,8 @@ static void rule(struct checker *c, const struct stmt *s) {
     for (size_t i = 0; i < s->acts.n; i++) act(c, s, &s->acts.items[i]);
     if (s->path.text.n) {
         covered(c, s->path);
-        system_is(c, s->path, ACT_DML);
+        if (s->kind == STMT_LIMIT) countable(c, s);
+        else system_is(c, s->path, ACT_DML);
     }
     jobs(c, &k->jobs);
     if (!(k->has & 1u << CLAUSE_OWNER)) blame(c, at_start(s), false, "needs an owner");

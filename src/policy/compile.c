@@ -164,7 +164,8 @@ struct target {
 static void emit_one(struct compiler *c, struct target target, enum verb verb, uint32_t subject) {
     const struct rule *rule = &c->policy->rules[c->rule];
     const struct stmt *s = rule->stmt;
-    struct entries *list = &target.node->entries[s->kind == STMT_ALLOW ? ALLOWS : DENIES][verb];
+    struct entries *list = s->kind == STMT_LIMIT ? &target.node->limits
+                                                 : &target.node->entries[s->kind == STMT_ALLOW ? ALLOWS : DENIES][verb];
     if (!c->fill) {
         list->n++;
         if (++c->n_entries > MAX_ENTRIES) too_many(c, s, "the policy's rules unfold to more than 1,000,000 entries");
@@ -243,7 +244,8 @@ static void act_entries(struct compiler *c, const struct stmt *s, const struct a
     static const struct {
         enum act_kind kind;
         enum verb verb;
-    } paths[] = { { ACT_READ_SCHEMA, VERB_READ_SCHEMA },
+    } paths[] = { { ACT_CHANGE_GRANTS, VERB_CHANGE_GRANTS },
+                  { ACT_READ_SCHEMA, VERB_READ_SCHEMA },
                   { ACT_SEE_JOBS, VERB_SEE_JOBS },
                   { ACT_CANCEL_JOBS, VERB_CANCEL_JOBS },
                   { ACT_ADMINISTER, VERB_ADMINISTER } };
@@ -257,18 +259,31 @@ static void act_entries(struct compiler *c, const struct stmt *s, const struct a
     if (s->kind == STMT_ALLOW && path.n) path_entry(c, path, VERB_USE); /* any live allow admits to the path */
 }
 
+static void limit_entries(struct compiler *c, const struct stmt *s) {
+    c->policy->limiting = true;
+    if (str_ends(s->path.text, STR("*"))) c->policy->wild = true;
+    path_entry(c, s->path.text, VERB_USE);
+}
+
 static void walk(struct compiler *c) {
     for (c->rule = 0; c->rule < c->policy->n_rules && !c->oom && !c->too_many; c->rule++) {
         const struct stmt *s = c->policy->rules[c->rule].stmt;
+        if (s->kind == STMT_LIMIT) limit_entries(c, s);
         for (size_t i = 0; i < s->acts.n; i++) act_entries(c, s, &s->acts.items[i]);
     }
+}
+
+enum { ALL_LISTS = 2 * VERB_COUNT + 1 };
+
+static struct entries *list_of(struct node *n, unsigned k) {
+    return k < 2 * VERB_COUNT ? &n->entries[k / VERB_COUNT][k % VERB_COUNT] : &n->limits;
 }
 
 static void make_room(struct compiler *c) {
     for (size_t i = 0; i < c->policy->cap_nodes; i++) {
         struct node *n = c->policy->nodes[i];
-        for (unsigned k = 0; n && k < 2 * VERB_COUNT; k++) {
-            struct entries *list = &n->entries[k / VERB_COUNT][k % VERB_COUNT];
+        for (unsigned k = 0; n && k < ALL_LISTS; k++) {
+            struct entries *list = list_of(n, k);
             if (!list->n) continue;
             list->items = ARENA_ARRAY(c->policy->arena, struct entry, list->n);
             list->subjects = ARENA_ARRAY(c->policy->arena, uint32_t, list->n);
@@ -287,8 +302,8 @@ static int by_subject(const void *a, const void *b) {
 static void sort_entries(struct policy *p) {
     for (size_t i = 0; i < p->cap_nodes; i++) {
         struct node *n = p->nodes[i];
-        for (unsigned k = 0; n && k < 2 * VERB_COUNT; k++) {
-            struct entries *list = &n->entries[k / VERB_COUNT][k % VERB_COUNT];
+        for (unsigned k = 0; n && k < ALL_LISTS; k++) {
+            struct entries *list = list_of(n, k);
             if (list->n) qsort(list->items, list->n, sizeof *list->items, by_subject);
             for (size_t e = 0; e < list->n; e++) list->subjects[e] = list->items[e].subject;
         }
@@ -337,11 +352,11 @@ static void gather_stmt(struct policy *p, const struct stmt *s) {
         p->ends[p->n_ends++] = s->clauses.until_us;
         p->rules[p->n_rules++] = (struct rule){ .name = s->rule, .stmt = s };
         break;
-    case STMT_DENY: p->rules[p->n_rules++] = (struct rule){ .name = s->rule, .stmt = s }; break;
+    case STMT_DENY:
+    case STMT_LIMIT: p->rules[p->n_rules++] = (struct rule){ .name = s->rule, .stmt = s }; break;
     case STMT_GROUP:
     case STMT_TABLES:
-    case STMT_MASK:
-    case STMT_LIMIT: break;
+    case STMT_MASK: break;
     }
 }
 

@@ -23,7 +23,7 @@ struct hits {
     uint64_t words[ALL_WORDS];
 };
 
-static bool entry_denies(const struct policy *p, const struct entry *e, const struct policy_subject *s) {
+bool entry_restricts(const struct policy *p, const struct entry *e, const struct policy_subject *s) {
     if (bit_get(s->cond_false, e->cond)) return false;
     if (e->subject != ANYONE) return bit_get(s->any, e->subject);
     const struct rule *rule = &p->rules[e->rule];
@@ -76,11 +76,13 @@ static bool add_urls(const struct policy *p, struct hits *hits, const struct ato
 
 enum node_kind node_kind_of(enum verb verb) {
     static const enum node_kind kinds[VERB_COUNT] = {
-        [VERB_READ] = NODE_TABLE,    [VERB_INSERT] = NODE_TABLE,        [VERB_UPDATE] = NODE_TABLE,
-        [VERB_DELETE] = NODE_TABLE,  [VERB_CHANGE_SCHEMA] = NODE_TABLE, [VERB_READ_SCHEMA] = NODE_PATH,
-        [VERB_USE] = NODE_PATH,      [VERB_RUN_JOB] = NODE_JOB,         [VERB_ACT_AS] = NODE_ACCOUNT,
-        [VERB_SEE_JOBS] = NODE_PATH, [VERB_CANCEL_JOBS] = NODE_PATH,    [VERB_ADMINISTER] = NODE_PATH,
-        [VERB_CALL] = NODE_CALL,
+        [VERB_READ] = NODE_TABLE,          [VERB_INSERT] = NODE_TABLE,
+        [VERB_UPDATE] = NODE_TABLE,        [VERB_DELETE] = NODE_TABLE,
+        [VERB_CHANGE_SCHEMA] = NODE_TABLE, [VERB_CHANGE_GRANTS] = NODE_PATH,
+        [VERB_READ_SCHEMA] = NODE_PATH,    [VERB_USE] = NODE_PATH,
+        [VERB_RUN_JOB] = NODE_JOB,         [VERB_ACT_AS] = NODE_ACCOUNT,
+        [VERB_SEE_JOBS] = NODE_PATH,       [VERB_CANCEL_JOBS] = NODE_PATH,
+        [VERB_ADMINISTER] = NODE_PATH,     [VERB_CALL] = NODE_CALL,
     };
     return kinds[verb];
 }
@@ -107,8 +109,7 @@ static bool find_nodes(const struct policy *p, const struct atom *a, struct hits
     return true;
 }
 
-/* The rows of one subject, which stand together. */
-static const struct entry *rows_of(const struct entries *list, uint32_t subject, size_t *ret_n) {
+const struct entry *entry_rows(const struct entries *list, uint32_t subject, size_t *ret_n) {
     size_t low = 0, high = list->n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
@@ -126,7 +127,7 @@ static void judge_allows(const struct policy *p, const struct policy_subject *s,
     const struct entries *list = &hit->node->entries[ALLOWS][hits->verb];
     for (size_t i = 0; list->n && i < s->n_sure; i++) {
         size_t n;
-        const struct entry *rows = rows_of(list, s->sure_list[i], &n);
+        const struct entry *rows = entry_rows(list, s->sure_list[i], &n);
         for (const struct entry *e = rows; e < rows + n; e++) {
             if (now_us >= e->until_us || !bit_get(s->cond_true, e->cond) || !account_fits(p, e, hits->account)) continue;
             unite(hit->grant, e, hit->node->words);
@@ -140,9 +141,9 @@ static void judge_denies(const struct policy *p, const struct policy_subject *s,
     const struct entries *list = &hit->node->entries[DENIES][hits->verb];
     for (size_t i = 0; list->n && i < s->n_any; i++) {
         size_t n;
-        const struct entry *rows = rows_of(list, s->any_list[i], &n);
+        const struct entry *rows = entry_rows(list, s->any_list[i], &n);
         for (const struct entry *e = rows; e < rows + n; e++)
-            if (entry_denies(p, e, s) && account_fits(p, e, hits->account)) unite(hit->stop, e, hit->node->words);
+            if (entry_restricts(p, e, s) && account_fits(p, e, hits->account)) unite(hit->stop, e, hit->node->words);
     }
 }
 
@@ -231,7 +232,7 @@ static bool act_as_denied(const struct policy *p, const struct policy_subject *s
     const struct node *n = node_find(p, NODE_ACCOUNT, (struct str){ 0 }, account);
     for (size_t i = 0; n && i < n->entries[DENIES][VERB_ACT_AS].n; i++) {
         const struct entry *e = &n->entries[DENIES][VERB_ACT_AS].items[i];
-        if (!entry_denies(p, e, s)) continue;
+        if (!entry_restricts(p, e, s)) continue;
         *ret_rule = e->rule;
         return true;
     }
@@ -267,7 +268,7 @@ static struct str denying_rule(const struct policy *p, const struct policy_subje
         for (size_t k = 0; k < list->n; k++) {
             const struct entry *e = &list->items[k];
             if (e->rule >= first || !account_fits(p, e, a->account) || !covers(hits->items[i].node, e, a, column)) continue;
-            if (entry_denies(p, e, s)) first = e->rule;
+            if (entry_restricts(p, e, s)) first = e->rule;
         }
     }
     if (hits->free_code && act_as_denied(p, s, a->account, &act_as) && act_as < first) first = act_as;

@@ -72,6 +72,7 @@ static const char *meaning(enum reason reason) {
         [CLAIM_MISSING] = "it is allowed to those with a claim that this token's issuer did not send",
         [DENIED] = "a rule denies it, and no allow goes before a deny",
         [NOT_UNDERSTOOD] = "it is nothing that a rule can speak of",
+        [LIMIT_REACHED] = "a limit was reached: what was allowed comes through once there is room again",
     };
     return texts[reason] ? texts[reason] : "that is not the policy's doing";
 }
@@ -80,6 +81,14 @@ static const struct rule *rule_named(const struct policy *p, struct str name) {
     for (size_t i = 0; i < p->n_rules; i++)
         if (str_eq(p->rules[i].name, name)) return &p->rules[i];
     return NULL;
+}
+
+static void say_rule(struct buf *out, const struct policy *p, struct str name) {
+    const struct rule *rule = name.n ? rule_named(p, name) : NULL;
+    if (!rule) return;
+    buf_printf(out, "\nrule:   %.*s (%.*s:%u)\n        ", STR_ARG(name), STR_ARG(p->files[rule->stmt->file].name),
+               rule->stmt->line);
+    print_stmt(out, rule->stmt, false);
 }
 
 static void say_verdict(struct buf *out, const struct policy *p, const struct policy_recorded *r, const struct verdict *v) {
@@ -95,13 +104,15 @@ static void say_verdict(struct buf *out, const struct policy *p, const struct po
         buf_add_z(out, "\n        refused: ");
         describe(out, &one);
     }
-    const struct rule *rule = v->rule.n ? rule_named(p, v->rule) : NULL;
-    if (rule) {
-        buf_printf(out, "\nrule:   %.*s (%.*s:%u)\n        ", STR_ARG(v->rule), STR_ARG(p->files[rule->stmt->file].name),
-                   rule->stmt->line);
-        print_stmt(out, rule->stmt, false);
-    }
+    say_rule(out, p, v->rule);
     buf_add_char(out, '\n');
+}
+
+/* Refused by what no rule about acts decides: a limit, a handle, the audit log. */
+static void say_beside(struct buf *out, const struct policy *p, const struct verdict *then) {
+    buf_printf(out, "cause:  %s: %s", reason_name(then->reason), meaning(then->reason));
+    if (then->reason == LIMIT_REACHED) say_rule(out, p, then->rule);
+    buf_add_z(out, "\nhelp:   no rule is proposed: a rule would not help\n");
 }
 
 static void say_near(struct buf *out, const struct policy_explanation *e) {
@@ -174,8 +185,7 @@ enum code policy_explain(const struct policy *policy, const struct policy_record
     say_request(&out, recorded);
     enum reason then = recorded->verdict.reason;
     if (then != REASON_NONE && !is_policy_reason(then) && then != NOT_UNDERSTOOD) {
-        buf_printf(&out, "cause:  %s: %s\nhelp:   no rule is proposed: a rule would not help\n", reason_name(then),
-                   meaning(then));
+        say_beside(&out, policy, &recorded->verdict);
         x.unhelpful = "a rule would not help";
     } else if (now.reason == REASON_NONE) {
         buf_printf(&out, "now:    the policy in force allows it%s%.*s\n", now.rule.n ? ", first by rule " : "",

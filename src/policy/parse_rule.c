@@ -68,12 +68,10 @@ static bool read_act(struct parser *p, struct act *act) {
 }
 
 static bool change_act(struct parser *p, struct act *act) {
-    struct token at = p->tok;
     p_next(p);
     if (p_take(p, "grants")) {
         act->kind = ACT_CHANGE_GRANTS;
-        p_later(p, at, "change grants");
-        return set(p, act);
+        return true;
     }
     act->kind = ACT_CHANGE_SCHEMA;
     return p_expect(p, "schema") && set(p, act);

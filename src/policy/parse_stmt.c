@@ -1,5 +1,7 @@
 #include "policy/parse.h"
 
+#define MAX_BOUND UINT64_C(1000000000)
+
 /* ---- definitions ---- */
 
 static bool claim(struct parser *p, struct names *claim, const struct name *first) {
@@ -140,12 +142,26 @@ static bool bound(struct parser *p, struct bound *b) {
     return p_take(p, "second") || p_take(p, "query") || p_fail(p, "second or query");
 }
 
+/* Commits and requests are counted, at once and a second: other bounds are refused by their words. */
+static void judge_bound(struct parser *p, struct bound *b, struct token at) {
+    bool counted = str_eq(b->unit.text, STR("commits")) || str_eq(b->unit.text, STR("requests"));
+    struct str words = b->per.text.n
+                           ? arena_printf(p->lexer.arena, "%.*s per %.*s", STR_ARG(b->unit.text), STR_ARG(b->per.text))
+                           : arena_printf(p->lexer.arena, "%.*s at once", STR_ARG(b->unit.text));
+    if (!words.p) p->lexer.oom = true;
+    else if (!counted || str_eq(b->per.text, STR("query"))) p_later(p, at, words.p);
+    if (!str_u64(b->count.text, &b->most) || !b->most || b->most > MAX_BOUND)
+        p_fault_at(p, b->count, "is no count from 1 to 1,000,000,000 (for none at all, write deny)");
+}
+
 static bool limit(struct parser *p) {
     struct stmt *s = p->stmt;
     if (!p_who(p, &s->who) || !p_expect(p, "to")) return false;
     do {
         struct bound b = { 0 };
+        struct token at = p->tok;
         if (!bound(p, &b)) return false;
+        judge_bound(p, &b, at);
         if (!arena_grow(p->lexer.arena, &s->bounds.items, &s->bounds.cap, s->bounds.n + 1, sizeof b)) {
             p->lexer.oom = true;
             return false;
@@ -166,7 +182,7 @@ bool parse_body(struct parser *p) {
         { "group", STMT_GROUP, group, true, false },     { "account", STMT_ACCOUNT, account, false, false },
         { "job", STMT_JOB, job, false, false },          { "tables", STMT_TABLES, tables, false, false },
         { "allow", STMT_ALLOW, allow, false, true },     { "deny", STMT_DENY, deny, false, true },
-        { "mask", STMT_MASK, mask, true, true },         { "limit", STMT_LIMIT, limit, true, true },
+        { "mask", STMT_MASK, mask, true, true },         { "limit", STMT_LIMIT, limit, false, true },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         if (!p_is(p, rows[i].word)) continue;
@@ -175,5 +191,5 @@ bool parse_body(struct parser *p) {
         p_next(p);
         return rows[i].parse(p);
     }
-    return p_fail(p, "a statement: domain, identity, account, job, tables, allow or deny");
+    return p_fail(p, "a statement: domain, identity, account, job, tables, allow, deny or limit");
 }

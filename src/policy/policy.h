@@ -90,6 +90,25 @@ MUST_USE bool policy_bearing_of(const struct policy *policy, const struct policy
 void policy_decide(const struct policy *policy, const struct policy_subject *subject, const struct atoms *atoms,
                    int64_t now_us, struct verdict *ret);
 
+/* One bound that a request must keep: so many at once, or a second, of all that are counted under (rule, unit, who). */
+struct policy_limit {
+    struct str rule, path;
+    struct str who; /* the name of the policy that the count is for; empty: of `anyone`, each caller by itself */
+    bool commits;   /* only commits count; else every request */
+    bool at_once;   /* else a second */
+    uint64_t most;  /* 1 to 1,000,000,000 */
+};
+
+struct policy_limits {
+    struct policy_limit *items;
+    size_t n, cap;
+};
+
+/* The bounds that apply to a request for these atoms: by (rule, unit, who), each once. `commit`: it is one. Ask once it is
+ * allowed. False: the arena is full, or the subject is another snapshot's. */
+MUST_USE bool policy_limits(const struct policy *policy, const struct policy_subject *subject, const struct atoms *atoms,
+                            bool commit, struct arena *arena, struct policy_limits *ret);
+
 /* Does an allow that grants this call (VERB_CALL) write the port out in its URL, be it the scheme's default or not? Only
  * then may a loopback address be dialled. Ask once the call is allowed: denies are not looked at. */
 bool policy_call_port_written(const struct policy *policy, const struct policy_subject *subject, const struct atom *call,

@@ -164,7 +164,7 @@ static void print_act(struct buf *out, const struct act *a) {
     }
     buf_add_z(out, words[a->kind]);
     if (a->kind == ACT_READ_STREAM) buf_add_str(out, a->named.text);
-    if (a->kind == ACT_CHANGE_SCHEMA || a->kind == ACT_CHANGE_GRANTS) print_set(out, a);
+    if (a->kind == ACT_CHANGE_SCHEMA) print_set(out, a);
     if (a->kind == ACT_CALL) {
         print_string(out, a->named.text);
         buf_add_z(out, " with audience ");

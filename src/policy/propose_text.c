@@ -10,6 +10,11 @@ static bool is_data(enum verb verb) {
     return verb <= VERB_READ_SCHEMA;
 }
 
+/* Data of the whole database: the rule names no tables. */
+static bool has_tables(enum verb verb) {
+    return verb <= VERB_CHANGE_SCHEMA;
+}
+
 /* ---- tables and columns ---- */
 
 static struct atom of_column(const struct atom *a, const struct str *column) {
@@ -69,11 +74,11 @@ static bool add_verb(struct buf *out, const struct proposal *x, struct str path,
     for (size_t i = 0; i < atoms->n; i++) {
         const struct atom *a = &atoms->items[i];
         if (a->verb != verb || !str_eq(a->path, path) || proposal_judge(x, a) == REASON_NONE) continue;
-        if (any && verb == VERB_READ_SCHEMA) continue;
+        if (any && !has_tables(verb)) continue;
         if (any) buf_add_z(out, ", ");
         else buf_printf(out, "%s%s", first_verb ? "" : " and ", verb_name(verb));
-        if (!any && verb != VERB_READ_SCHEMA) buf_add_char(out, ' ');
-        if (verb != VERB_READ_SCHEMA) add_table(out, x, a);
+        if (!any && has_tables(verb)) buf_add_char(out, ' ');
+        if (has_tables(verb)) add_table(out, x, a);
         any = true;
     }
     return any;

@@ -63,6 +63,7 @@ struct node {
     size_t cap_columns, cap_slots;
     unsigned words;
     struct entries entries[2][VERB_COUNT];
+    struct entries limits; /* of a path: whatever the verb */
 };
 
 struct policy {
@@ -79,7 +80,8 @@ struct policy {
     size_t n_subjects, n_rules, n_conds, n_jobs, n_domains;
     struct node **nodes; /* open addressing, a power of two */
     size_t n_nodes, cap_nodes;
-    bool wild; /* some rule's path ends in "*" */
+    bool wild;     /* some rule's path ends in "*" */
+    bool limiting; /* some rule is a limit */
     int64_t *ends;
     size_t n_ends; /* sorted */
 };
@@ -120,6 +122,11 @@ const struct policy_subject *subject_recorded(const struct policy *policy, const
 static inline bool bit_get(const uint64_t *bits, uint32_t i) {
     return bits[i / 64] >> (i % 64) & 1;
 }
+
+/* The rows of one subject, which stand together. */
+const struct entry *entry_rows(const struct entries *list, uint32_t subject, size_t *ret_n);
+/* Does a restriction's row apply to the subject? Unless it certainly does not. */
+bool entry_restricts(const struct policy *policy, const struct entry *e, const struct policy_subject *s);
 
 static inline bool entry_has(const struct node *n, const struct entry *e, uint32_t column) {
     return n->words == 1 ? (e->mask >> column & 1) != 0 : bit_get(e->wide, column);

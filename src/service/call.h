@@ -45,6 +45,10 @@ struct call {
     struct atoms atoms;  /* filled by classify */
     struct str resource; /* filled by classify: the full resource name, for the audit */
     void *prepared;      /* classify → handle */
+    /* A second fence behind the policy, where classify set one (DOOR_PROOF only): asked once the policy allows the atoms.
+     * PERMISSION_DENIED, with the text for the caller, refuses the call as DENIED. Loop thread, without blocking. */
+    enum code (*fence)(const struct call *call, struct err *err);
+    const void *fence_ctx;
     int64_t deadline_us; /* wall time; 0 = none */
     struct str id;       /* the request's id */
     struct str traceparent, tracestate; /* W3C trace context that goes on with it; tracestate may be empty */
@@ -65,14 +69,14 @@ void call_on_cancel(struct call *call, void (*fn)(void *ctx), void *ctx);
 MUST_USE bool call_at_end(struct call *call, void (*fn)(void *ctx), void *ctx);
 
 /* classify must wait: for a schema that is read, a resource that is looked up. After call_wait it returns at once, with any
- * code; when what it waits for is there (or failed), call_again, from any thread and exactly once for each call_wait, has it
- * run anew. The atoms so far are forgotten. After call_again the call may be gone. */
+ * code; when what it waits for is there (or failed), call_again, from any thread and exactly once for each call_wait, has
+ * it run anew. The atoms so far are forgotten. After call_again the call may be gone. */
 void call_wait(struct call *call);
 void call_wait_over(struct call *call); /* in the same classify: nothing is waited for after all, and no call_again comes */
 void call_again(struct call *call);
 
-/* True: what waits for the client has nearly filled the spool's memory (1 MiB). Whoever can wait does so: `fn(ctx)` runs once, on
- * the loop's thread, when the client has taken most of it. Loop thread. */
+/* True: what waits for the client has nearly filled the spool's memory (1 MiB). Whoever can wait does so: `fn(ctx)` runs
+ * once, on the loop's thread, when the client has taken most of it. Loop thread. */
 bool call_is_full(struct call *call, void (*fn)(void *ctx), void *ctx);
 
 /* Sends one response message, encoded as protobuf (copied). Any thread. What the client does not take yet waits, first in

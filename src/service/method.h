@@ -42,6 +42,7 @@ struct method {
     const char *permission;                  /* the IAM name: "spanner.databases.write" */
     enum method_door door;
     enum method_record record;
+    bool commits; /* what the policy's limits call a commit */
     size_t max_request_bytes;
 
     /* Request → atoms, on the loop's thread, without blocking. What it prepares for the handler goes into call->prepared.

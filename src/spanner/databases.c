@@ -3,6 +3,7 @@
 #include "spanner/admin.h"
 #include "spanner/ddl.h"
 #include "spanner/finish.h"
+#include "spanner/roles.h"
 #include "spanner/worker.h"
 
 enum { MAX_DDL_TEXT = 10 << 20 };
@@ -248,6 +249,8 @@ void handle_get_ddl(struct call *call) {
         if (!buf_ok(&text) || !copy.p) rc = err_oom(&err);
         else response.statements.p[response.statements.n++] = copy;
     }
+    if (!rc && !role_statements(call->arena, t->catalog, &response.statements.p, &response.statements.n))
+        rc = err_oom(&err);
     finish_message(call, rc, &response, &err);
 }
 

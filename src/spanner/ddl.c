@@ -15,6 +15,10 @@ static enum engine_ddl_kind kind_of(enum sql_ddl_kind kind) {
     case DDL_ADD_COLUMN: return ENGINE_ADD_COLUMN;
     case DDL_DROP_COLUMN: return ENGINE_DROP_COLUMN;
     case DDL_DROP_TABLE: return ENGINE_DROP_TABLE;
+    case DDL_CREATE_ROLE: return ENGINE_CREATE_ROLE;
+    case DDL_DROP_ROLE: return ENGINE_DROP_ROLE;
+    case DDL_GRANT: return ENGINE_GRANT;
+    case DDL_REVOKE: return ENGINE_REVOKE;
     case DDL_CREATE_TABLE:
     case DDL_CREATE_DATABASE: return ENGINE_CREATE_TABLE;
     }
@@ -23,13 +27,16 @@ static enum engine_ddl_kind kind_of(enum sql_ddl_kind kind) {
 
 static enum code convert(struct arena *arena, const struct sql_ddl *from, struct engine_ddl *to, struct err *err) {
     if (from->kind == DDL_CREATE_DATABASE) return err_set(err, INVALID_ARGUMENT, "CREATE DATABASE goes to CreateDatabase");
+    bool role = from->kind == DDL_CREATE_ROLE || from->kind == DDL_DROP_ROLE;
     struct engine_ddl_key *key = ARENA_ARRAY(arena, struct engine_ddl_key, from->n_key + 1u);
     if (!key) return err_oom(err);
     for (uint16_t i = 0; i < from->n_key; i++)
         key[i] = (struct engine_ddl_key){ .column = from->columns[from->key[i].column].name, .desc = from->key[i].desc };
     *to = (struct engine_ddl){
         .kind = kind_of(from->kind),
-        .table = from->name,
+        .table = role ? STR("") : from->name,
+        .role = role ? from->name : STR(""),
+        .grants = from->grants,
         .if_exists = from->if_exists || from->if_not_exists,
         .column = from->column,
         .columns = from->columns,
@@ -55,7 +62,10 @@ enum code ddl_parse(struct arena *arena, const struct str *statements, size_t n,
 
 enum code ddl_atoms(struct call *call, struct str path, const struct ddl_list *list, struct err *err) {
     for (size_t i = 0; i < list->n; i++) {
-        struct atom atom = { .verb = VERB_CHANGE_SCHEMA, .path = path, .object = list->items[i].table };
+        bool grants = list->items[i].kind >= ENGINE_CREATE_ROLE;
+        struct atom atom = { .verb = grants ? VERB_CHANGE_GRANTS : VERB_CHANGE_SCHEMA,
+                             .path = path,
+                             .object = list->items[i].table };
         if (!atoms_add(&call->atoms, call->arena, atom)) return err_oom(err);
     }
     return OK;

@@ -1,5 +1,6 @@
 /* far_commit.c: transactions of an upstream. */
 #include "spanner/commit.h"
+#include "spanner/commit_limits.h"
 #include "spanner/far.h"
 #include "spanner/far_handle.h"
 
@@ -55,7 +56,8 @@ void far_commit(struct call *call) {
     struct far_call *f = far_new(call, t);
     if (!f) return;
     q.session = t->far_session;
-    enum code rc = open_commit(f, &q, &err);
+    enum code rc = commit_fits(t->catalog, &q, call->http.body.n, &err);
+    if (!rc) rc = open_commit(f, &q, &err);
     if (rc) spanner_end(call, rc, &err);
     else far_send(f, &q, true, show_commit);
 }

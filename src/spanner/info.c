@@ -7,27 +7,10 @@
 #include "googlesql/info_schema.h"
 #include "googlesql/print.h"
 #include "policy/policy.h"
+#include "spanner/info_fill.h"
+#include "spanner/roles.h"
 
-enum { MAX_STEPS = 20 * 1000 * 1000, STEPS_BETWEEN = 10000, MAX_CELLS = 16 };
-
-/* One row, by column name; columns that are not named are NULL. */
-struct cell {
-    const char *column;
-    struct sql_value value;
-};
-
-struct filler {
-    sqlite3 *db;
-    sqlite3_stmt *insert;
-    const struct sql_table *info;
-    struct call *call;
-    const struct target *target;
-    struct hash *seen; /* of all rows that the caller may see */
-    struct err *err;
-};
-
-#define TEXT(s) VALUE_STRING(s)
-#define WORD(z) VALUE_STRING(STR(z))
+enum { MAX_STEPS = 20 * 1000 * 1000, STEPS_BETWEEN = 10000 };
 
 static enum code sqlite_failed(sqlite3 *db, struct err *err) {
     return err_set(err, INTERNAL, "INFORMATION_SCHEMA: %s", sqlite3_errmsg(db));
@@ -41,7 +24,7 @@ static void digest_cell(struct hash *h, const struct cell *cell) { /* strings, I
     if (text) hash_add(h, cell->value.s);
 }
 
-static enum code put(struct filler *f, const struct cell *cells, size_t n) {
+enum code info_put(struct filler *f, const struct cell *cells, size_t n) {
     sqlite3_reset(f->insert);
     sqlite3_clear_bindings(f->insert);
     for (size_t k = 0; k < n; k++) digest_cell(f->seen, &cells[k]);
@@ -64,7 +47,8 @@ static struct str name_of(const struct sql_table *table) {
     return schema.n ? str_from(table->name, schema.n + 1) : table->name;
 }
 
-static bool is_visible(const struct filler *f, const struct sql_table *table) {
+bool info_is_visible(const struct filler *f, const struct sql_table *table) {
+    if (!role_sees(f->target, table->name)) return false;
     return policy_holds_something(f->call->policy, f->call->subject, f->target->path, table->name, clock_wall_us());
 }
 
@@ -75,7 +59,7 @@ static enum code fill_schemata(struct filler *f) {
     enum code rc = OK;
     for (size_t i = 0; !rc && i < COUNT(names); i++) {
         const struct cell cells[] = { { "CATALOG_NAME", WORD("") }, { "SCHEMA_NAME", TEXT(str_z(names[i])) } };
-        rc = put(f, cells, COUNT(cells));
+        rc = info_put(f, cells, COUNT(cells));
     }
     return rc;
 }
@@ -86,7 +70,7 @@ static enum code fill_options(struct filler *f) {
                                   { "OPTION_NAME", WORD("database_dialect") },
                                   { "OPTION_TYPE", WORD("STRING") },
                                   { "OPTION_VALUE", WORD("GOOGLE_STANDARD_SQL") } };
-    return put(f, cells, COUNT(cells));
+    return info_put(f, cells, COUNT(cells));
 }
 
 static enum code fill_tables(struct filler *f, const struct sql_table *table) {
@@ -95,7 +79,7 @@ static enum code fill_tables(struct filler *f, const struct sql_table *table) {
                                   { "TABLE_NAME", TEXT(name_of(table)) },
                                   { "TABLE_TYPE", WORD("BASE TABLE") },
                                   { "SPANNER_STATE", WORD("COMMITTED") } };
-    return put(f, cells, COUNT(cells));
+    return info_put(f, cells, COUNT(cells));
 }
 
 static enum code fill_columns(struct filler *f, const struct sql_table *table) {
@@ -114,7 +98,7 @@ static enum code fill_columns(struct filler *f, const struct sql_table *table) {
                                       { "IS_HIDDEN", VALUE_BOOL(false) },
                                       { "IS_IDENTITY", WORD("NO") },
                                       { "SPANNER_STATE", WORD("COMMITTED") } };
-        rc = put(f, cells, COUNT(cells));
+        rc = info_put(f, cells, COUNT(cells));
     }
     return rc;
 }
@@ -129,7 +113,7 @@ static enum code fill_indexes(struct filler *f, const struct sql_table *table) {
                                   { "IS_UNIQUE", VALUE_BOOL(true) },
                                   { "IS_NULL_FILTERED", VALUE_BOOL(false) },
                                   { "SPANNER_IS_MANAGED", VALUE_BOOL(false) } };
-    return put(f, cells, COUNT(cells));
+    return info_put(f, cells, COUNT(cells));
 }
 
 static enum code fill_index_columns(struct filler *f, const struct sql_table *table) {
@@ -148,7 +132,7 @@ static enum code fill_index_columns(struct filler *f, const struct sql_table *ta
                                       { "COLUMN_ORDERING", TEXT(table->key[i].desc ? STR("DESC") : STR("ASC")) },
                                       { "IS_NULLABLE", TEXT(column->not_null ? STR("NO") : STR("YES")) },
                                       { "SPANNER_TYPE", TEXT(buf_str(&type)) } };
-        rc = put(f, cells, COUNT(cells));
+        rc = info_put(f, cells, COUNT(cells));
     }
     return rc;
 }
@@ -162,7 +146,7 @@ static enum code fill_constraints(struct filler *f, const struct sql_table *tabl
         { "CONSTRAINT_TYPE", WORD("PRIMARY KEY") }, { "IS_DEFERRABLE", WORD("NO") },
         { "INITIALLY_DEFERRED", WORD("NO") },       { "ENFORCED", WORD("YES") }
     };
-    return put(f, cells, COUNT(cells));
+    return info_put(f, cells, COUNT(cells));
 }
 
 static enum code fill_constraint_tables(struct filler *f, const struct sql_table *table) {
@@ -173,7 +157,7 @@ static enum code fill_constraint_tables(struct filler *f, const struct sql_table
                                   { "CONSTRAINT_CATALOG", WORD("") },
                                   { "CONSTRAINT_SCHEMA", TEXT(schema_of(table)) },
                                   { "CONSTRAINT_NAME", TEXT(name) } };
-    return put(f, cells, COUNT(cells));
+    return info_put(f, cells, COUNT(cells));
 }
 
 /* Of which column each generated one is computed. */
@@ -186,7 +170,7 @@ static enum code fill_column_usage(struct filler *f, const struct sql_table *tab
                                           { "TABLE_NAME", TEXT(name_of(table)) },
                                           { "COLUMN_NAME", TEXT(table->columns[table->columns[i].sources[k]].name) },
                                           { "DEPENDENT_COLUMN", TEXT(table->columns[i].name) } };
-            rc = put(f, cells, COUNT(cells));
+            rc = info_put(f, cells, COUNT(cells));
         }
     return rc;
 }
@@ -203,13 +187,13 @@ static enum code fill_key_usage(struct filler *f, const struct sql_table *table)
                                       { "TABLE_NAME", TEXT(name_of(table)) },
                                       { "COLUMN_NAME", TEXT(table->columns[table->key[i].column].name) },
                                       { "ORDINAL_POSITION", VALUE_INT64(i + 1) } };
-        rc = put(f, cells, COUNT(cells));
+        rc = info_put(f, cells, COUNT(cells));
     }
     return rc;
 }
 
-/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, generated columns,
- * sequences yet. */
+/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, sequences, roles
+ * of roles yet. */
 static const struct filling {
     const char *info;
     enum code (*once)(struct filler *f);
@@ -225,16 +209,29 @@ static const struct filling {
     { "KEY_COLUMN_USAGE", NULL, fill_key_usage },
     { "CONSTRAINT_TABLE_USAGE", NULL, fill_constraint_tables },
     { "COLUMN_COLUMN_USAGE", NULL, fill_column_usage },
+    { "ROLES", info_fill_roles, NULL },
+    { "TABLE_PRIVILEGES", NULL, info_fill_table_grants },
+    { "ROLE_TABLE_GRANTS", NULL, info_fill_table_grants },
+    { "COLUMN_PRIVILEGES", NULL, info_fill_column_grants },
+    { "ROLE_COLUMN_GRANTS", NULL, info_fill_column_grants },
 };
+
+/* An upstream's roles are not in the snapshot: an empty answer would be a lie. */
+static bool is_of_roles(struct str info) {
+    return str_starts(info, STR("ROLE")) || str_ends(info, STR("_PRIVILEGES"));
+}
 
 static enum code fill(struct filler *f) {
     enum code rc = OK;
+    if (f->target->far && is_of_roles(f->info->name))
+        return err_set(f->err, UNIMPLEMENTED, "INFORMATION_SCHEMA.%.*s: not supported yet on an upstream connection",
+                       STR_ARG(f->info->name));
     for (size_t i = 0; i < COUNT(fillings); i++) {
         if (!str_eq_z(f->info->name, fillings[i].info)) continue;
         if (fillings[i].once) return fillings[i].once(f);
         const struct sql_catalog *catalog = f->target->catalog;
         for (size_t k = 0; !rc && k < catalog->n_tables; k++)
-            if (is_visible(f, catalog->tables[k])) rc = fillings[i].each(f, catalog->tables[k]);
+            if (info_is_visible(f, catalog->tables[k])) rc = fillings[i].each(f, catalog->tables[k]);
     }
     return rc;
 }

@@ -4,6 +4,7 @@
 #include "spanner/far.h"
 #include "spanner/query.h"
 #include "spanner/read.h"
+#include "spanner/roles.h"
 #include "spanner/sessions_api.h"
 #include "wire/pb/lro.pb.h"
 #include "wire/pb/spanner.pb.h"
@@ -143,6 +144,7 @@ const struct method spanner_methods[] = {
       .response = &spanner_CommitResponse_msg,
       .permission = "spanner.databases.write",
       .record = RECORD_OUTBOX,
+      .commits = true,
       .max_request_bytes = COMMIT_MAX,
       .classify = classify_commit,
       .handle = handle_commit,
@@ -255,6 +257,16 @@ const struct method spanner_methods[] = {
       .handle = handle_update_ddl,
       .forward = far_update_ddl,
       .about = "Changes the schema." },
+    { .grpc = "google.spanner.admin.database.v1.DatabaseAdmin/ListDatabaseRoles",
+      .verb = "GET",
+      .path = "/v1/{parent=" DB "}/databaseRoles",
+      .request = &spanner_db_ListDatabaseRolesRequest_msg,
+      .response = &spanner_db_ListDatabaseRolesResponse_msg,
+      .permission = "spanner.databaseRoles.list",
+      .record = RECORD_PROMPT,
+      .classify = classify_list_roles,
+      .handle = handle_list_roles,
+      .about = "The database's roles." },
 
     /* google.spanner.admin.instance.v1.InstanceAdmin */
     { .grpc = "google.spanner.admin.instance.v1.InstanceAdmin/CreateInstance",

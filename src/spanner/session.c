@@ -54,22 +54,23 @@ static void sweep(struct sessions *s, int64_t now_us) {
         if (is_stale(value, now_us)) free(map_remove(s->by_name, name));
 }
 
-static struct entry *entry_new(struct str owner, bool multiplexed, int64_t now_us) {
+static struct entry *entry_new(struct str owner, struct session session) {
     struct entry *e = malloc(sizeof *e + owner.n);
     if (!e) return NULL;
-    e->session = (struct session){ .created_us = now_us, .used_us = now_us, .multiplexed = multiplexed };
+    e->session = session;
     e->owner_n = owner.n;
     if (owner.n) memcpy(e->owner, owner.p, owner.n);
     return e;
 }
 
-enum code session_create(struct sessions *s, struct str database, struct str owner, bool multiplexed, struct arena *arena,
-                         struct str *ret_name, struct session *ret, struct err *err) {
+enum code session_create(struct sessions *s, struct str database, struct str owner, bool multiplexed, uint32_t role,
+                         struct arena *arena, struct str *ret_name, struct session *ret, struct err *err) {
     DEFER(buf_free) struct buf id = BUF_INIT(64);
     random_text(&id, 16);
     struct str name = arena_printf(arena, "%.*s/sessions/%.*s", STR_ARG(database), STR_ARG(buf_str(&id)));
     int64_t now_us = clock_wall_us();
-    struct entry *e = entry_new(owner, multiplexed, now_us);
+    struct session session = { .created_us = now_us, .used_us = now_us, .role = role, .multiplexed = multiplexed };
+    struct entry *e = entry_new(owner, session);
     if (!name.p || !e) {
         free(e);
         return err_oom(err);
@@ -84,7 +85,7 @@ enum code session_create(struct sessions *s, struct str database, struct str own
         return full ? err_set(err, RESOURCE_EXHAUSTED, "too many sessions: close those that are not used") : err_oom(err);
     }
     *ret_name = name;
-    *ret = (struct session){ .created_us = now_us, .used_us = now_us, .multiplexed = multiplexed };
+    *ret = session;
     return OK;
 }
 

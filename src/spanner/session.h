@@ -9,6 +9,7 @@ struct sessions;
 
 struct session {
     int64_t created_us, used_us;
+    uint32_t role; /* the id of the database role that it was made with (googlesql/role.h); 0 = none */
     bool multiplexed;
     bool has_txn; /* one that is not multiplexed: its latest read-write transaction */
     uint8_t txn[ENGINE_TXN_ID_BYTES];
@@ -19,7 +20,8 @@ void sessions_free(struct sessions *sessions);
 /* `database` is the resource name; ret_name gets "<database>/sessions/<id>" in the arena. RESOURCE_EXHAUSTED. */
 struct arena;
 MUST_USE enum code session_create(struct sessions *sessions, struct str database, struct str owner, bool multiplexed,
-                                  struct arena *arena, struct str *ret_name, struct session *ret, struct err *err);
+                                  uint32_t role, struct arena *arena, struct str *ret_name, struct session *ret,
+                                  struct err *err);
 /* Touches it. False: there is none for this owner. */
 bool session_use(struct sessions *sessions, struct str name, struct str owner, struct session *ret);
 /* A read-write transaction begins in it. */

@@ -1,4 +1,5 @@
 #include "spanner/sessions_api.h"
+#include "spanner/roles.h"
 #include "spanner/target.h"
 
 enum { MAX_BATCH = 100, MAX_PAGE = 1000 };
@@ -13,29 +14,31 @@ static enum code use_database(struct call *call, struct str name, struct err *er
     return rc ? rc : target_atom(call, t, (struct atom){ .verb = VERB_USE }, err);
 }
 
-static enum code refuse_role(const struct spanner_Session *session, struct err *err) {
-    if (!session || !session->creator_role.n) return OK;
-    return err_set(err, UNIMPLEMENTED, "Database roles are not supported: the policy decides (creator_role %.*s)",
-                   STR_ARG(str_upto(session->creator_role, 64)));
+/* As which role the session acts: it goes into the target's state. */
+static enum code use_as_role(struct call *call, struct str name, const struct spanner_Session *session, struct err *err) {
+    enum code rc = use_database(call, name, err);
+    struct target *t = call->prepared;
+    return rc || !session ? rc : role_choose(call, t, session->creator_role, err);
 }
 
 enum code classify_create_session(struct call *call, struct err *err) {
     const struct spanner_CreateSessionRequest *q = call->request;
-    enum code rc = refuse_role(q->session, err);
-    return rc ? rc : use_database(call, q->database, err);
+    return use_as_role(call, q->database, q->session, err);
 }
 
 enum code classify_batch_create(struct call *call, struct err *err) {
     const struct spanner_BatchCreateSessionsRequest *q = call->request;
-    enum code rc = refuse_role(q->session_template, err);
-    if (!rc && q->session_template && q->session_template->multiplexed)
+    enum code rc = OK;
+    if (q->session_template && q->session_template->multiplexed)
         rc = err_set(err, INVALID_ARGUMENT, "Multiplexed sessions are made with CreateSession");
     if (!rc && q->session_count < 1) rc = err_set(err, INVALID_ARGUMENT, "Invalid session_count: it must be positive");
-    return rc ? rc : use_database(call, q->database, err);
+    return rc ? rc : use_as_role(call, q->database, q->session_template, err);
 }
 
 enum code classify_list_sessions(struct call *call, struct err *err) {
-    return use_database(call, ((const struct spanner_ListSessionsRequest *)call->request)->database, err);
+    enum code rc = use_database(call, ((const struct spanner_ListSessionsRequest *)call->request)->database, err);
+    struct target *t = call->prepared;
+    return rc || t->far ? rc : target_schema(call, t, err); /* for the names of their roles */
 }
 
 static enum code use_session(struct call *call, struct str name, struct err *err) {
@@ -65,15 +68,17 @@ static void finish(struct call *call, enum code rc, const void *message, struct 
     spanner_end(call, rc, err);
 }
 
-static struct spanner_Session *describe(struct arena *arena, struct spanner_Session *to, struct str name,
-                                        const struct session *from) {
+static struct spanner_Session *describe(struct arena *arena, const struct target *t, struct spanner_Session *to,
+                                        struct str name, const struct session *from) {
     struct pb_Timestamp *times = ARENA_ARRAY(arena, struct pb_Timestamp, 2);
     if (!times) return NULL;
     times[0] = convert_timestamp(from->created_us);
     times[1] = convert_timestamp(from->used_us);
-    *to = (struct spanner_Session){
-        .name = name, .create_time = &times[0], .approximate_last_use_time = &times[1], .multiplexed = from->multiplexed
-    };
+    *to = (struct spanner_Session){ .name = name,
+                                    .create_time = &times[0],
+                                    .approximate_last_use_time = &times[1],
+                                    .creator_role = role_name(t, from->role),
+                                    .multiplexed = from->multiplexed };
     return to;
 }
 
@@ -81,10 +86,10 @@ static enum code create(struct call *call, const struct target *t, bool multiple
                         struct err *err) {
     struct str name;
     struct session session;
-    enum code rc = session_create(t->spanner->sessions, call->resource, t->owner, multiplexed, call->arena, &name, &session,
-                                  err);
+    enum code rc = session_create(t->spanner->sessions, call->resource, t->owner, multiplexed, t->state.role, call->arena,
+                                  &name, &session, err);
     if (rc) return rc;
-    return describe(call->arena, ret, name, &session) ? OK : err_oom(err);
+    return describe(call->arena, t, ret, name, &session) ? OK : err_oom(err);
 }
 
 void handle_create_session(struct call *call) {
@@ -111,7 +116,7 @@ void handle_get_session(struct call *call) {
     const struct target *t = call->prepared;
     struct spanner_Session session = { 0 };
     struct err err = { 0 };
-    enum code rc = describe(call->arena, &session, t->session, &t->state) ? OK : err_oom(&err);
+    enum code rc = describe(call->arena, t, &session, t->session, &t->state) ? OK : err_oom(&err);
     finish(call, rc, &session, &err);
 }
 
@@ -126,6 +131,7 @@ void handle_delete_session(struct call *call) {
 
 struct listing {
     struct arena *arena;
+    const struct target *target;
     struct spanner_ListSessionsResponse response;
     bool failed;
 };
@@ -133,7 +139,8 @@ struct listing {
 static bool list_one(void *ctx, struct str name, const struct session *session) {
     struct listing *l = ctx;
     struct str copy = str_dup(l->arena, name);
-    if (!copy.p || !describe(l->arena, &l->response.sessions.p[l->response.sessions.n], copy, session)) l->failed = true;
+    if (!copy.p || !describe(l->arena, l->target, &l->response.sessions.p[l->response.sessions.n], copy, session))
+        l->failed = true;
     else l->response.sessions.n++;
     return !l->failed && l->response.sessions.n < MAX_PAGE;
 }
@@ -141,7 +148,7 @@ static bool list_one(void *ctx, struct str name, const struct session *session) 
 void handle_list_sessions(struct call *call) {
     const struct spanner_ListSessionsRequest *q = call->request;
     const struct target *t = call->prepared;
-    struct listing l = { .arena = call->arena };
+    struct listing l = { .arena = call->arena, .target = t };
     struct err err = { 0 };
     enum code rc = OK;
     l.response.sessions.p = ARENA_ARRAY(call->arena, struct spanner_Session, MAX_PAGE);

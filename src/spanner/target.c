@@ -4,6 +4,7 @@
 #include "policy/policy.h"
 #include "spanner/far.h"
 #include "spanner/far_handle.h"
+#include "spanner/roles.h"
 
 /* ---- where ---- */
 
@@ -21,7 +22,8 @@ static enum code find_database(struct call *call, struct target *t, struct str n
     t->far = t->connection ? t->connection->far : NULL;
     call->far = t->far != NULL;
     if (!t->far) t->db = t->connection ? spanner_database(t->spanner, t->name.instance, t->name.database) : NULL;
-    if (!t->far && !t->db) return spanner_not_found(call, "google.spanner.admin.database.v1.Database", "Database", name, err);
+    if (!t->far && !t->db)
+        return spanner_not_found(call, "google.spanner.admin.database.v1.Database", "Database", name, err);
     if (t->db && !call_at_end(call, give_back_db, t->db)) return err_oom(err);
     t->owner = spanner_owner(call->arena, call->principal);
     t->path = spanner_policy_path(call->arena, t->connection, t->name.database);
@@ -64,7 +66,7 @@ enum code target_session(struct call *call, struct str name, struct target *ret,
     if (ret->far) return far_target_session(call, ret, err);
     if (!session_use(ret->spanner->sessions, name, ret->owner, &ret->state))
         return spanner_not_found(call, "google.spanner.v1.Session", "Session", name, err);
-    return OK;
+    return role_fence(call, ret, err);
 }
 
 enum code target_atom(struct call *call, const struct target *t, struct atom atom, struct err *err) {

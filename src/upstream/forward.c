@@ -1,10 +1,14 @@
 #include "upstream/forward.h"
-#include <string.h>
 #include "base/clock.h"
 #include "wire/pb/pb.h"
 #include "wire/pb/rpc.pb.h"
 
-enum { REQUEST_MAX = 100 << 20, ANSWER_ARENA_BYTES = 512 << 20, PATH_MAX_BYTES = 200, WORDS_MAX = 64 << 10, MESSAGE_MAX = 1000 };
+enum {
+    REQUEST_MAX = 100 << 20,
+    ANSWER_ARENA_BYTES = 512 << 20,
+    WORDS_MAX = 64 << 10,
+    MESSAGE_MAX = 1000
+};
 
 /* ---- the end ---- */
 
@@ -69,7 +73,7 @@ static void on_end(struct ask *ask, const struct upstream_status *status, void *
     f->ours = status->ours;
     if (status->code) (void)err_set(&err, status->code, "%.*s", STR_ARG(reworded(f, f->call->arena, status->message)));
     if (status->code && !status->ours) add_details(f, status);
-    f->call->outcome.detail = str_dup(f->call->arena, status->ours ? str_upto(status->reason, 300) : (struct str){ 0 });
+    if (status->ours) f->call->outcome.detail = str_dup(f->call->arena, str_upto(status->reason, 300));
     finish(f, status->code, &err);
 }
 
@@ -126,13 +130,13 @@ static enum code start(struct forward *f, struct err *err) {
     static const struct ask_handler handler = { on_message, on_end };
     struct call *call = f->call;
     DEFER(buf_free) struct buf message = BUF_INIT(REQUEST_MAX);
-    char path[PATH_MAX_BYTES] = "/";
-    (void)strncat(path, f->path ? f->path + 1 : call->method->grpc, sizeof path - 2);
+    struct str path = f->path ? str_z(f->path) : arena_printf(call->arena, "/%s", call->method->grpc);
+    if (!path.p) return err_oom(err);
     add_metadata(f, STR("traceparent"), call->traceparent);
     add_metadata(f, STR("tracestate"), call->tracestate);
     enum code rc = pb_encode(call->method->request, f->message, &message, err);
     if (rc) return rc;
-    const struct upstream_request request = { .path = str_z(path),
+    const struct upstream_request request = { .path = path,
                                               .metadata = f->metadata,
                                               .n_metadata = f->n_metadata,
                                               .message = buf_str(&message),

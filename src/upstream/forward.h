@@ -13,14 +13,14 @@ enum { FORWARD_METADATA_MAX = 8 };
 struct forward {
     struct call *call;
     const struct upstream *upstream;
-    const char *path;    /* NULL: "/" and the row's gRPC name */
-    const void *message; /* of call->method->request, its handles opened */
+    const char *path;                                  /* NULL: "/" and the row's gRPC name */
+    const void *message;                               /* of call->method->request, its handles opened */
     struct http_header metadata[FORWARD_METADATA_MAX]; /* routing: ours */
     size_t n_metadata;
     size_t max_message_bytes; /* of an answer's message; 0: 16 MiB */
     struct str hidden, shown; /* an upstream's handle that its errors may name, and what the client knows it as */
-    /* One message of the answer, decoded into an arena of its own (`message` may be changed in place). It is then encoded and
-     * written to the client. NULL: it goes as it came, but through the decoder. An error ends the call with it. */
+    /* One message of the answer, decoded into an arena of its own (`message` may be changed in place). It is then encoded
+     * and written to the client. NULL: it goes as it came, but through the decoder. An error ends the call with it. */
     enum code (*answer)(struct forward *forward, void *message, struct arena *arena, struct err *err);
     /* Before call_end, on every way out: may change code and error. NULL: nothing. */
     void (*end)(struct forward *forward, enum code *io_code, struct err *io_err);

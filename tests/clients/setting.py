@@ -37,18 +37,23 @@ identity reader   is oidc cloud where tid = "@TENANT@" and oid = "reader"
 identity writer   is oidc cloud where tid = "@TENANT@" and oid = "writer"
 identity caller   is oidc cloud where tid = "@TENANT@" and oid = "caller"
 identity watcher  is oidc cloud where "watchers" in groups
+identity hasty    is oidc cloud where tid = "@TENANT@" and oid = "hasty"
+identity eager    is oidc cloud where tid = "@TENANT@" and oid = "eager"
 account worker is "worker@demo.iam.gserviceaccount.com"
 account other  is "other@demo.iam.gserviceaccount.com"
 
 setup:   allow admin to administer spanner demo/* and administer dataproc demo/* owner team until @UNTIL@
-work:    allow admin, worker to read, insert, update, delete every table and change schema every table and read schema
-    in spanner demo/* owner team until @UNTIL@
+work:    allow admin, worker to read, insert, update, delete every table and change schema every table and change grants and
+    read schema in spanner demo/* owner team until @UNTIL@
 look:    allow reader to read Singers(SingerId, Name) in spanner demo/* owner team until @UNTIL@
 note:    allow writer to insert Singers(SingerId, Name) in spanner demo/* owner team until @UNTIL@
 become:  allow caller to act as worker owner team until @UNTIL@
 run:     allow caller to run jobs on dataproc demo/* as worker owner team until @UNTIL@
 follow:  allow caller to see jobs on dataproc demo/* and cancel jobs on dataproc demo/* owner team until @UNTIL@
 watch:   allow watcher to see jobs on dataproc demo/* owner team until @UNTIL@
+rush:    allow hasty, eager to read every table in spanner demo/capped owner team until @UNTIL@
+crowd:   limit hasty to 3 requests at once in spanner demo/capped owner team
+pace:    limit eager to 20 requests per second in spanner demo/capped owner team
 """
 
 DDL = ["""CREATE TABLE Singers (

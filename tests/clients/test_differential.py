@@ -78,3 +78,23 @@ def test_as_the_emulator(both, statement):
     ours, theirs = both
     mine = outcome(ours, statement)
     assert mine == "UNIMPLEMENTED" or mine == outcome(theirs, statement)
+
+
+GRANTS = ["CREATE ROLE fresh", "DROP ROLE fresh", "CREATE ROLE `hr`", "GRANT SELECT ON TABLE Singers TO ROLE hr",
+          "GRANT SELECT(Name, SingerId), INSERT, UPDATE(Name), DELETE ON TABLE Singers, Singers TO ROLE hr",
+          "REVOKE SELECT(Name) ON TABLE Singers FROM ROLE hr", "GRANT DELETE(Name) ON TABLE Singers TO ROLE hr",
+          "GRANT SELECT ON Singers TO ROLE hr", "GRANT SELECT ON TABLE Singers TO hr", "GRANT ON TABLE Singers TO ROLE hr",
+          "GRANT SELECT() ON TABLE Singers TO ROLE hr", "CREATE ROLE a b", "REVOKE SELECT ON TABLE Singers TO ROLE hr"]
+
+
+@pytest.mark.parametrize("statement", GRANTS)
+def test_the_emulator_takes_the_same_statements_of_roles(both, statement):
+    """It parses them and does nothing: so only whether they are taken is compared."""
+    def taken(database):
+        try:
+            database.update_ddl([statement]).result(30)
+            return True
+        except exceptions.InvalidArgument:
+            return False
+    ours, theirs = both
+    assert taken(ours) == taken(theirs)

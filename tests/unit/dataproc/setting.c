@@ -10,11 +10,13 @@
 #include "base/file.h"
 
 enum { WAIT_S = 20, ARENA = 64 << 20 };
+#define EXACT "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static char base[256], python[400];
 static struct str folders[1];
 char code_folder[300];
 struct dataproc *dataproc;
+static struct dataproc_regions regions;
 struct service service, *asked = &service;
 static struct policy *policy;
 static enum world_mode worlds = WORLD_NAMESPACES;
@@ -24,6 +26,33 @@ static enum world_mode worlds = WORLD_NAMESPACES;
 bool call_cancelled(const struct call *call) {
     (void)call;
     return false;
+}
+
+void call_wait(struct call *call) {
+    ((struct answer *)call)->waits = true;
+}
+
+void call_again(struct call *call) {
+    ((struct answer *)call)->waits = false;
+}
+
+void call_on_cancel(struct call *call, void (*fn)(void *ctx), void *ctx) {
+    (void)call;
+    (void)fn;
+    (void)ctx;
+}
+
+bool call_is_full(struct call *call, void (*fn)(void *ctx), void *ctx) {
+    (void)call;
+    (void)fn;
+    (void)ctx;
+    return false;
+}
+
+void call_add_detail(struct call *call, const char *type, struct str encoded) {
+    (void)call;
+    (void)type;
+    (void)encoded;
 }
 
 bool call_write_message(struct call *call, const void *message) {
@@ -104,7 +133,7 @@ static enum code close_endpoints(void *ctx, void *endpoint, struct err *err) {
 /* ---- set-up ---- */
 
 static const char policy_text[] =
-    "domain flights covers dataproc demo/batch owner data\n"
+    "domain flights covers dataproc demo/batch, dataproc prod/* owner data\n"
     "identity runner is oidc entra where sub = \"runner\"\n"
     "identity admin is oidc entra where sub = \"admin\"\n"
     "identity watcher is oidc entra where sub = \"watcher\"\n"
@@ -117,7 +146,16 @@ static const char policy_text[] =
     "free: allow runner to run jobs on dataproc demo/batch as transform owner data until 2099-01-01\n"
     "both: allow two to run jobs on dataproc demo/batch as transform, extract owner data until 2099-01-01\n"
     "adm: allow admin to administer dataproc demo/batch owner data until 2099-01-01\n"
-    "see: allow watcher to see jobs on dataproc demo/batch owner data until 2099-01-01\n";
+    "see: allow watcher to see jobs on dataproc demo/batch owner data until 2099-01-01\n"
+    /* an upstream's: test_remote.c */
+    "job nightly/far is pyspark \"gs://code/far.py\"\n"
+    "job nightly/exact is pyspark \"gs://code/exact.py\" sha256 \"" EXACT "\"\n"
+    "far-free: allow runner to run jobs on dataproc prod/batch as transform owner data until 2099-01-01\n"
+    "far-named: allow two to run job nightly/far on dataproc prod/batch as transform\n"
+    "    and run job nightly/exact on dataproc prod/batch as transform owner data until 2099-01-01\n"
+    "far-see: allow watcher, two to see jobs on dataproc prod/batch owner data until 2099-01-01\n"
+    "far-cancel: allow two to cancel jobs on dataproc prod/batch owner data until 2099-01-01\n"
+    "far-adm: allow admin to administer dataproc prod/* owner data until 2099-01-01\n";
 
 static void put(const char *name, const char *text, unsigned mode) {
     struct err err;
@@ -161,11 +199,16 @@ void open_dataproc(void) {
                                       .max_jobs = 2,
                                       .folder = folder,
                                       .worlds = worlds };
-    if (dataproc_new(&config, &endpoints, &dataproc, &service, &err)) fail_msg("%s", err.message);
+    if (dataproc_new(&config, &endpoints, &dataproc, &err)) fail_msg("%s", err.message);
+    regions = (struct dataproc_regions){ { dataproc }, 1 };
+    service = dataproc_service(&regions);
 }
+
+bool setting_is_main;
 
 int setting_setup(void **state) {
     (void)state;
+    if (!setting_is_main) abort();
     memcpy(base, "/tmp/linkspan-dataproc-XXXXXX", sizeof "/tmp/linkspan-dataproc-XXXXXX");
     assert_non_null(mkdtemp(base));
     put("env/lib/python3.99/site-packages/pyspark/bin/spark-submit",
@@ -215,11 +258,23 @@ static void wait_end(struct answer *a) {
     (void)pthread_mutex_unlock(&a->lock);
 }
 
+void (*setting_turn)(void);
+
 /* What the gate does between route and record. */
 void run_call(struct answer *a) {
     const struct method *m = a->call.method;
     a->code = m->classify(&a->call, &a->err);
+    if (!a->code && a->waits) {
+        setting_turn();
+        assert_false(a->waits);
+        a->call.service = asked->state;
+        a->code = m->classify(&a->call, &a->err);
+    }
     if (a->code) return;
+    if (a->call.far && !m->forward) {
+        a->code = UNIMPLEMENTED;
+        return;
+    }
     if (m->door == DOOR_PROOF) {
         assert_true(a->call.atoms.n > 0);
         policy_decide(policy, a->call.subject, &a->call.atoms, clock_wall_us(), &a->verdict);
@@ -228,7 +283,8 @@ void run_call(struct answer *a) {
             return;
         }
     }
-    m->handle(&a->call);
+    (a->call.far ? m->forward : m->handle)(&a->call);
+    if (setting_turn) setting_turn();
     wait_end(a);
 }
 

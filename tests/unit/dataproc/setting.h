@@ -11,7 +11,7 @@ struct answer {
     struct principal principal;
     pthread_mutex_t lock;
     pthread_cond_t ended_news;
-    bool ended;
+    bool ended, waits;
     enum code code;
     struct err err;
     void *message;   /* decoded again from what was encoded */
@@ -42,6 +42,10 @@ enum code submit(const char *who, const char *id, const char *file, const char *
 struct answer *get_job(const char *who, const char *id);
 struct answer *wait_done(const char *who, const char *id);
 void run_call(struct answer *a);
+extern void (*setting_turn)(void); /* lets an upstream answer what was asked so far; NULL: there is none */
 void open_dataproc(void);
+/* Set by main after world_is_child: each world runs this very program, and without that question it would run the tests
+ * again, and so on without end. */
+extern bool setting_is_main;
 int setting_setup(void **state);
 int setting_teardown(void **state);

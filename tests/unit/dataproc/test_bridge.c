@@ -297,6 +297,7 @@ static int each_setup(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, each_setup, setting_teardown)
 int main(int argc, char **argv) {
     if (world_is_child(argc, argv)) return world_child_main();
+    setting_is_main = true;
     const struct CMUnitTest tests[] = {
         TEST(a_job_from_post_to_result),
         TEST(a_failure_is_an_error_with_its_cause),

@@ -183,10 +183,10 @@ static void operations_show_jobs(void **state) {
     if (a->code) fail_msg("%s", a->err.message);
     (void)snprintf(name, sizeof name, "%.*s", STR_ARG(((const struct lro_Operation *)a->message)->name));
     free_answer(a);
-    assert_true(dataproc_owns_operation(dataproc, str_z(name)));
-    assert_true(dataproc_owns_operation(dataproc, STR("projects/acme/locations/local/operations/x")));
-    assert_false(dataproc_owns_operation(dataproc, STR("projects/acme/instances/x/operations/y")));
-    assert_false(dataproc_owns_operation(dataproc, STR("projects/other/regions/local/operations/y")));
+    assert_ptr_equal(dataproc_of_operation(service.state, str_z(name)), dataproc);
+    assert_ptr_equal(dataproc_of_operation(service.state, STR("projects/acme/locations/local/operations/x")), dataproc);
+    assert_null(dataproc_of_operation(service.state, STR("projects/acme/instances/x/operations/y")));
+    assert_null(dataproc_of_operation(service.state, STR("projects/other/regions/local/operations/y")));
     free_answer(wait_done("runner", "o1"));
     struct lro_GetOperationRequest get = { .name = str_z(name) };
     a = ask("runner", "operations/*}", &get);
@@ -252,6 +252,7 @@ static int each_setup(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, each_setup, setting_teardown)
 int main(int argc, char **argv) {
     if (world_is_child(argc, argv)) return world_child_main();
+    setting_is_main = true;
     const struct CMUnitTest tests[] = {
         TEST(a_job_from_submit_to_output), TEST(who_may_what),
         TEST(a_failure_tells_its_cause),   TEST(bad_requests),

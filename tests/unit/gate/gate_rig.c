@@ -9,6 +9,7 @@
 #include "audit/refusals.h"
 #include "base/clock.h"
 #include "crypto/key.h"
+#include "gate/admit.h"
 #include "gate/request.h"
 #include "gate/route.h"
 #include "wire/pb/lro.pb.h"
@@ -105,6 +106,8 @@ void gate_rig_start(const struct service *service, const char *policy) {
     make_audit();
     make_identity();
     rig.gate.identity = &rig.identity;
+    rig.gate.admit = admit_new();
+    assert_non_null(rig.gate.admit);
     rig.gate.spool_dir = rig.folder;
     pthread_mutex_init(&rig.gate.policy_lock, NULL);
     rig.gate.policy = gate_rig_policy(policy);
@@ -188,6 +191,7 @@ void gate_rig_stop(void) {
     key_unref(rig.token_key);
     routes_free(rig.gate.routes);
     policy_unref(rig.gate.policy);
+    admit_free(rig.gate.admit);
     arena_free(rig.arena);
     nftw(rig.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     rig.folder[0] = '\0';

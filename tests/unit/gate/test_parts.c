@@ -275,6 +275,10 @@ static void test_ids(void **state) {
 #define WORKSPACE "workspace: flights, tenant: " TENANT ", principal: " OID ", client: " APPID
 #define DATAPROC  "    dataproc: {back: embedded, project: p, region: r, code: [/tmp]}\n"
 
+#define FAR_DATAPROC(region)                                                                                               \
+    "    dataproc: {back: upstream, project: p, region: " region                                                           \
+    ", endpoint: \"https://127.0.0.1:9\", accounts: {c: a@b}}\n"
+
 static void test_config(void **state) {
     (void)state;
     static const struct {
@@ -283,7 +287,21 @@ static void test_config(void **state) {
         { "defaults", MINIMAL, "" },
         { "all faults at once", "listen: {public: nowhere}\nurl: http://x\nnope: 1\nworkers: 0\n", "1:18|2:6|3:1|4:10|" },
         { "no yaml", "a: [\n", "2:1|" },
-        { "upstream", MINIMAL "connections:\n  demo:\n    spanner: {back: upstream, project: p, instance: in}\n", "5:21|" },
+        { "upstream", MINIMAL "connections:\n  demo:\n    spanner: {back: upstream, project: p, instance: in}\n", "5:14|" },
+        { "Dataproc here and at an upstream, side by side",
+          MINIMAL "connections:\n  a:\n" DATAPROC "  b:\n" FAR_DATAPROC("s"), "" },
+        { "two with one project and region", MINIMAL "connections:\n  a:\n" DATAPROC "  b:\n" FAR_DATAPROC("r"), "7:5|" },
+        { "keys of the other back, and no clusters",
+          MINIMAL
+          "connections:\n  a:\n    dataproc: {back: upstream, project: p, region: r, endpoint: \"https://127.0.0.1:9\",\n"
+          "      code: [/tmp]}\n"
+          "  b:\n    dataproc: {back: embedded, project: p, region: s, code: [/tmp],\n      accounts: {c: a@b}}\n",
+          "6:13|5:15|9:17|" },
+        { "clusters and accounts",
+          MINIMAL
+          "connections:\n  a:\n    dataproc: {back: upstream, project: p, region: r, endpoint: \"https://127.0.0.1:9\",\n"
+          "      accounts: {ok: a@b, none: nobody, two: a@b@c}}\n",
+          "6:27|6:41|" },
         { "names no system", MINIMAL "connections:\n  demo: {}\n", "4:9|" },
         { "twins",
           MINIMAL "connections:\n  a: {spanner: {back: embedded, project: p, instance: in}}\n"

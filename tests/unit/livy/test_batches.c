@@ -367,6 +367,7 @@ static int each_teardown(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, each_setup, each_teardown)
 int main(int argc, char **argv) {
     if (world_is_child(argc, argv)) return world_child_main();
+    setting_is_main = true;
     const struct CMUnitTest tests[] = {
         TEST(apache_from_create_to_log),
         TEST(synapse_from_create_to_cancel),

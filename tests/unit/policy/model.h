@@ -16,6 +16,7 @@ enum {
 enum act_model {
     M_DML,
     M_SCHEMA,
+    M_GRANTS,
     M_READ_SCHEMA,
     M_RUN_JOBS,
     M_RUN_JOB,
@@ -165,8 +166,9 @@ static inline struct mactor random_actor(void) {
 }
 
 static inline struct matom random_atom(void) {
-    static const enum verb others[] = { VERB_CHANGE_SCHEMA, VERB_READ_SCHEMA, VERB_RUN_JOB, VERB_ACT_AS, VERB_SEE_JOBS,
-                                        VERB_CANCEL_JOBS,   VERB_ADMINISTER,  VERB_USE,     VERB_CALL,   VERB_CALL };
+    static const enum verb others[] = { VERB_CHANGE_SCHEMA, VERB_CHANGE_GRANTS, VERB_READ_SCHEMA, VERB_RUN_JOB,
+                                        VERB_ACT_AS,        VERB_SEE_JOBS,      VERB_CANCEL_JOBS, VERB_ADMINISTER,
+                                        VERB_USE,           VERB_CALL,          VERB_CALL };
     struct matom a = { .verb = chance(4) ? (enum verb)chance(4) : others[chance(COUNT(others))] };
     a.path = (int)chance(2);
     a.table = (int)chance(N_TABLES);
@@ -247,6 +249,7 @@ static inline bool m_act(const struct mrule *r, const struct matom *a, int colum
         if (a->verb == VERB_DELETE || r->columns == 0) return true;
         return (r->column_bits >> column & 1) == (r->columns == 1);
     case VERB_CHANGE_SCHEMA: return r->act == M_SCHEMA && table && m_path(r, a);
+    case VERB_CHANGE_GRANTS: return r->act == M_GRANTS && m_path(r, a);
     case VERB_READ_SCHEMA: return r->act == M_READ_SCHEMA && m_path(r, a);
     case VERB_USE: return r->allow && r->act != M_ACT_AS && r->act != M_CALL && m_path(r, a);
     case VERB_RUN_JOB:
@@ -340,8 +343,8 @@ static inline void write_set(struct buf *out, const struct mrule *r) {
 }
 
 static inline void write_act(struct buf *out, const struct mrule *r) {
-    static const char *const words[] = { "",       "change schema", "read schema", "run jobs",   "run job",
-                                         "act as", "see jobs",      "cancel jobs", "administer", "call" };
+    static const char *const words[] = { "",       "change schema", "change grants", "read schema", "run jobs", "run job",
+                                         "act as", "see jobs",      "cancel jobs",   "administer",  "call" };
     const char *before = "";
     buf_add_z(out, words[r->act]);
     for (unsigned v = 0; r->act == M_DML && v < 4; v++) {

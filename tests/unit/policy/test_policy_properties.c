@@ -211,8 +211,8 @@ static void gives_no_more(const struct policy *before, const struct policy *afte
         *a = (struct matom){ .verb = VERB_CALL, .url = at % N_URLS, .audience = at / N_URLS };
         if (!asked_for(r, a)) assert_int_equal(allowed(before, &one), allowed(after, &one));
     }
-    static const enum verb placed[] = { VERB_CHANGE_SCHEMA, VERB_READ_SCHEMA, VERB_RUN_JOB,   VERB_ACT_AS,
-                                        VERB_SEE_JOBS,      VERB_CANCEL_JOBS, VERB_ADMINISTER };
+    static const enum verb placed[] = { VERB_CHANGE_SCHEMA, VERB_CHANGE_GRANTS, VERB_READ_SCHEMA, VERB_RUN_JOB,
+                                        VERB_ACT_AS,        VERB_SEE_JOBS,      VERB_CANCEL_JOBS, VERB_ADMINISTER };
     for (size_t at = 0; at < COUNT(placed) * 36; at++) { /* 3 systems, 2 paths, 2 accounts, 3 jobs or tables */
         int rest = (int)(at / COUNT(placed)), three = rest / 12;
         *a = (struct matom){ .verb = placed[at % COUNT(placed)], .system = rest % 3, .path = rest / 3 % 2 };

@@ -104,8 +104,9 @@ static void start(bool http1_only) {
     up = (struct upstream){ .out = BUF_INIT(64 * MIB) };
     rig_start(&up.rig, RIG_TLS, NULL, http1_only);
     up.headers = GRPC, up.n_headers = 1, up.trailers = FINE, up.n_trailers = 1;
-    const struct http_server_config config = { .loop = up.rig.loop,
-                                               .handler = { .on_request = on_request, .on_writable = on_writable, .on_gone = on_gone } };
+    const struct http_server_config config = {
+        .loop = up.rig.loop, .handler = { .on_request = on_request, .on_writable = on_writable, .on_gone = on_gone }
+    };
     const struct http_listen listen = { .address = STR("127.0.0.1:0"), .tls = up.rig.server_tls, .http1_only = http1_only };
     assert_int_equal(http_server_new(&config, &up.server, &err), OK);
     if (http_server_listen(up.server, &listen, &up.listener, &err)) fail_msg("%s", err.message);
