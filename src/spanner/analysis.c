@@ -1,5 +1,6 @@
 #include "spanner/analysis.h"
 #include "googlesql/parse.h"
+#include "spanner/far.h"
 #include "spanner/statements.h"
 
 enum { MAX_SQL_BYTES = 4 << 20 };
@@ -144,7 +145,10 @@ enum code analysis_make(struct call *call, const struct target *t, struct str sq
     call->outcome.statement = fingerprint(call->arena, sql);
     enum code rc = analyse(call->arena, t->catalog, sql, types, n_types, &ret->sql, &ret->access, err);
     if (!rc) return add_atoms(call, t, ret, err);
-    if (target_may_learn(call, t)) return rc;
+    if (target_may_learn(call, t)) {
+        if (t->far) far_schema_doubt(t); /* what it names may be new */
+        return rc;
+    }
     ret->refused = true;
     return target_atom(call, t, (struct atom){ .verb = VERB_USE }, err);
 }

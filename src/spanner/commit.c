@@ -1,5 +1,6 @@
 #include "spanner/commit.h"
 #include <string.h>
+#include "spanner/far.h"
 #include "spanner/target.h"
 
 struct commit_work {
@@ -35,6 +36,18 @@ static const struct spanner_Mutation_Write *write_of(const struct spanner_Mutati
 
 /* ---- classify ---- */
 
+/* Whose rows go with the rows of this one. */
+static enum code add_cascade_atoms(struct call *call, const struct target *t, const struct sql_table *table,
+                                   struct err *err) {
+    const struct sql_table *const *children;
+    size_t n;
+    if (!sql_table_cascade(call->arena, table, &children, &n)) return err_oom(err);
+    enum code rc = OK;
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = target_atom(call, t, (struct atom){ .verb = VERB_DELETE, .object = children[i]->name }, err);
+    return rc;
+}
+
 /* Names as the schema spells them; unknown ones as the caller does: who holds nothing hears only that. */
 static enum code add_mutation_atoms(struct call *call, const struct target *t, const struct spanner_Mutation *m,
                                     struct err *err) {
@@ -48,17 +61,19 @@ static enum code add_mutation_atoms(struct call *call, const struct target *t, c
     struct atom atom = { .object = table ? table->name : given };
     struct str *names = ARENA_ARRAY(call->arena, struct str, write ? write->columns.n + 1 : 1);
     if (!names) return err_oom(err);
-    for (size_t i = 0; write && i < write->columns.n; i++) {
+    enum code rc = !table && t->far ? far_unresolved(call, t, given, STR(""), err) : OK;
+    for (size_t i = 0; !rc && write && i < write->columns.n; i++) {
         int at = table ? sql_table_find(table, write->columns.p[i]) : -1;
+        if (at < 0 && table && t->far) rc = far_unresolved(call, t, given, write->columns.p[i], err);
         names[i] = at < 0 ? write->columns.p[i] : table->columns[at].name;
     }
-    enum code rc = OK;
     for (size_t i = 0; !rc && i < 2 && row->verbs[i] >= 0; i++) {
         atom.verb = (enum verb)row->verbs[i];
         bool columns = atom.verb != VERB_DELETE && write;
         atom.columns = columns ? names : NULL;
         atom.n_columns = columns ? write->columns.n : 0;
         rc = target_atom(call, t, atom, err);
+        if (!rc && table && atom.verb == VERB_DELETE) rc = add_cascade_atoms(call, t, table, err);
     }
     return rc;
 }

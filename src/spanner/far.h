@@ -26,6 +26,12 @@ struct far_call *far_of(struct forward *forward);
 enum code far_target_schema(struct call *call, struct target *t, struct err *err);
 /* The upstream's answer may mean that its schema is another one by now: the next request reads it anew. */
 void far_schema_doubt(const struct target *t);
+void far_schema_is_another(const struct target *t); /* for certain: DDL went through us */
+/* A table, or a column of one, that the schema of an upstream lacks: refused here, for a rule about every table would let
+ * pass what a rule about this one denies under another name (a synonym, a view). OK for who holds nothing in the database:
+ * the atoms refuse that. */
+MUST_USE enum code far_unresolved(struct call *call, const struct target *t, struct str table, struct str column,
+                                  struct err *err);
 
 /* What every request may carry besides. UNIMPLEMENTED, by name: what only we may set, or what belongs to another server. */
 enum code far_check_options(const struct spanner_RequestOptions *options, const struct spanner_RoutingHint *hint,

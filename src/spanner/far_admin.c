@@ -32,7 +32,7 @@ void far_get_ddl(struct call *call) {
 /* From the answer on the schema is another one: who asks next waits for it. */
 static enum code show_ddl(struct forward *forward, void *message, struct arena *arena, struct err *err) {
     (void)message, (void)arena, (void)err;
-    far_schema_doubt(far_of(forward)->target);
+    far_schema_is_another(far_of(forward)->target);
     return OK;
 }
 
@@ -79,7 +79,7 @@ void far_list_databases(struct call *call) {
 static enum code show_operation(struct forward *forward, void *message, struct arena *arena, struct err *err) {
     const struct lro_Operation *operation = message;
     (void)arena, (void)err;
-    if (operation->done) far_schema_doubt(far_of(forward)->target);
+    if (operation->done) far_schema_is_another(far_of(forward)->target);
     return OK;
 }
 

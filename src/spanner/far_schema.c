@@ -23,6 +23,7 @@ struct known {
     int64_t began_us;                   /* the last reading; the snapshot is of the one that began at read_us */
     int64_t read_us, next_us;           /* not read before next_us */
     bool reading, stale;                /* stale: since the last reading began, or before the first */
+    bool changed;                       /* … for certain: no pause is kept, and what is being read is already old */
     bool anew;                          /* … under way because it was stale: those who ask wait for it */
     unsigned failures;                  /* in a row */
     enum code code;                     /* of the last failure */
@@ -109,13 +110,14 @@ static void settle(void *arg, const struct sql_catalog *snapshot, const struct e
 
 static bool wants_reading(const struct far_schema *s, const struct known *k, int64_t now_us) {
     bool due = !k->snapshot || k->stale || now_us >= k->read_us + s->config.age_us;
-    return due && !k->reading && now_us >= k->next_us;
+    bool may = now_us >= k->next_us || (k->changed && !k->failures);
+    return due && may && !k->reading;
 }
 
 static void begin(struct far_schema *s, struct known *k, int64_t now_us) {
     k->reading = true;
     k->anew = k->stale;
-    k->stale = false;
+    k->stale = k->changed = false;
     k->began_us = now_us;
     k->next_us = now_us + SECOND;
     s->reading++;
@@ -151,7 +153,7 @@ static enum code ask(struct far_schema *s, struct str database, struct far_schem
                        s->config.max_databases, s->name);
     bool wanted = wants_reading(s, k, now_us), crowded = wanted && s->reading >= MAX_READING;
     bool have = usable(s, k, now_us), wait_for = k->reading || (wanted && !crowded);
-    bool anew = k->reading ? k->anew : k->stale;
+    bool anew = k->changed || (k->reading ? k->anew : k->stale);
     if (have && !(wait_for && anew)) *ret = far_schema_ref(k->snapshot);
     else if (!wait_for) return say_why(s, k, crowded, now_us, err);
     else {
@@ -190,11 +192,20 @@ bool far_schema_wait_cancel(struct far_schema *s, struct far_schema_wait *wait) 
     return waits;
 }
 
-void far_schema_stale(struct far_schema *s, struct str database) {
+static void mark(struct far_schema *s, struct str database, bool changed) {
     (void)pthread_mutex_lock(&s->lock);
     struct known *k = map_get(s->by_name, database);
     if (k) k->stale = true;
+    if (k && changed) k->changed = true;
     (void)pthread_mutex_unlock(&s->lock);
+}
+
+void far_schema_stale(struct far_schema *s, struct str database) {
+    mark(s, database, false);
+}
+
+void far_schema_changed(struct far_schema *s, struct str database) {
+    mark(s, database, true);
 }
 
 /* ---- the end of a reading ---- */
@@ -227,6 +238,22 @@ static void note_snapshot(struct far_schema *s, struct known *k, const struct sq
     while (s->bytes > s->config.max_bytes && (gone = least(s, k, true))) forget(s, gone);
 }
 
+/* The waiting ones, who are nobody's any more. */
+static struct far_schema_wait *take_waiting(struct far_schema *s, struct known *k) {
+    struct far_schema_wait *first = k->waiting;
+    for (struct far_schema_wait *w = first; w; w = w->next) w->at = NULL, s->waiting--;
+    k->waiting = NULL;
+    return first;
+}
+
+static void tell(struct far_schema_wait *w, const struct sql_catalog *answer, const struct err *why) {
+    while (w) {
+        struct far_schema_wait *next = w->next;
+        w->done(w, far_schema_ref(answer), answer ? NULL : why);
+        w = next;
+    }
+}
+
 static void settle(void *arg, const struct sql_catalog *snapshot, const struct err *err) {
     struct known *k = arg;
     struct far_schema *s = k->cache;
@@ -235,21 +262,18 @@ static void settle(void *arg, const struct sql_catalog *snapshot, const struct e
     if (snapshot) note_snapshot(s, k, snapshot);
     else note_failure(s, k, err);
     int64_t now_us = clock_wall_us();
-    const struct sql_catalog *answer = usable(s, k, now_us) ? far_schema_ref(k->snapshot) : NULL;
-    if (!answer) (void)say_why(s, k, false, now_us, &why);
-    struct far_schema_wait *waiting = k->waiting;
-    for (struct far_schema_wait *w = waiting; w; w = w->next) w->at = NULL, s->waiting--;
-    k->waiting = NULL;
     k->reading = false;
     s->reading--;
+    bool again = snapshot && k->changed && k->waiting; /* it changed while it was read: they asked for what came after */
+    if (again) begin(s, k, now_us);
+    const struct sql_catalog *answer = !again && usable(s, k, now_us) ? far_schema_ref(k->snapshot) : NULL;
+    if (!answer && !again) (void)say_why(s, k, false, now_us, &why);
+    struct far_schema_wait *waiting = again ? NULL : take_waiting(s, k);
     (void)pthread_mutex_unlock(&s->lock);
-    while (waiting) {
-        struct far_schema_wait *next = waiting->next;
-        waiting->done(waiting, far_schema_ref(answer), answer ? NULL : &why);
-        waiting = next;
-    }
+    tell(waiting, answer, &why);
     (void)far_schema_unref(answer);
     (void)far_schema_unref(snapshot);
+    if (again) s->effects.read(s->effects.ctx, k->name, settle, k);
 }
 
 /* ---- life ---- */

@@ -2,9 +2,10 @@
  * answer says that the schema is another one by now.
  *
  * A snapshot (googlesql/catalog.h; counted, immutable) is fresh for `age_us`. An older one is handed out while it is read
- * anew in the background, up to ten times that age; beyond it, and after far_schema_stale, those who ask wait for the new
- * one. A failed reading is not repeated for 1 s, doubled up to 60 s; a database that is not there, for 5 s. Nobody's
- * reading is begun more than once a second. There are no timers: what nobody asks for is not read.
+ * anew in the background, up to ten times that age; beyond it, and after far_schema_stale or _changed, those who ask wait
+ * for the new one. A failed reading is not repeated for 1 s, doubled up to 60 s; a database that is not there, for 5 s. But
+ * for DDL that went through us, none is begun more than once a second. There are no timers: what nobody asks for is not
+ * read.
  *
  * No I/O here: reading is an effect that is handed in (far_schema_read.h). Any thread; time is clock_wall_us. Limits:
  * `max_databases` (1,000) databases, of which `max_bytes` (256 MiB) of snapshots: those go first that were asked for
@@ -49,5 +50,7 @@ MUST_USE enum code far_schema_get(struct far_schema *cache, struct str database,
                                   const struct sql_catalog **ret, struct err *err);
 /* True: `done` will not come. False: it came, or is on its way. */
 bool far_schema_wait_cancel(struct far_schema *cache, struct far_schema_wait *wait);
-/* An answer said that a table or column is not there, or DDL went through us: the next who asks has it read anew. */
+/* An answer said that a table or column is not there: it may be read anew, but no more than once a second. */
 void far_schema_stale(struct far_schema *cache, struct str database);
+/* DDL went through us and is done: who asks from now on hears of it. */
+void far_schema_changed(struct far_schema *cache, struct str database);

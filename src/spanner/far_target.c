@@ -42,8 +42,27 @@ enum code far_target_schema(struct call *call, struct target *t, struct err *err
     return call_at_end(call, give_back, (void *)(uintptr_t)snapshot) ? OK : err_oom(err);
 }
 
-void far_schema_doubt(const struct target *t) {
+static void mark(const struct target *t, void (*how)(struct far_schema *cache, struct str database)) {
     DEFER(arena_freep) struct arena *arena = arena_new(4096);
     struct str database = arena ? database_of(arena, t) : (struct str){ NULL, 0 };
-    if (database.p) far_schema_stale(far_side_of(t)->schemas, database);
+    if (database.p) how(far_side_of(t)->schemas, database);
+}
+
+void far_schema_doubt(const struct target *t) {
+    mark(t, far_schema_stale);
+}
+
+void far_schema_is_another(const struct target *t) {
+    mark(t, far_schema_changed);
+}
+
+enum code far_unresolved(struct call *call, const struct target *t, struct str table, struct str column, struct err *err) {
+    if (!target_may_learn(call, t)) return OK;
+    far_schema_doubt(t); /* it may be new */
+    table = str_upto(table, SQL_MAX_IDENTIFIER);
+    const struct sql_other *other = sql_catalog_find_other(t->catalog, &table, 1);
+    if (other) return err_set(err, UNIMPLEMENTED, "%.*s is %s: not supported yet", STR_ARG(other->name), other->what);
+    if (!column.n) return err_set(err, NOT_FOUND, "Table not found: %.*s", STR_ARG(table));
+    return err_set(err, NOT_FOUND, "Column not found in table %.*s: %.*s", STR_ARG(table),
+                   STR_ARG(str_upto(column, SQL_MAX_IDENTIFIER)));
 }

@@ -36,6 +36,17 @@ enum code info_put(struct filler *f, const struct cell *cells, size_t n) {
     return sqlite3_step(f->insert) == SQLITE_DONE ? OK : sqlite_failed(f->db, f->err);
 }
 
+/* "sales.Orders" of an upstream: its schema, and its name there. */
+static struct str schema_of(const struct sql_table *table) {
+    ptrdiff_t dot = str_find_char(table->name, '.');
+    return dot < 0 ? STR("") : str_upto(table->name, (size_t)dot);
+}
+
+static struct str name_of(const struct sql_table *table) {
+    struct str schema = schema_of(table);
+    return schema.n ? str_from(table->name, schema.n + 1) : table->name;
+}
+
 bool info_is_visible(const struct filler *f, const struct sql_table *table) {
     if (!role_sees(f->target, table->name)) return false;
     return policy_holds_something(f->call->policy, f->call->subject, f->target->path, table->name, clock_wall_us());
@@ -64,8 +75,8 @@ static enum code fill_options(struct filler *f) {
 
 static enum code fill_tables(struct filler *f, const struct sql_table *table) {
     const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                  { "TABLE_SCHEMA", WORD("") },
-                                  { "TABLE_NAME", TEXT(table->name) },
+                                  { "TABLE_SCHEMA", TEXT(schema_of(table)) },
+                                  { "TABLE_NAME", TEXT(name_of(table)) },
                                   { "TABLE_TYPE", WORD("BASE TABLE") },
                                   { "SPANNER_STATE", WORD("COMMITTED") } };
     return info_put(f, cells, COUNT(cells));
@@ -77,13 +88,13 @@ static enum code fill_columns(struct filler *f, const struct sql_table *table) {
         DEFER(buf_free) struct buf type = BUF_INIT(256);
         sql_print_type(&table->columns[i], &type);
         const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                      { "TABLE_SCHEMA", WORD("") },
-                                      { "TABLE_NAME", TEXT(table->name) },
+                                      { "TABLE_SCHEMA", TEXT(schema_of(table)) },
+                                      { "TABLE_NAME", TEXT(name_of(table)) },
                                       { "COLUMN_NAME", TEXT(table->columns[i].name) },
                                       { "ORDINAL_POSITION", VALUE_INT64(i + 1) },
                                       { "IS_NULLABLE", TEXT(table->columns[i].not_null ? STR("NO") : STR("YES")) },
                                       { "SPANNER_TYPE", TEXT(buf_str(&type)) },
-                                      { "IS_GENERATED", WORD("NEVER") },
+                                      { "IS_GENERATED", TEXT(table->columns[i].n_sources ? STR("ALWAYS") : STR("NEVER")) },
                                       { "IS_HIDDEN", VALUE_BOOL(false) },
                                       { "IS_IDENTITY", WORD("NO") },
                                       { "SPANNER_STATE", WORD("COMMITTED") } };
@@ -94,8 +105,8 @@ static enum code fill_columns(struct filler *f, const struct sql_table *table) {
 
 static enum code fill_indexes(struct filler *f, const struct sql_table *table) {
     const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                  { "TABLE_SCHEMA", WORD("") },
-                                  { "TABLE_NAME", TEXT(table->name) },
+                                  { "TABLE_SCHEMA", TEXT(schema_of(table)) },
+                                  { "TABLE_NAME", TEXT(name_of(table)) },
                                   { "INDEX_NAME", WORD("PRIMARY_KEY") },
                                   { "INDEX_TYPE", WORD("PRIMARY_KEY") },
                                   { "PARENT_TABLE_NAME", WORD("") },
@@ -112,8 +123,8 @@ static enum code fill_index_columns(struct filler *f, const struct sql_table *ta
         DEFER(buf_free) struct buf type = BUF_INIT(256);
         sql_print_type(column, &type);
         const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                      { "TABLE_SCHEMA", WORD("") },
-                                      { "TABLE_NAME", TEXT(table->name) },
+                                      { "TABLE_SCHEMA", TEXT(schema_of(table)) },
+                                      { "TABLE_NAME", TEXT(name_of(table)) },
                                       { "INDEX_NAME", WORD("PRIMARY_KEY") },
                                       { "INDEX_TYPE", WORD("PRIMARY_KEY") },
                                       { "COLUMN_NAME", TEXT(column->name) },
@@ -127,38 +138,53 @@ static enum code fill_index_columns(struct filler *f, const struct sql_table *ta
 }
 
 static enum code fill_constraints(struct filler *f, const struct sql_table *table) {
-    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(table->name));
-    const struct cell cells[] = { { "CONSTRAINT_CATALOG", WORD("") },
-                                  { "CONSTRAINT_SCHEMA", WORD("") },
-                                  { "CONSTRAINT_NAME", TEXT(name) },
-                                  { "TABLE_CATALOG", WORD("") },
-                                  { "TABLE_SCHEMA", WORD("") },
-                                  { "TABLE_NAME", TEXT(table->name) },
-                                  { "CONSTRAINT_TYPE", WORD("PRIMARY KEY") },
-                                  { "IS_DEFERRABLE", WORD("NO") },
-                                  { "INITIALLY_DEFERRED", WORD("NO") },
-                                  { "ENFORCED", WORD("YES") } };
+    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(name_of(table)));
+    const struct cell cells[] = {
+        { "CONSTRAINT_CATALOG", WORD("") },         { "CONSTRAINT_SCHEMA", TEXT(schema_of(table)) },
+        { "CONSTRAINT_NAME", TEXT(name) },          { "TABLE_CATALOG", WORD("") },
+        { "TABLE_SCHEMA", TEXT(schema_of(table)) }, { "TABLE_NAME", TEXT(name_of(table)) },
+        { "CONSTRAINT_TYPE", WORD("PRIMARY KEY") }, { "IS_DEFERRABLE", WORD("NO") },
+        { "INITIALLY_DEFERRED", WORD("NO") },       { "ENFORCED", WORD("YES") }
+    };
     return info_put(f, cells, COUNT(cells));
 }
 
 static enum code fill_constraint_tables(struct filler *f, const struct sql_table *table) {
-    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(table->name));
-    const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },       { "TABLE_SCHEMA", WORD("") },
-                                  { "TABLE_NAME", TEXT(table->name) }, { "CONSTRAINT_CATALOG", WORD("") },
-                                  { "CONSTRAINT_SCHEMA", WORD("") },   { "CONSTRAINT_NAME", TEXT(name) } };
+    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(name_of(table)));
+    const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
+                                  { "TABLE_SCHEMA", TEXT(schema_of(table)) },
+                                  { "TABLE_NAME", TEXT(name_of(table)) },
+                                  { "CONSTRAINT_CATALOG", WORD("") },
+                                  { "CONSTRAINT_SCHEMA", TEXT(schema_of(table)) },
+                                  { "CONSTRAINT_NAME", TEXT(name) } };
     return info_put(f, cells, COUNT(cells));
 }
 
+/* Of which column each generated one is computed. */
+static enum code fill_column_usage(struct filler *f, const struct sql_table *table) {
+    enum code rc = OK;
+    for (uint16_t i = 0; i < table->n_columns; i++)
+        for (uint16_t k = 0; !rc && k < table->columns[i].n_sources; k++) {
+            const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
+                                          { "TABLE_SCHEMA", TEXT(schema_of(table)) },
+                                          { "TABLE_NAME", TEXT(name_of(table)) },
+                                          { "COLUMN_NAME", TEXT(table->columns[table->columns[i].sources[k]].name) },
+                                          { "DEPENDENT_COLUMN", TEXT(table->columns[i].name) } };
+            rc = info_put(f, cells, COUNT(cells));
+        }
+    return rc;
+}
+
 static enum code fill_key_usage(struct filler *f, const struct sql_table *table) {
-    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(table->name));
+    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(name_of(table)));
     enum code rc = OK;
     for (uint16_t i = 0; !rc && i < table->n_key; i++) {
         const struct cell cells[] = { { "CONSTRAINT_CATALOG", WORD("") },
-                                      { "CONSTRAINT_SCHEMA", WORD("") },
+                                      { "CONSTRAINT_SCHEMA", TEXT(schema_of(table)) },
                                       { "CONSTRAINT_NAME", TEXT(name) },
                                       { "TABLE_CATALOG", WORD("") },
-                                      { "TABLE_SCHEMA", WORD("") },
-                                      { "TABLE_NAME", TEXT(table->name) },
+                                      { "TABLE_SCHEMA", TEXT(schema_of(table)) },
+                                      { "TABLE_NAME", TEXT(name_of(table)) },
                                       { "COLUMN_NAME", TEXT(table->columns[table->key[i].column].name) },
                                       { "ORDINAL_POSITION", VALUE_INT64(i + 1) } };
         rc = info_put(f, cells, COUNT(cells));
@@ -166,8 +192,8 @@ static enum code fill_key_usage(struct filler *f, const struct sql_table *table)
     return rc;
 }
 
-/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, generated columns,
- * sequences, roles of roles yet. */
+/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, sequences, roles
+ * of roles yet. */
 static const struct filling {
     const char *info;
     enum code (*once)(struct filler *f);
@@ -182,6 +208,7 @@ static const struct filling {
     { "TABLE_CONSTRAINTS", NULL, fill_constraints },
     { "KEY_COLUMN_USAGE", NULL, fill_key_usage },
     { "CONSTRAINT_TABLE_USAGE", NULL, fill_constraint_tables },
+    { "COLUMN_COLUMN_USAGE", NULL, fill_column_usage },
     { "ROLES", info_fill_roles, NULL },
     { "TABLE_PRIVILEGES", NULL, info_fill_table_grants },
     { "ROLE_TABLE_GRANTS", NULL, info_fill_table_grants },

@@ -1,5 +1,6 @@
 #include "spanner/read.h"
 #include <string.h>
+#include "spanner/far.h"
 #include "spanner/partition.h"
 #include "spanner/rows.h"
 #include "spanner/token.h"
@@ -20,35 +21,37 @@ struct read_work {
 
 /* ---- classify ---- */
 
-/* An unknown table or column is asked for by the name that the caller gave: who holds nothing hears only that. */
-static enum code add_atom(struct call *call, const struct read_work *w, struct str table, const struct str *columns,
-                          size_t n, struct err *err) {
-    struct str *names = ARENA_ARRAY(call->arena, struct str, n + SQL_MAX_KEY_PARTS + 1);
-    if (!names) return err_oom(err);
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        int at = w->table ? sql_table_find(w->table, columns[i]) : -1;
-        names[count++] = at < 0 ? columns[i] : w->table->columns[at].name;
-    }
-    for (size_t i = 0; w->table && i < w->table->n_key; i++)
-        names[count++] = w->table->columns[w->table->key[i].column].name;
-    struct atom atom = {
-        .verb = VERB_READ, .object = w->table ? w->table->name : table, .columns = names, .n_columns = count
-    };
-    return target_atom(call, &w->target, atom, err);
+/* Beside the columns that are named: the key's, and what generated ones are computed of. */
+static size_t add_others(const struct sql_table *table, bool by_key, bool *used, struct str *names, size_t count) {
+    bool *named = used + table->n_columns;
+    memcpy(named, used, table->n_columns * sizeof *used);
+    for (size_t i = 0; by_key && i < table->n_key; i++) used[table->key[i].column] = true;
+    sql_table_mark_sources(table, used);
+    for (uint16_t c = 0; c < table->n_columns; c++)
+        if (used[c] && !named[c]) names[count++] = table->columns[c].name;
+    return count;
 }
 
-/* Key columns count as read only when keys are named: `all` shows none of them. */
+/* An unknown table or column is asked for by the name that the caller gave: who holds nothing hears only that. Key columns
+ * count as read only when keys are named: `all` shows none of them. */
 static enum code add_atoms(struct call *call, struct read_work *w, struct str table, const struct str *columns, size_t n,
                            const struct spanner_KeySet *keys, struct err *err) {
-    bool by_key = keys && (keys->keys.n || keys->ranges.n);
-    w->table = sql_catalog_find(w->target.catalog, table);
-    if (by_key || !w->table) return add_atom(call, w, table, columns, n, err);
-    struct read_work without_key = *w;
-    struct sql_table bare = *w->table;
-    bare.n_key = 0;
-    without_key.table = &bare;
-    return add_atom(call, &without_key, table, columns, n, err);
+    const struct sql_table *t = w->table = sql_catalog_find(w->target.catalog, table);
+    size_t n_table = t ? t->n_columns : 0, count = 0;
+    struct str *names = ARENA_ARRAY(call->arena, struct str, n + n_table + 1);
+    bool *used = ARENA_ARRAY(call->arena, bool, 2 * n_table + 1);
+    if (!names || !used) return err_oom(err);
+    enum code rc = !t && w->target.far ? far_unresolved(call, &w->target, table, STR(""), err) : OK;
+    for (size_t i = 0; !rc && i < n; i++) {
+        int at = t ? sql_table_find(t, columns[i]) : -1;
+        if (at >= 0) used[at] = true;
+        else if (t && w->target.far) rc = far_unresolved(call, &w->target, table, columns[i], err);
+        names[count++] = at < 0 ? columns[i] : t->columns[at].name;
+    }
+    if (rc) return rc;
+    if (t) count = add_others(t, keys && (keys->keys.n || keys->ranges.n), used, names, count);
+    struct atom atom = { .verb = VERB_READ, .object = t ? t->name : table, .columns = names, .n_columns = count };
+    return target_atom(call, &w->target, atom, err);
 }
 
 enum code classify_read(struct call *call, struct err *err) {

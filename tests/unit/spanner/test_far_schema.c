@@ -332,6 +332,31 @@ static void test_stale_during_a_reading_asks_for_another(void **state) {
     answer(OK);
 }
 
+static void test_ddl_of_ours_is_seen_at_once(void **state) {
+    (void)state;
+    struct asker a, b;
+    begin(0, 0);
+    ask(&a);
+    answer(OK);
+    far_schema_changed(cache, STR("db"));
+    assert_int_equal(ask(&a)->told, 0);   /* within the second */
+    far_schema_changed(cache, STR("db")); /* and again, while it is read */
+    assert_int_equal(ask(&b)->told, 0);
+    answer(OK); /* that is old already: they wait for the next */
+    assert_true(!a.told && !b.told);
+    assert_int_equal(far.reads, 3);
+    const struct sql_catalog *newest = answer(OK);
+    assert_ptr_equal(a.snapshot, newest);
+    assert_ptr_equal(b.snapshot, newest);
+    far_schema_changed(cache, STR("db"));
+    ask(&a);
+    answer(UNAVAILABLE); /* one that is down is not hammered by it either */
+    assert_ptr_equal(a.snapshot, newest);
+    far_schema_changed(cache, STR("db"));
+    assert_ptr_equal(ask(&a)->snapshot, newest);
+    assert_int_equal(far.reads, 4);
+}
+
 /* ---- bounds ---- */
 
 static void test_a_bounded_number_of_databases(void **state) {
@@ -492,6 +517,7 @@ int main(void) {
         TEST(test_a_reading_that_fails_before_it_returns),
         TEST(test_stale_is_read_anew_once_a_second),
         TEST(test_stale_during_a_reading_asks_for_another),
+        TEST(test_ddl_of_ours_is_seen_at_once),
         TEST(test_a_bounded_number_of_databases),
         TEST(test_bounded_bytes),
         TEST(test_bounded_readings),

@@ -1,0 +1,228 @@
+"""A Linkspan in front of Google's Spanner emulator: what a statement touches is decided by the schema that it reads from there. What
+the schema does not say, what it says in words that we lack, and what goes by another name is refused, not guessed. Skipped where
+there is no emulator."""
+import subprocess
+import time
+
+import pytest
+from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import spanner
+
+import linkspan_site
+import setting
+import test_differential
+
+UPSTREAM = """{ back: upstream, project: demo, instance: flights, endpoint: "http://127.0.0.1:@EMULATOR@", schema_age: 60s }"""
+
+POLICY = """domain tests covers spanner demo/* owner team
+
+identity admin   is oidc cloud where tid = "@TENANT@" and oid = "admin"
+identity analyst is oidc cloud where tid = "@TENANT@" and oid = "analyst"
+identity seller  is oidc cloud where tid = "@TENANT@" and oid = "seller"
+
+work:  allow admin, analyst to read, insert, update, delete every table and read schema in spanner demo/* owner team until @UNTIL@
+sell:  allow seller to read sales.Orders(Id) and delete Singers in spanner demo/* owner team until @UNTIL@
+phone: deny analyst to read Singers(Phone) in spanner demo/* owner team
+keep:  deny analyst to delete Albums in spanner demo/* owner team
+"""
+
+DDL = [
+    "CREATE SCHEMA sales",
+    """CREATE TABLE Singers (SingerId INT64 NOT NULL, Name STRING(40), Phone STRING(MAX), Card STRING(MAX) AS (CONCAT(Name, Phone)) STORED,
+       Loud STRING(MAX) AS (UPPER(Name)) STORED, Extra JSON) PRIMARY KEY (SingerId)""",
+    "CREATE TABLE Albums (SingerId INT64 NOT NULL, AlbumId INT64 NOT NULL, Title STRING(MAX), Draft STRING(MAX) HIDDEN)"
+    " PRIMARY KEY (SingerId, AlbumId DESC), INTERLEAVE IN PARENT Singers ON DELETE CASCADE",
+    "CREATE TABLE sales.Orders (Id INT64 NOT NULL, Who INT64) PRIMARY KEY (Id)",
+    "CREATE INDEX ByTitle ON Albums(Title)",
+    "CREATE VIEW Names SQL SECURITY INVOKER AS SELECT s.SingerId, s.Name FROM Singers AS s",
+    "ALTER TABLE Singers ADD SYNONYM Artists",
+]
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    program = test_differential.find()
+    if not program:
+        pytest.skip("Google's Spanner emulator is not installed (SPANNER_EMULATOR names its emulator_main)")
+    port = linkspan_site.free_port()
+    process = subprocess.Popen([program, f"--host_port=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def behind(emulator):
+    """The emulator's own client: what somebody does who does not go through us."""
+    client = spanner.Client(project="demo", credentials=AnonymousCredentials(),
+                            client_options={"api_endpoint": f"127.0.0.1:{emulator}"}, disable_builtin_metrics=True)
+    end = time.monotonic() + 30
+    while True:
+        try:
+            client.instance("flights", configuration_name="projects/demo/instanceConfigs/emulator-config", node_count=1).create().result(30)
+            break
+        except exceptions.ServiceUnavailable:
+            assert time.monotonic() < end, "the emulator does not start"
+            time.sleep(0.2)
+    database = client.instance("flights").database("music", ddl_statements=DDL)
+    database.create().result(60)
+    with database.batch() as batch:
+        batch.insert("Singers", ("SingerId", "Name", "Phone"), [(1, "ann", "555"), (2, "bob", "556")])
+        batch.insert("Albums", ("SingerId", "AlbumId", "Title", "Draft"), [(1, 1, "one", "d")])
+        batch.insert("sales.Orders", ("Id", "Who"), [(7, 1)])
+    return database
+
+
+@pytest.fixture(scope="module")
+def near(tmp_path_factory, linkspan, emulator, behind):
+    embedded = "{ back: embedded, project: demo, instance: flights }"
+    config = setting.CONFIG.partition("    dataproc:")[0].replace(embedded, UPSTREAM.replace("@EMULATOR@", str(emulator)))
+    site = linkspan_site.Site(linkspan, tmp_path_factory.mktemp("near") / "site")
+    site.make(config, {"tests": POLICY}, {})
+    site.trust()
+    try:
+        site.start()
+        yield site
+        assert site.server.poll() is None, site.log()
+    finally:
+        site.stop()
+    assert "ERROR: AddressSanitizer" not in site.log() and "runtime error:" not in site.log(), site.log()
+
+
+@pytest.fixture(scope="module")
+def music(near):
+    credentials = setting.Credentials(near)
+    return lambda who, name="music": setting.open_database(near, credentials(who), name)
+
+
+def sql(database, statement):
+    with database.snapshot() as snapshot:
+        return [tuple(row) for row in snapshot.execute_sql(statement)]
+
+
+def read(database, table, columns, keys=None):
+    with database.snapshot() as snapshot:
+        return [tuple(row) for row in snapshot.read(table, columns, keys or spanner.KeySet(all_=True))]
+
+
+ALLOWED = [
+    ("admin", "SELECT Name, Phone FROM Singers ORDER BY SingerId", [("ann", "555"), ("bob", "556")]),
+    ("analyst", "SELECT Name, Loud FROM Singers ORDER BY SingerId", [("ann", "ANN"), ("bob", "BOB")]),
+    ("analyst", "SELECT s.NAME, a.title FROM singers AS s JOIN ALBUMS AS a USING (SingerId)", [("ann", "one")]),
+    ("analyst", "SELECT COUNT(*), 1 + 1, NULL FROM Singers", [(2, 2, None)]),
+    ("analyst", "SELECT Draft FROM Albums", [("d",)]),
+    ("seller", "SELECT Id FROM sales.Orders", [(7,)]),
+    ("seller", "SELECT Orders.Id FROM Sales.orders", [(7,)]),
+]
+
+
+@pytest.mark.parametrize("who, statement, rows", ALLOWED)
+def test_what_is_understood_is_decided_and_served(music, who, statement, rows):
+    assert sql(music(who), statement) == rows
+
+
+DENIED = [
+    ("analyst", "SELECT Phone FROM Singers"),
+    ("analyst", "SELECT Card FROM Singers"),  # is computed of Phone
+    ("analyst", "SELECT 1 FROM Singers WHERE STARTS_WITH(Card, 'ann5')"),
+    ("seller", "SELECT Who FROM sales.Orders"),
+    ("seller", "SELECT Name FROM Singers"),
+]
+
+
+@pytest.mark.parametrize("who, statement", DENIED)
+def test_what_is_denied_is_denied_by_each_of_its_names(music, who, statement):
+    with pytest.raises(exceptions.PermissionDenied):
+        sql(music(who), statement)
+
+
+REFUSED = [
+    ("SELECT Name FROM Names", exceptions.MethodNotImplemented, "Names is a view"),
+    ("SELECT Phone FROM Artists", exceptions.GoogleAPICallError, "Artists"),  # a synonym of what he may not read
+    ("SELECT Extra FROM Singers", exceptions.MethodNotImplemented, "Column Singers.Extra of type JSON"),
+    ("SELECT * FROM Singers", exceptions.MethodNotImplemented, "Column Singers.Extra of type JSON"),
+    ("SELECT * FROM Albums", exceptions.FailedPrecondition, "SCHEMA_CHANGED"),  # the schema does not say that Draft is hidden
+    ("SELECT Nix FROM Singers", exceptions.InvalidArgument, "Nix"),
+    ("SELECT 1 FROM Nowhere", exceptions.InvalidArgument, "Table not found: Nowhere"),
+]
+
+
+@pytest.mark.parametrize("statement, error, text", REFUSED)
+def test_what_does_not_resolve_is_refused_by_name(music, statement, error, text):
+    with pytest.raises(error, match=text):
+        sql(music("analyst"), statement)
+
+
+READS = [
+    ("analyst", "Singers", ("Name", "Loud"), [("ann", "ANN"), ("bob", "BOB")]),
+    ("admin", "Singers", ("Extra",), [(None,), (None,)]),  # a name is enough to decide it
+    ("seller", "sales.Orders", ("Id",), [(7,)]),
+    ("analyst", "Singers", ("Phone",), exceptions.PermissionDenied),
+    ("analyst", "Singers", ("Card",), exceptions.PermissionDenied),
+    ("analyst", "Artists", ("Phone",), exceptions.GoogleAPICallError),
+    ("analyst", "Names", ("Name",), exceptions.MethodNotImplemented),
+    ("analyst", "Singers", ("Nix",), exceptions.NotFound),
+    ("analyst", "Nowhere", ("Nix",), exceptions.NotFound),
+]
+
+
+@pytest.mark.parametrize("who, table, columns, outcome", READS)
+def test_reads_by_name(music, who, table, columns, outcome):
+    if isinstance(outcome, list):
+        assert read(music(who), table, columns) == outcome
+    else:
+        with pytest.raises(outcome):
+            read(music(who), table, columns)
+
+
+def test_a_delete_asks_for_what_goes_with_it(music, behind):
+    for who in ("analyst", "seller"):  # one is denied to delete Albums, the other was never allowed
+        with pytest.raises(exceptions.PermissionDenied), music(who).batch() as batch:
+            batch.delete("Singers", spanner.KeySet(keys=[(2,)]))
+    assert len(sql(behind, "SELECT 1 FROM Singers")) == 2
+    with music("admin").batch() as batch:
+        batch.delete("Singers", spanner.KeySet(keys=[(2,)]))
+    assert len(sql(behind, "SELECT 1 FROM Singers")) == 1
+    with behind.batch() as batch:
+        batch.insert("Singers", ("SingerId", "Name", "Phone"), [(2, "bob", "556")])
+
+
+def test_writes_go_to_names_that_are_known(music):
+    for table, column in (("Nowhere", "Id"), ("Singers", "Nix")):
+        with pytest.raises(exceptions.NotFound), music("analyst").batch() as batch:
+            batch.insert(table, (column,), [(1,)])
+
+
+def test_what_changes_behind_our_back_is_seen(music, behind):
+    """A minute would pass by age; who names what we do not know has it read at once."""
+    analyst = music("analyst")
+    assert sql(analyst, "SELECT COUNT(*) FROM Albums") == [(1,)]
+    behind.update_ddl(["CREATE TABLE Fresh (Id INT64) PRIMARY KEY (Id)", "ALTER TABLE Albums ADD COLUMN Year INT64"]).result(60)
+    end = time.monotonic() + 10
+    while True:
+        try:
+            assert sql(analyst, "SELECT Year FROM Albums") == [(None,)]
+            break
+        except exceptions.InvalidArgument:
+            assert time.monotonic() < end
+            time.sleep(0.2)
+    assert sql(analyst, "SELECT COUNT(*) FROM Fresh") == [(0,)]
+
+
+def test_a_database_that_is_not_there(music):
+    with pytest.raises(exceptions.NotFound):
+        sql(music("admin", "nobodys"), "SELECT 1")
+
+
+def test_information_schema_is_the_snapshots(music):
+    """What it answers of names is what the upstream has, but only of what the caller holds something on."""
+    names = "SELECT TABLE_SCHEMA, TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA != 'INFORMATION_SCHEMA' ORDER BY 1, 2"
+    assert {("", "Albums"), ("", "Singers"), ("sales", "Orders")} <= set(sql(music("admin"), names))
+    assert sql(music("seller"), names) == [("", "Singers"), ("sales", "Orders")]
+    computed = "SELECT COLUMN_NAME, DEPENDENT_COLUMN FROM INFORMATION_SCHEMA.COLUMN_COLUMN_USAGE ORDER BY 1, 2"
+    assert sql(music("admin"), computed) == [("Name", "Card"), ("Name", "Loud"), ("Phone", "Card")]
+    types = "SELECT COLUMN_NAME, SPANNER_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'Singers' ORDER BY ORDINAL_POSITION"
+    assert sql(music("admin"), types)[-1] == ("Extra", "JSON")
