@@ -45,11 +45,14 @@ far-stop: allow caller to cancel jobs on dataproc prod/batch owner prod until @U
 """
 
 
-def make_pair(folder, linkspan):
+def make_pair(folder, linkspan, site):
+    """`site`: the shared server, whose authority signs for these two as well: gRPC trusts one in a process."""
     code = folder / "far-jobs"
     shutil.copytree(setting.JOBS, code)
     config = setting.CONFIG.replace("connections:\n", two_sites.EXCHANGES + "connections:\n", 1) + NEAR_CONNECTION
     near = conftest.make_site(folder, linkspan, config=config)
+    shutil.rmtree(near.folder / "tls")
+    shutil.copytree(site.folder / "tls", near.folder / "tls")
     (near.policies / "prod.policy").write_text(linkspan_site.fill(NEAR_POLICY, {"UNTIL": near.days_ahead(30)}))
     values = {"CODE": code, "PYTHON": sys.executable, "PEOPLE": near.issuer_url}
     far = two_sites.make_far(folder / "far", near, linkspan_site.fill(FAR_CONFIG, values), FAR_POLICY)
@@ -58,9 +61,8 @@ def make_pair(folder, linkspan):
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory, linkspan):
-    pair = make_pair(tmp_path_factory.mktemp("upstream"), linkspan)
-    pair.near.trust()
+def pair(tmp_path_factory, linkspan, site):
+    pair = make_pair(tmp_path_factory.mktemp("upstream"), linkspan, site)
     try:
         pair.start()
         home = setting.dataproc_client(pair.far, setting.Credentials(pair.far)("admin"), "ClusterControllerClient")
@@ -152,8 +154,9 @@ def test_both_sides_decide(pair):
         client(pair, "reader").submit_job(request=request(pair, "says.py"))
     with pytest.raises(exceptions.PermissionDenied):  # the near side allows it; the far one takes no token for writer
         client(pair, "writer").submit_job(request=request(pair, "says.py"))
-    entry = setting.audit_entry(pair.near, lambda e: e["protoPayload"]["methodName"].endswith("SubmitJob"))
-    assert entry["protoPayload"]["status"]["code"] == 7
+    assert setting.audit_entry(pair.near, lambda e: e["protoPayload"]["methodName"].endswith("SubmitJob")
+                               and e["protoPayload"]["authenticationInfo"].get("principalSubject") == "writer"
+                               and e["protoPayload"].get("status", {}).get("code") == 7)
     assert client(pair, "admin").list_jobs(**PLACE).jobs == [], "whoever holds nothing here sees nothing"
 
 
