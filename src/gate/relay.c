@@ -19,6 +19,7 @@ struct relay {
     struct exchange_token *brought; /* written by whoever brings it, read by the task */
     struct err why;
     struct loop_task told;
+    uint64_t started_us;
     struct loop_timer patience; /* HTTP: until the answer begins */
     struct buf held;            /* of the answer, from held_at on: what the client has no room for */
     size_t held_at;
@@ -43,6 +44,8 @@ static void finish(struct relay *l, enum code code, const struct err *err) {
     if (l->over) return;
     l->over = true;
     l->http = NULL;
+    l->r->call.outcome.upstream = name_of(l);
+    l->r->call.outcome.upstream_us = clock_mono_us() - l->started_us;
     loop_timer_stop(l->r->worker->loop, &l->patience);
     http_call_cancel(http); /* resets its stream only; NULL when it ended by itself */
     buf_free(&l->held);
@@ -356,7 +359,7 @@ void relay_start(struct call *call) {
         call_end(call, err_oom(&err), &err);
         return;
     }
-    *l = (struct relay){ .r = r, .to = call->service, .held = BUF_INIT(HELD_MAX) };
+    *l = (struct relay){ .r = r, .to = call->service, .started_us = clock_mono_us(), .held = BUF_INIT(HELD_MAX) };
     l->patience = (struct loop_timer){ .fn = on_late, .ctx = l };
     r->relay = l;
     call_on_cancel(call, on_cancel, l);
