@@ -16,6 +16,7 @@ import requests
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+import certificates
 import conftest
 import linkspan_site
 import plain
@@ -78,18 +79,6 @@ class Behind:
         return setting.eventually(lambda: True if words in self.log.read_text() else None)
 
 
-def sign_for(site, names):
-    """The server's certificate, with the services' names: as whoever runs it for real would have made it."""
-    tls, folder = site.folder / "tls", site.folder
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost," + ",".join(f"DNS:{name}.internal" for name in names))
-    run = [["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=relay", "-keyout", tls / "server.key",
-            "-out", folder / "server.csr"],
-           ["x509", "-req", "-in", folder / "server.csr", "-CA", tls / "ca.pem", "-CAkey", tls / "ca.key", "-days", "2", "-extfile", folder / "names",
-            "-out", tls / "server.pem"]]
-    for command in run:
-        subprocess.run(["openssl", *command], check=True, capture_output=True)
-
-
 class Untrusted:
     """TLS with a certificate of its own making."""
 
@@ -117,7 +106,7 @@ def relay(tmp_path_factory, linkspan):
     ports = {name: linkspan_site.free_port() for name in ("ECHO", "WEB", "UNTRUSTED", "NOBODY", "LIAR")}
     fill = lambda text: linkspan_site.fill(text, ports)  # noqa: E731
     site = conftest.make_site(folder, linkspan, fill(POLICY), fill(CONNECTIONS))
-    sign_for(site, HOSTS)
+    certificates.sign_for(site, HOSTS)
     site.echo, site.web, site.liar = (Behind(folder, kind, ports[name]) for kind, name in (("grpc", "ECHO"), ("http", "WEB"), ("liar", "LIAR")))
     untrusted = Untrusted(folder, ports["UNTRUSTED"])
     site.ports = ports

@@ -107,7 +107,7 @@ static void settle(struct rig *rig, const struct rig_call *call) {
     size_t before = SIZE_MAX;
     for (int k = 0; k < 100 && call->given + call->bytes + reader.read != before; k++) {
         before = call->given + call->bytes + reader.read;
-        rig_turn(rig, 40);
+        rig_turn(rig, 12);
     }
 }
 
