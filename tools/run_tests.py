@@ -180,25 +180,34 @@ def c_tests(tally, pattern):
 
 # --- real clients ------------------------------------------------------------------------------------------------------------
 
-def client_tests(tally, cache, pattern):
-    say("real clients, sanitized server")
+# What clients do to Spanner, they do again to a server that forwards it all to a second one: with the same results.
+THROUGH_GATEWAY = ["rows", "rest", "transactions", "errors", "resume", "policy", "races", "limits", "differential"]
+
+
+def client_tests(tally, cache, pattern, name="clients", files=("tests/clients",), options=()):
+    say("real clients, sanitized server" if not options else "the same clients, through a gateway")
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         result = pathlib.Path(scratch) / "result.xml"
-        command = [cache / "venv/bin/python", "-m", "pytest", "tests/clients", "-q", "-rs", "--color=no", "-p", "no:cacheprovider",
+        command = [cache / "venv/bin/python", "-m", "pytest", *files, *options, "-q", "-rs", "--color=no", "-p", "no:cacheprovider",
                    "-W", "ignore::DeprecationWarning", f"--junitxml={result}", "--linkspan", SAN / "src/cli/linkspan", "--cache", cache]
-        status = stream([*command, *(["-k", pattern] if pattern and pattern != "clients" else [])], CLIENT_MINUTES)
-        passed, failed, skipped = pytest_results(result)
+        status = stream([*command, *(["-k", pattern] if pattern and pattern not in ("clients", "gateway") else [])], CLIENT_MINUTES)
+        passed, failed, skipped = pytest_results(result, name)
     if status not in (0, 1, 5) or (status == 1 and not failed):
-        failed.append(f"clients: pytest ended with {status}")
+        failed.append(f"{name}: pytest ended with {status}")
     if passed or failed or skipped:
-        tally.add("clients", passed, failed, skipped, time.monotonic() - began)
+        tally.add(name, passed, failed, skipped, time.monotonic() - began)
 
 
-def pytest_results(path):
+def gateway_tests(tally, cache, pattern):
+    files = [f"tests/clients/test_{name}.py" for name in THROUGH_GATEWAY]
+    client_tests(tally, cache, pattern, "gateway", files, ["--through-gateway"])
+
+
+def pytest_results(path, part):
     passed, failed, skipped = 0, [], []
     for case in xml.etree.ElementTree.parse(path).iter("testcase") if path.exists() else []:
-        name = f"clients: {case.get('classname')}.{case.get('name')}"
+        name = f"{part}: {case.get('classname')}.{case.get('name')}"
         reason = case.find("skipped")
         if case.find("failure") is not None or case.find("error") is not None:
             failed.append(name)
@@ -261,7 +270,9 @@ def main():
         signal.signal(signum, stop)
     tally = Tally()
     c_tests(tally, options.pattern)
-    client_tests(tally, options.cache, options.pattern)
+    if options.pattern != "gateway":
+        client_tests(tally, options.cache, options.pattern)
+    gateway_tests(tally, options.cache, options.pattern)
     demo_test(tally, options.cache, options.pattern)
     return tally.show()
 

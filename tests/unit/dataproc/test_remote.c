@@ -186,6 +186,8 @@ static struct dataproc_regions both;
 static struct service both_service;
 static char folder[64];
 
+static struct upstream *far_away;
+
 static void open_remote(void) {
     static const struct dataproc_account accounts[] = {
         { STR_INIT("batch"), STR_INIT("transform@demo.iam.gserviceaccount.com") },
@@ -197,7 +199,10 @@ static void open_remote(void) {
                                                .accounts = accounts,
                                                .n_accounts = COUNT(accounts),
                                                .folder = folder };
+    const struct upstream_config upstream = { .name = STR("prod.dataproc"), .scheme = STR("https"), .host = STR("far") };
     struct err err;
+    assert_int_equal(upstream_new(&upstream, &far_away, &err), OK);
+    config.upstream = far_away;
     if (dataproc_new_upstream(&config, &remote, &err)) fail_msg("%s", err.message);
     both = (struct dataproc_regions){ { near_by, remote }, 2 };
 }
@@ -220,6 +225,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     char path[100];
     dataproc_free(remote);
+    upstream_free(far_away);
     (void)snprintf(path, sizeof path, "%s/handles.key", folder);
     (void)unlink(path);
     (void)rmdir(folder);
@@ -478,6 +484,7 @@ static void operations_are_their_owners(void **state) {
     assert_int_equal(use_operation("watcher", show_it, name), NOT_FOUND); /* may see the job, but was not given this */
     assert_int_equal(use_operation("two", show_it, STR(OP_NAME)), NOT_FOUND);
     dataproc_free(remote); /* a restart */
+    upstream_free(far_away);
     open_remote();
     assert_int_equal(use_operation("two", show_it, name), OK);
     free_answer(a);
