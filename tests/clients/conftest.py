@@ -29,6 +29,7 @@ def make_site(folder, linkspan, more_policy="", more_config="", config=setting.C
     shutil.copy(setting.JOBS.parent / "hostile_job.py", code)
     values = {"CODE": code, "PYTHON": sys.executable}
     site.make(config + more_config, {"tests": setting.POLICY + more_policy}, values)
+    setting.one_authority(site)
     site.code = code
     return site
 

@@ -1,6 +1,9 @@
 """Who may do what in these tests, and how clients reach the server."""
+import atexit
 import json
 import pathlib
+import shutil
+import tempfile
 import time
 
 import linkspan_site
@@ -60,6 +63,20 @@ DDL = ["""CREATE TABLE Singers (
   SingerId INT64 NOT NULL, Name STRING(MAX), Score FLOAT64, Born DATE, Updated TIMESTAMP, Active BOOL, Picture BYTES(MAX),
   Salary INT64) PRIMARY KEY (SingerId)""",
        "CREATE TABLE Notes (Owner STRING(64) NOT NULL, Id INT64 NOT NULL, Text STRING(MAX)) PRIMARY KEY (Owner, Id DESC)"]
+
+
+AUTHORITY = []
+
+
+def one_authority(site):
+    """gRPC trusts one authority in a process, the first that it is told: the sites of a run have the first one's."""
+    if AUTHORITY:
+        shutil.rmtree(site.folder / "tls")
+        shutil.copytree(AUTHORITY[0], site.folder / "tls")
+    else:
+        AUTHORITY.append(tempfile.mkdtemp(prefix="linkspan-authority-"))
+        atexit.register(shutil.rmtree, AUTHORITY[0], ignore_errors=True)
+        shutil.copytree(site.folder / "tls", AUTHORITY[0], dirs_exist_ok=True)
 
 
 class Credentials:

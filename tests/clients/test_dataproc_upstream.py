@@ -45,14 +45,11 @@ far-stop: allow caller to cancel jobs on dataproc prod/batch owner prod until @U
 """
 
 
-def make_pair(folder, linkspan, site):
-    """`site`: the shared server, whose authority signs for these two as well: gRPC trusts one in a process."""
+def make_pair(folder, linkspan):
     code = folder / "far-jobs"
     shutil.copytree(setting.JOBS, code)
     config = setting.CONFIG.replace("connections:\n", two_sites.EXCHANGES + "connections:\n", 1) + NEAR_CONNECTION
     near = conftest.make_site(folder, linkspan, config=config)
-    shutil.rmtree(near.folder / "tls")
-    shutil.copytree(site.folder / "tls", near.folder / "tls")
     (near.policies / "prod.policy").write_text(linkspan_site.fill(NEAR_POLICY, {"UNTIL": near.days_ahead(30)}))
     values = {"CODE": code, "PYTHON": sys.executable, "PEOPLE": near.issuer_url}
     far = two_sites.make_far(folder / "far", near, linkspan_site.fill(FAR_CONFIG, values), FAR_POLICY)
@@ -62,7 +59,7 @@ def make_pair(folder, linkspan, site):
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory, linkspan, site):
-    pair = make_pair(tmp_path_factory.mktemp("upstream"), linkspan, site)
+    pair = make_pair(tmp_path_factory.mktemp("upstream"), linkspan)
     try:
         pair.start()
         home = setting.dataproc_client(pair.far, setting.Credentials(pair.far)("admin"), "ClusterControllerClient")

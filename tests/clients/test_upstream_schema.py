@@ -82,6 +82,7 @@ def near(tmp_path_factory, linkspan, emulator, behind):
     config = setting.CONFIG.partition("    dataproc:")[0].replace(embedded, UPSTREAM.replace("@EMULATOR@", str(emulator)))
     site = linkspan_site.Site(linkspan, tmp_path_factory.mktemp("near") / "site")
     site.make(config, {"tests": POLICY}, {})
+    setting.one_authority(site)
     site.trust()
     try:
         site.start()
