@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gate/identify.h"
+#include "gate/upstreams.h"
 
 enum { METADATA_LISTENERS = 2, ENDPOINT_ARENA_BYTES = 256 << 10 };
 
@@ -176,6 +177,7 @@ static enum code close_endpoint(void *ctx, void *endpoint, struct err *err) {
                                    clock_wall_s() + MINT_MAX_LIFE_S + JWT_SKEW_S, err);
     struct on_loop work = { .endpoint = e };
     run_on_loop(&work, gate, close_task);
+    upstreams_forget(gate->upstreams, &e->principal); /* what was fetched for it ends with it */
     endpoint_unref(e);
     return rc;
 }
