@@ -1,0 +1,187 @@
+"""The gateway and the cloud behind it, each by itself: what the far side sees, what a client carries, and what becomes of both when
+one is not there. What clients do to Spanner runs through a gateway as a whole: `pytest --through-gateway`."""
+import concurrent.futures
+import json
+import os
+import re
+import time
+
+import conftest
+import plain
+import pytest
+import setting
+import two_sites
+from google.cloud import spanner_v1
+from google.oauth2.credentials import Credentials
+
+TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{20,}")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, linkspan):
+    folder = tmp_path_factory.mktemp("gateway")
+    near = conftest.make_site(folder, linkspan, config=two_sites.through_gateway(setting.CONFIG))
+    pair = two_sites.Pair(near, two_sites.make_far(folder / "far", near))
+    near.trust()
+    try:
+        pair.start()
+        plain.Plain(near).create("beyond")
+        yield pair
+        for site in (pair.near, pair.far):
+            assert site.server.poll() is None, site.log()
+    finally:
+        pair.stop()
+    for site in (pair.near, pair.far):
+        assert "Sanitizer" not in site.log() and "runtime error:" not in site.log(), site.log()
+
+
+@pytest.fixture
+def admin(pair):
+    return plain.Plain(pair.near)
+
+
+@pytest.fixture
+def session(admin):
+    return admin.session("beyond")
+
+
+def far_entries(pair, method):
+    """What the far side recorded of a method of Spanner's."""
+    return [e["protoPayload"] for e in setting.audit(pair.far).entries if method in json.dumps(e.get("protoPayload", {}).get("methodName", ""))]
+
+
+def test_the_far_side_sees_only_exchanged_tokens(pair, admin, session):
+    admin.commit(session, ("insert", "Notes", ["Owner", "Id", "Text"], [["a", "1", "x"]]))
+    entries = setting.eventually(lambda: far_entries(pair, "Commit") or None)
+    who = entries[-1]["authenticationInfo"]
+    assert who["principalEmail"] == two_sites.GATEWAY
+    assert "cloud/admin" in json.dumps(who), "and for whom the gateway asks"
+    spanner = [e["protoPayload"]["authenticationInfo"]["principalEmail"] for e in setting.audit(pair.far).entries
+               if "spanner" in e.get("protoPayload", {}).get("methodName", "") and e["protoPayload"].get("authenticationInfo")]
+    assert set(spanner) <= {two_sites.GATEWAY, two_sites.SCHEMA}
+
+
+def test_no_token_is_written_down(pair, admin, session):
+    assert admin.sql(session, "SELECT COUNT(*) FROM Notes")
+    files = [p for p in pair.near.folder.rglob("*") if p.is_file() and p.suffix not in (".pem", ".key") and "far" not in p.relative_to(pair.near.folder).parts]
+    assert len(files) > 5
+    for path in files:
+        assert not TOKEN.search(path.read_bytes().decode(errors="replace")), path
+
+
+def test_the_callers_token_is_worth_nothing_behind(pair, admin):
+    straight = plain.Plain(pair.far, bearer=admin.token)
+    with pytest.raises(plain.Refused) as refused:
+        straight.session("beyond")
+    assert refused.value.http == 401
+
+
+def test_a_handle_is_its_owners(pair, admin, session):
+    reader = plain.Plain(pair.near, "reader")
+    with pytest.raises(plain.Refused) as refused:
+        reader.sql(session, "SELECT SingerId FROM Singers")
+    assert refused.value.status == "NOT_FOUND" and session.removeprefix("v1/") in refused.value.text
+
+
+def test_a_session_that_is_gone_is_called_by_the_clients_name(pair, admin, session):
+    far_session = far_entries(pair, "CreateSession")  # the far side's own name is nowhere in an answer
+    admin.ask("DELETE", session)
+    with pytest.raises(plain.Refused) as refused:
+        admin.sql(session, "SELECT SingerId FROM Singers")
+    assert refused.value.status == "NOT_FOUND" and session.removeprefix("v1/") in refused.value.text
+    assert far_session and len(re.findall(r"sessions/", refused.value.text)) == len(re.findall(session.removeprefix("v1/"), refused.value.text))
+
+
+def test_what_is_denied_here_is_not_asked_there(pair):
+    reader = plain.Plain(pair.near, "reader")
+    mine = reader.session("beyond")
+    before = len(far_entries(pair, "ExecuteSql"))
+    with pytest.raises(plain.Refused) as refused:
+        reader.sql(mine, "SELECT Salary FROM Singers")
+    assert "NO_RULE_FOR_COLUMN" in refused.value.text
+    assert reader.sql(mine, "SELECT SingerId FROM Singers") == []
+    after = setting.eventually(lambda: n if (n := len(far_entries(pair, "ExecuteSql"))) > before else None)
+    assert after - before <= 2, "the allowed one, and perhaps the schema's reader"
+
+
+def test_who_holds_nothing_reaches_nobody(pair):
+    with pytest.raises(plain.Refused) as refused:
+        plain.Plain(pair.near, "stranger").session("beyond")
+    assert refused.value.http == 403
+    time.sleep(0.3)  # what is prompt is durable within 100 ms
+    assert "stranger" not in json.dumps(setting.audit(pair.far).entries)
+
+
+@pytest.mark.parametrize("field, value", [
+    ("requestOptions", {"clientContext": {"secureContext": {"user": "root"}}}),
+    ("routingHint", {"operationUid": "1"}),
+])
+def test_what_only_the_gateway_may_say(admin, session, field, value):
+    with pytest.raises(plain.Refused) as refused:
+        admin.sql(session, "SELECT SingerId FROM Singers", **{field: value})
+    assert refused.value.http in (400, 403, 501), refused.value.text
+
+
+def test_a_role_is_not_the_clients_to_choose(admin):
+    with pytest.raises(plain.Refused) as refused:
+        admin.ask("POST", f"{plain.INSTANCE}/databases/beyond/sessions", {"session": {"creatorRole": "boss"}})
+    assert refused.value.status == "UNIMPLEMENTED"
+
+
+def test_many_cold_callers_make_one_exchange(pair):
+    exchanges = lambda: sum("generateAccessToken" in json.dumps(e) for e in setting.audit(pair.far).entries)  # noqa: E731
+    clients = [plain.Plain(pair.near, bearer=plain.token(pair.near, "writer")) for _ in range(24)]
+    before = exchanges()
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        assert len(list(pool.map(lambda client: client.session("beyond"), clients))) == 24
+    after = setting.eventually(lambda: n if (n := exchanges()) > before else None)
+    assert (after or 0) - before <= 2, "one intention and its outcome"
+
+
+def waiting_on_disk(pid):
+    """Bytes of answers that a server keeps in unlinked files for clients that do not read."""
+    total = 0
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        try:
+            if "(deleted)" in os.readlink(entry.path):
+                total += os.stat(entry.path).st_size
+        except FileNotFoundError:
+            pass
+    return total
+
+
+def test_a_client_that_pauses_pauses_the_upstream(pair, admin, session):
+    rows, size = 48, 1 << 20
+    for first in range(0, rows, 24):
+        admin.commit(session, ("insert", "Notes", ["Owner", "Id", "Text"], [["big", str(i), "x" * size] for i in range(first, first + 24)]))
+    client = spanner_v1.SpannerClient(credentials=Credentials(admin.token), client_options={"api_endpoint": f"127.0.0.1:{pair.near.port}"})
+    request = {"session": session.removeprefix("v1/"), "table": "Notes", "columns": ["Text"], "key_set": {"all_": True}}
+    stream = client.streaming_read(request)
+    got = sum(len(v) for v in next(stream).values)
+    time.sleep(1.5)
+    assert waiting_on_disk(pair.near.server.pid) < 8 << 20
+    for part in stream:
+        got += sum(len(value) for value in part.values)
+    assert got >= rows * size
+
+
+def test_an_upstream_that_dies_and_comes_back(pair, admin, session):
+    pair.far.stop_server(hard=True)
+    with pytest.raises(plain.Refused) as refused:
+        admin.sql(session, "SELECT SingerId FROM Singers")
+    assert refused.value.http == 503 and "127.0.0.1" not in refused.value.text, "and the address is not the caller's to know"
+    assert "demo.spanner" in refused.value.text
+    with pytest.raises(plain.Refused) as refused:  # no token for him yet, and nobody to give one
+        plain.Plain(pair.near, "caller").session("beyond")
+    assert refused.value.http in (403, 503)
+    assert admin.http.get(f"{pair.near.url}/healthz", verify=str(pair.near.ca), timeout=10).status_code == 200
+    pair.far.start_server()
+    again = setting.eventually(lambda: try_session(admin), 20)
+    assert again and admin.sql(again, "SELECT COUNT(*) FROM Notes")
+
+
+def try_session(client):
+    try:
+        return client.session("beyond")
+    except plain.Refused:
+        return None
