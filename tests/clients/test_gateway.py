@@ -185,3 +185,36 @@ def try_session(client):
         return client.session("beyond")
     except plain.Refused:
         return None
+
+
+@pytest.fixture
+def with_roles(tmp_path, linkspan):
+    """Where sessions have a role made from the rules: the second fence."""
+    config = two_sites.through_gateway(setting.CONFIG).replace("back: upstream,", "back: upstream, roles: generated,")
+    grants = "grants: allow admin to change grants in spanner demo/* owner team until @UNTIL@\n"
+    near = conftest.make_site(tmp_path, linkspan, more_policy="" if "change grants" in setting.POLICY else grants, config=config)
+    far = two_sites.make_far(tmp_path / "far", near, policy=two_sites.FAR_POLICY.replace("read schema in", "read schema and change grants in", 1))
+    pair = two_sites.Pair(near, far)
+    try:
+        pair.start()
+        yield pair
+    finally:
+        pair.stop()
+
+
+def test_sessions_have_the_role_of_the_rules(with_roles):
+    near, admin = with_roles.near, plain.Plain(with_roles.near)
+    admin.create("fenced")
+    reader = plain.Plain(near, "reader")
+    with pytest.raises(plain.Refused) as refused:
+        reader.session("fenced")
+    assert refused.value.status == "FAILED_PRECONDITION" and "linkspan policy roles" in refused.value.text
+    schema = near.folder / "fenced.sql"
+    schema.write_text(";\n".join(setting.DDL))
+    told = near.run("policy", "roles", "spanner demo/fenced", "--schema", schema, "--config", near.config, "--json")
+    statements = [line for role in json.loads(told.stdout)["roles"] for line in role["statements"]]
+    admin.ask("PATCH", f"{plain.INSTANCE}/databases/fenced/ddl", {"statements": statements})
+    mine = reader.session("fenced")
+    assert reader.sql(mine, "SELECT SingerId, Name FROM Singers") == []
+    made = [e for e in far_entries(with_roles, "CreateSession") if e.get("status", {}).get("code", 0) == 0]
+    assert made, "the far side took the role"
