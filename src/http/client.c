@@ -162,6 +162,13 @@ static struct http_call *waiting(const struct origin *origin) {
     return oldest;
 }
 
+static unsigned n_waiting(const struct origin *origin) {
+    unsigned n = 0;
+    for (const struct http_call *call = origin->client->calls; call; call = call->next)
+        n += call->origin == origin && call->state == CALL_WAITING;
+    return n;
+}
+
 static void cannot_start(struct http_call *call) {
     struct err err;
     (void)err_set(&err, INVALID_ARGUMENT, "the request cannot be written to %s", call->origin->host);
@@ -209,7 +216,8 @@ static bool has_room(struct http_client *client) {
     return false;
 }
 
-/* Gives waiting calls to connections. Until it is known that a host speaks HTTP/1, one connection is opened at a time:
+/* Gives waiting calls to connections, of which no more are opened than calls wait: one that nobody takes would hold a
+ * server that serves one at a time. Until it is known that a host speaks HTTP/1, one connection is opened at a time:
  * over HTTP/2 one is enough, and calls beyond its streams wait. */
 void origin_pump(struct origin *origin) {
     struct http_client *client = origin->client;
@@ -220,8 +228,8 @@ void origin_pump(struct origin *origin) {
             (void)start(l, call);
             continue;
         }
-        unsigned most = origin->known_h1 ? 6 : 1;
-        if (connecting(origin) >= most || has_h2(origin) || !has_room(client)) return;
+        unsigned most = origin->known_h1 ? 6 : 1, opening = connecting(origin);
+        if (opening >= most || opening >= n_waiting(origin) || has_h2(origin) || !has_room(client)) return;
         link_open(origin);
         return;
     }
