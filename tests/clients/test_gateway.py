@@ -1,6 +1,7 @@
 """The gateway and the cloud behind it, each by itself: what the far side sees, what a client carries, and what becomes of both when
 one is not there. What clients do to Spanner runs through a gateway as a whole: `pytest --through-gateway`."""
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -66,7 +67,8 @@ def test_no_token_is_written_down(pair, admin, session):
     files = [p for p in pair.near.folder.rglob("*") if p.is_file() and p.suffix not in (".pem", ".key") and "far" not in p.relative_to(pair.near.folder).parts]
     assert len(files) > 5
     for path in files:
-        assert not TOKEN.search(path.read_bytes().decode(errors="replace")), path
+        with contextlib.suppress(FileNotFoundError):  # a part of the log that became a whole one meanwhile
+            assert not TOKEN.search(path.read_bytes().decode(errors="replace")), path
 
 
 def test_the_callers_token_is_worth_nothing_behind(pair, admin):
