@@ -29,8 +29,8 @@ account schema is "schema@far.iam.gserviceaccount.com"
 
 enter: allow callers to act as gateway, schema owner cloud until @UNTIL@
 setup: allow gateway to administer spanner demo/* owner cloud until @UNTIL@
-work:  allow gateway to read, insert, update, delete every table and change schema every table and read schema in spanner demo/*
-    owner cloud until @UNTIL@
+work:  allow gateway to read, insert, update, delete every table and change schema every table and change grants and read schema
+    in spanner demo/* owner cloud until @UNTIL@
 look:  allow schema to read every table and read schema in spanner demo/* owner cloud until @UNTIL@
 """
 

@@ -193,9 +193,8 @@ def try_session(client):
 def with_roles(tmp_path, linkspan):
     """Where sessions have a role made from the rules: the second fence."""
     config = two_sites.through_gateway(setting.CONFIG).replace("back: upstream,", "back: upstream, roles: generated,")
-    grants = "grants: allow admin to change grants in spanner demo/* owner team until @UNTIL@\n"
-    near = conftest.make_site(tmp_path, linkspan, more_policy="" if "change grants" in setting.POLICY else grants, config=config)
-    far = two_sites.make_far(tmp_path / "far", near, policy=two_sites.FAR_POLICY.replace("read schema in", "read schema and change grants in", 1))
+    near = conftest.make_site(tmp_path, linkspan, config=config)
+    far = two_sites.make_far(tmp_path / "far", near)
     pair = two_sites.Pair(near, far)
     try:
         pair.start()
