@@ -12,8 +12,7 @@ struct far_call *far_of(struct forward *forward) {
 static bool add_routing(struct far_call *f, struct call *call) {
     const struct target *t = f->target;
     DEFER(buf_free) struct buf params = BUF_INIT(4096);
-    struct str database = arena_printf(call->arena, "projects/%.*s/instances/%.*s/databases/%.*s", STR_ARG(t->name.project),
-                                       STR_ARG(t->name.instance), STR_ARG(t->name.database));
+    struct str database = far_database(t, call->arena);
     buf_add_z(&params, t->far_session.n ? "session=" : "database=");
     url_encode(&params, t->far_session.n ? t->far_session : database);
     struct str text = str_dup(call->arena, buf_str(&params));

@@ -47,17 +47,18 @@ enum code far_open(const struct target *t, enum far_kind kind, struct str bind, 
     return err_set(err, kinds[kind].code, "%s", kinds[kind].wrong);
 }
 
-static struct str database_of(const struct target *t, struct arena *arena) {
+struct str far_database(const struct target *t, struct arena *arena) {
     return arena_printf(arena, "projects/%.*s/instances/%.*s/databases/%.*s", STR_ARG(t->name.project),
                         STR_ARG(t->name.instance), STR_ARG(t->name.database));
 }
 
 enum code far_seal_session(const struct target *t, struct str name, struct arena *arena, struct str *ret, struct err *err) {
     struct spanner_name parts;
-    struct str sealed, database = database_of(t, arena);
+    struct str sealed, database = far_database(t, arena);
     struct err inner;
     if (!database.p) return err_oom(err);
-    if (name_session(name, &parts, &inner) || !str_starts(name, database))
+    if (name_session(name, &parts, &inner) ||
+        !str_eq(str_upto(name, name.n - parts.session.n - strlen("/sessions/")), database))
         return err_set(err, INTERNAL, "the upstream answers with a session of another database");
     enum code rc = far_seal(t, FAR_SESSION, (struct str){ NULL, 0 }, parts.session, arena, &sealed, err);
     if (rc) return rc;
@@ -66,7 +67,7 @@ enum code far_seal_session(const struct target *t, struct str name, struct arena
 }
 
 enum code far_target_session(struct call *call, struct target *t, struct err *err) {
-    struct str id, database = database_of(t, call->arena);
+    struct str id, database = far_database(t, call->arena);
     if (!database.p) return err_oom(err);
     if (far_open(t, FAR_SESSION, (struct str){ NULL, 0 }, t->name.session, call->arena, &id, err))
         return spanner_not_found(call, "google.spanner.v1.Session", "Session", t->session, err);

@@ -13,6 +13,9 @@ MUST_USE enum code far_seal(const struct target *t, enum far_kind kind, struct s
 MUST_USE enum code far_open(const struct target *t, enum far_kind kind, struct str bind, struct str sealed,
                             struct arena *arena, struct str *ret, struct err *err);
 
+/* "projects/P/instances/I/databases/D", as both sides call it. Empty: the arena is full. */
+struct str far_database(const struct target *t, struct arena *arena);
+
 /* ".../databases/D/sessions/S" of the upstream as its owner knows it, and back into t->far_session (NOT_FOUND). */
 MUST_USE enum code far_seal_session(const struct target *t, struct str name, struct arena *arena, struct str *ret,
                                     struct err *err);

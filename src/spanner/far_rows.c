@@ -124,7 +124,10 @@ void far_partition_query(struct call *call) {
     if (!f) return;
     handle_request_of_partition_sql(&q, f->digest);
     q.session = t->far_session;
-    enum code rc = analysis->refused ? analysis_refuse(&err) : far_open_selector(f, q.transaction, &q.transaction, &err);
+    enum code rc = analysis->refused ? analysis_refuse(&err) : OK;
+    if (!rc && analysis->access.n_info)
+        rc = err_set(&err, INVALID_ARGUMENT, "A query over INFORMATION_SCHEMA has no partitions: run it whole");
+    if (!rc) rc = far_open_selector(f, q.transaction, &q.transaction, &err);
     if (rc) spanner_end(call, rc, &err);
     else far_send(f, &q, false, show_partitions);
 }

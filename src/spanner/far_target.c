@@ -1,6 +1,7 @@
 /* far_target.c: the schema behind a target whose connection is upstream. */
 #include "googlesql/catalog.h"
 #include "spanner/far.h"
+#include "spanner/far_handle.h"
 #include "spanner/far_side.h"
 
 struct schema_wait {
@@ -19,15 +20,10 @@ static void give_back(void *ctx) {
     far_schema_unref(ctx);
 }
 
-static struct str database_of(struct arena *arena, const struct target *t) {
-    return arena_printf(arena, "projects/%.*s/instances/%.*s/databases/%.*s", STR_ARG(t->name.project),
-                        STR_ARG(t->name.instance), STR_ARG(t->name.database));
-}
-
 enum code far_target_schema(struct call *call, struct target *t, struct err *err) {
     static const struct sql_catalog nothing;
     struct schema_wait *w = ARENA_NEW(call->arena, struct schema_wait);
-    struct str database = database_of(call->arena, t);
+    struct str database = far_database(t, call->arena);
     if (!w || !database.p) return err_oom(err);
     t->catalog = &nothing;
     if (!target_may_learn(call, t)) return OK; /* the atoms refuse him, whatever the schema is */
@@ -44,7 +40,7 @@ enum code far_target_schema(struct call *call, struct target *t, struct err *err
 
 static void mark(const struct target *t, void (*how)(struct far_schema *cache, struct str database)) {
     DEFER(arena_freep) struct arena *arena = arena_new(4096);
-    struct str database = arena ? database_of(arena, t) : (struct str){ NULL, 0 };
+    struct str database = arena ? far_database(t, arena) : (struct str){ NULL, 0 };
     if (database.p) how(far_side_of(t)->schemas, database);
 }
 

@@ -114,14 +114,22 @@ def test_who_holds_nothing_reaches_nobody(pair):
     assert "stranger" not in json.dumps(setting.audit(pair.far).entries)
 
 
-@pytest.mark.parametrize("field, value", [
-    ("requestOptions", {"clientContext": {"secureContext": {"user": "root"}}}),
-    ("routingHint", {"operationUid": "1"}),
+@pytest.mark.parametrize("field, value, http", [
+    ("requestOptions", {"clientContext": {"secureContext": {"user": "root"}}}, 403),
+    ("routingHint", {"operationUid": "1"}, 501),
 ])
-def test_what_only_the_gateway_may_say(admin, session, field, value):
+def test_what_only_the_gateway_may_say(admin, session, field, value, http):
     with pytest.raises(plain.Refused) as refused:
         admin.sql(session, "SELECT SingerId FROM Singers", **{field: value})
-    assert refused.value.http in (400, 403, 501), refused.value.text
+    assert refused.value.http == http, refused.value.text
+
+
+def test_the_schema_has_no_partitions(admin, session):
+    begun = admin.ask("POST", f"{session}:beginTransaction", {"options": {"readOnly": {"strong": True}}})
+    with pytest.raises(plain.Refused) as refused:
+        admin.ask("POST", f"{session}:partitionQuery", {"transaction": {"id": begun["id"]},
+                                                        "sql": "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES"})
+    assert refused.value.http == 400 and "run it whole" in refused.value.text
 
 
 def test_a_role_is_not_the_clients_to_choose(admin):
@@ -137,7 +145,7 @@ def test_many_cold_callers_make_one_exchange(pair):
     with concurrent.futures.ThreadPoolExecutor(24) as pool:
         assert len(list(pool.map(lambda client: client.session("beyond"), clients))) == 24
     after = setting.eventually(lambda: n if (n := exchanges()) > before else None)
-    assert (after or 0) - before <= 2, "one intention and its outcome"
+    assert after is not None and after - before <= 2, "one intention and its outcome"
 
 
 def waiting_on_disk(pid):
