@@ -184,13 +184,18 @@ def lie(kind, stream):
         return frame(1, 4, stream, head) + frame(0, 0, stream, b"\0\0\0\0\x09a") + frame(1, 5, stream, status)
     if kind == "length":
         return frame(1, 4, stream, head + field(b"content-length", b"3")) + frame(0, 1, stream, b"\0\0\0\0\1a")
+    if kind == "huge":  # a prefix that announces 1 GiB
+        return frame(1, 4, stream, head) + frame(0, 0, stream, b"\0\x40\0\0\0a")
+    if kind == "cut":  # whoever sends it goes then
+        return frame(1, 4, stream, head) + frame(0, 0, stream, b"\0\0\0\0\x09a")
     if kind == "early":  # the status of Trailers-Only, and yet data
         return frame(1, 4, stream, head + status) + frame(0, 1, stream, b"\0\0\0\0\1a")
     return b"\xff" * 40  # no HTTP/2 at all
 
 
-def lie_to(sock):
-    """Just enough of HTTP/2 to be asked: each stream gets the lie that its path names, which stands in plain text in the block."""
+def lie_to(sock, always=None):
+    """Just enough of HTTP/2 to be asked: each stream gets the lie that its path names, which stands in plain text in the block; or
+    always the same one."""
     data, at = b"", 24
     sock.sendall(frame(4, 0, 0))
     while True:
@@ -203,8 +208,10 @@ def lie_to(sock):
             if kind == 4 and not flags & 1:
                 sock.sendall(frame(4, 1, 0))
             elif kind == 1:
-                word = next((w for w in ("html", "no-status", "half", "length", "early", "garbage") if huffman(w) in payload or w.encode() in payload), "garbage")
+                word = always or next((w for w in ("html", "no-status", "half", "length", "early", "garbage") if huffman(w) in payload or w.encode() in payload), "garbage")
                 sock.sendall(lie(word, stream))
+                if word == "cut":
+                    return
         piece = sock.recv(65536)
         if not piece:
             return
