@@ -54,6 +54,24 @@ def unauthenticated(request, context):
     context.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you")
 
 
+FIRST_BEARER = None
+
+
+def is_first(bearer):
+    """Whether it is the first token that was ever seen here: that one is never taken."""
+    global FIRST_BEARER
+    FIRST_BEARER = FIRST_BEARER or bearer
+    note("bearer is the first", bearer == FIRST_BEARER)
+    return bearer == FIRST_BEARER
+
+
+def choosy(request, context):
+    import grpc
+    if is_first(dict(context.invocation_metadata()).get("authorization")):
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "not that one")
+    return request
+
+
 def stream(request, context):
     count, size, pause = json.loads(request)
     for n in range(count):
@@ -80,7 +98,8 @@ def hang(request, context):
 
 def serve_grpc(port):
     import grpc
-    unary = {"Say": say, "Metadata": metadata, "Fail": fail, "Only": only, "Hang": hang, "Denied": say, "Unauthenticated": unauthenticated}
+    unary = {"Say": say, "Metadata": metadata, "Fail": fail, "Only": only, "Hang": hang, "Denied": say, "Unauthenticated": unauthenticated,
+             "Choosy": choosy}
     rows = {name: grpc.unary_unary_rpc_method_handler(function) for name, function in unary.items()}
     rows.update(List=grpc.unary_stream_rpc_method_handler(stream), Collect=grpc.stream_unary_rpc_method_handler(collect),
                 Chat=grpc.stream_stream_rpc_method_handler(chat))
@@ -134,6 +153,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.reply(200, b"ok", set_cookie="a=b", alt_svc='h3=":1"', x_kept="1", etag='"7"')
         elif path.startswith("/status/"):
             self.reply(int(path.rpartition("/")[2]), b"its own words")
+        elif path == "/choosy":
+            self.reply(401, b"not that one") if is_first(self.headers.get("authorization")) else self.reply(200, b"taken")
         elif path == "/sink":
             self.reply(200, str(sum(len(piece) for piece in self.pieces())).encode())
         else:
