@@ -126,7 +126,8 @@ bool str_eq_secret(struct str a, struct str b) {
 }
 
 struct str str_dup(struct arena *arena, struct str s) {
-    return (struct str){ str_dupz(arena, s), s.n };
+    char *p = str_dupz(arena, s);
+    return (struct str){ p, p ? s.n : 0 };
 }
 
 char *str_dupz(struct arena *arena, struct str s) {

@@ -1,4 +1,5 @@
 #include "cli/sight.h"
+#include "model/atom.h"
 
 /* ---- an entry's words ---- */
 
@@ -24,7 +25,7 @@ struct str sight_actor_of(struct arena *arena, const struct audit_actor *a) {
 struct str sight_asked(struct arena *arena, const struct audit_entry *e) {
     if (e->refused_atom >= e->n_atoms) return sight_text(arena, e->method);
     const struct audit_atom *a = &e->atoms[e->refused_atom];
-    const char *with = str_eq(a->verb, STR("call")) ? " with audience " : " as ";
+    const char *with = verb_account_word(a->verb);
     struct str column = e->refused_column;
     return sight_text(arena, arena_printf(arena, "%.*s%s%.*s%s%.*s%s%s%.*s%s%.*s", STR_ARG(a->verb), a->object.n ? " " : "",
                                           STR_ARG(a->object), column.n ? "(" : "", STR_ARG(column), column.n ? ")" : "",

@@ -44,6 +44,7 @@ struct config_upstream {
     struct str scheme, host;
     uint16_t port;
     bool loopback;                          /* the endpoint says that it is loopback's */
+    int64_t timeout_ms;                     /* of a call without a deadline; 0: a service has its own */
     const struct config_exchange *exchange; /* NULL: no token is sent */
 };
 

@@ -31,12 +31,14 @@ static void read_spanner(struct loader *l, struct config_connection *c, const st
         .roles = str_eq(field_text(config_spanner_fields, node, "roles"), STR("generated")),
     };
     struct str what = arena_printf(l->arena, "connections.%.*s.spanner", STR_ARG(c->name));
-    static const char *const only_upstream[] = { "endpoint", "exchange", "schema_exchange", "schema_age", "roles", NULL };
+    static const char *const only_upstream[] = { "endpoint", "exchange", "schema_exchange", "schema_age",
+                                                "timeout",  "roles",    NULL };
     if (!s->upstream) {
         config_refuse_keys(l, node, what, only_upstream);
         return;
     }
     config_upstream(l, node, what, STR("https://spanner.googleapis.com"), "exchange", &s->far);
+    s->far.timeout_ms = field_int(config_spanner_fields, node, "timeout");
     s->far_schema = s->far;
     if (node_get(node, STR("schema_exchange")))
         config_upstream(l, node, what, STR("https://spanner.googleapis.com"), "schema_exchange", &s->far_schema);

@@ -20,7 +20,7 @@ static void read_code(struct loader *l, struct config_dataproc *d, const struct 
 }
 
 static void read_embedded(struct loader *l, struct config_dataproc *d, const struct node *node, struct str what) {
-    static const char *const only_upstream[] = { "endpoint", "exchange", "accounts", NULL };
+    static const char *const only_upstream[] = { "endpoint", "exchange", "timeout", "accounts", NULL };
     config_refuse_keys(l, node, what, only_upstream);
     d->master = field_text(config_dataproc_fields, node, "master");
     d->memory_bytes = field_int(config_dataproc_fields, node, "memory");
@@ -62,6 +62,7 @@ static void read_upstream(struct loader *l, struct config_dataproc *d, const str
     config_refuse_keys(l, node, what, only_embedded);
     struct str usual = arena_printf(l->arena, "https://%.*s-dataproc.googleapis.com", STR_ARG(d->region));
     config_upstream(l, node, what, usual, "exchange", &d->far);
+    d->far.timeout_ms = field_int(config_dataproc_fields, node, "timeout");
     read_accounts(l, d, node, what);
 }
 

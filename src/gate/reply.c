@@ -323,7 +323,8 @@ const char *reply_restate(struct request *r) {
     if (r->verdict.column >= 0 && (size_t)r->verdict.column < a->n_columns)
         buf_printf(&b, "(%.*s)", STR_ARG(str_upto(a->columns[r->verdict.column], 128)));
     if (a->path.n) buf_printf(&b, " in %.*s", STR_ARG(str_upto(a->path, 128)));
-    if (a->account.n) buf_printf(&b, a->verb == VERB_ACT_AS ? " %.*s" : " as %.*s", STR_ARG(str_upto(a->account, 128)));
+    if (a->account.n)
+        buf_printf(&b, "%s%.*s", verb_account_word(str_z(verb_name(a->verb))), STR_ARG(str_upto(a->account, 128)));
     const char *text = buf_ok(&b) ? str_dupz(r->call.arena, buf_str(&b)) : NULL;
     return text ? text : "the request";
 }

@@ -113,6 +113,7 @@ enum code upstreams_make(struct upstreams *u, struct str name, const struct conf
                                  .scheme = config->scheme,
                                  .host = config->host,
                                  .port = config->port,
+                                 .timeout_us = config->timeout_ms * 1000,
                                  .exchange = exchange_of(u, config->exchange),
                                  .client = client,
                                  .ctx = &u->places[config->loopback] };

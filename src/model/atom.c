@@ -20,6 +20,11 @@ const char *verb_name(enum verb verb) {
     return (unsigned)verb < VERB_COUNT ? names[verb] : "?";
 }
 
+const char *verb_account_word(struct str name) {
+    if (str_eq_z(name, verb_name(VERB_CALL))) return " with audience ";
+    return str_eq_z(name, verb_name(VERB_ACT_AS)) ? " " : " as ";
+}
+
 bool atoms_add(struct atoms *atoms, struct arena *arena, struct atom atom) {
     if (!arena_grow(arena, &atoms->items, &atoms->cap, atoms->n + 1, sizeof atom)) return false;
     atoms->items[atoms->n++] = atom;

@@ -23,6 +23,9 @@ enum verb {
     VERB_COUNT
 };
 const char *verb_name(enum verb verb); /* as POLICY.md writes it: "change schema" */
+/* What stands between a sentence about an atom and its account, of the verb by its name: " as ", " with audience ", or
+ * where the name itself ends with it (act as) a blank. */
+const char *verb_account_word(struct str name);
 
 struct atom {
     enum verb verb;

@@ -31,8 +31,8 @@ static void describe(struct buf *out, const struct atom *a) {
     add_columns(out, a);
     if (a->path.n) buf_add_z(out, " in ");
     print_safe(out, a->path);
-    if (a->verb == VERB_CALL) buf_add_z(out, a->account.n ? " with audience " : " without a token");
-    else if (a->account.n) buf_add_z(out, " as ");
+    if (a->account.n) buf_add_z(out, verb_account_word(str_z(verb_name(a->verb))));
+    else if (a->verb == VERB_CALL) buf_add_z(out, " without a token");
     print_safe(out, a->account);
 }
 

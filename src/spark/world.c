@@ -16,6 +16,9 @@
 #include "base/file.h"
 #include "spark/world_msg.h"
 
+/* Set for the second start, whose environment is otherwise empty. A job never has it: world_start tells it all of its own. */
+#define HELPER_MARK "LINKSPAN_WORLDS_HELPER"
+
 enum { READY_MS = 10000, DEFAULT_PROCESSES = 4096, DEFAULT_FILES = 65536 };
 
 const char *world_mode_name(enum world_mode mode) {
@@ -29,7 +32,8 @@ static int spawn_helper(const char *helper, int control, int output, pid_t *ret_
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t all, none;
-    char *const argv[] = { (char *)(uintptr_t) "linkspan", (char *)(uintptr_t) "world", NULL }, *const envp[] = { NULL };
+    char *const argv[] = { (char *)(uintptr_t) "linkspan", (char *)(uintptr_t) "world", NULL };
+    char *const envp[] = { (char *)(uintptr_t) HELPER_MARK "=1", NULL };
     sigfillset(&all);
     sigemptyset(&none);
     if (posix_spawn_file_actions_init(&actions)) return ENOMEM;
@@ -160,6 +164,8 @@ enum code world_open(const struct world_spec *spec, struct world *ret, struct er
     char fell_back[sizeof world.fell_back] = "";
     enum code rc = check_spec(spec, err);
     if (rc) return rc;
+    if (getenv(HELPER_MARK)) /* else it would start itself again and again */
+        return err_set(err, INTERNAL, "a world's helper makes no worlds: its main must ask world_is_child first");
     for (enum world_mode mode = spec->try; mode < WORLD_MODES; mode++) {
         bool forbidden = false;
         rc = open_mode(spec, mode, &world, &forbidden, &why);

@@ -45,7 +45,8 @@ struct world {
     char fell_back[256];                             /* why a stronger mode was not had; "" = it was not tried or worked */
 };
 
-/* Makes the world and its listeners; nothing of the job runs yet. */
+/* Makes the world and its listeners; nothing of the job runs yet. INTERNAL in a second start whose main did not ask
+ * world_is_child. */
 MUST_USE enum code world_open(const struct world_spec *spec, struct world *ret, struct err *err);
 /* Starts the job in it: argv[0] is an absolute path as seen inside; both lists end with NULL; together at most 1 MiB. */
 MUST_USE enum code world_start(struct world *world, const char *const *argv, const char *const *envp, struct err *err);

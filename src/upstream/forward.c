@@ -117,6 +117,13 @@ static bool on_message(struct ask *ask, struct str message, void *ctx) {
 
 /* ---- the request ---- */
 
+/* Without one, and REST has none, an upstream that says nothing would hold its caller for ever. */
+static int64_t deadline_of(const struct forward *f) {
+    int64_t timeout_us = upstream_config(f->upstream)->timeout_us;
+    if (f->call->deadline_us || !timeout_us) return f->call->deadline_us;
+    return clock_wall_us() + timeout_us;
+}
+
 static void add_metadata(struct forward *f, struct str name, struct str value) {
     if (value.n && f->n_metadata < FORWARD_METADATA_MAX) f->metadata[f->n_metadata++] = (struct http_header){ name, value };
 }
@@ -136,7 +143,7 @@ static enum code start(struct forward *f, struct err *err) {
                                               .n_metadata = f->n_metadata,
                                               .message = buf_str(&message),
                                               .max_message_bytes = f->max_message_bytes,
-                                              .deadline_us = call->deadline_us };
+                                              .deadline_us = deadline_of(f) };
     return ask_start(call->loop, f->upstream, call->principal, &request, &handler, f, &f->ask, err);
 }
 

@@ -13,6 +13,7 @@ struct upstream_config {
     struct str scheme; /* "https"; "http" in development only (http/2 with prior knowledge) */
     struct str host;
     uint16_t port;
+    int64_t timeout_us;        /* of what is forwarded without a deadline; 0: none */
     struct exchange *exchange; /* whose tokens prove who asks; NULL: none is sent. Outlives the upstream */
     struct str scopes[UPSTREAM_SCOPES_MAX];
     size_t n_scopes;

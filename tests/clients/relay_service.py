@@ -54,6 +54,24 @@ def unauthenticated(request, context):
     context.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you")
 
 
+FIRST_BEARER = None
+
+
+def is_first(bearer):
+    """Whether it is the first token that was ever seen here: that one is never taken."""
+    global FIRST_BEARER
+    FIRST_BEARER = FIRST_BEARER or bearer
+    note("bearer is the first", bearer == FIRST_BEARER)
+    return bearer == FIRST_BEARER
+
+
+def choosy(request, context):
+    import grpc
+    if is_first(dict(context.invocation_metadata()).get("authorization")):
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "not that one")
+    return request
+
+
 def stream(request, context):
     count, size, pause = json.loads(request)
     for n in range(count):
@@ -80,7 +98,8 @@ def hang(request, context):
 
 def serve_grpc(port):
     import grpc
-    unary = {"Say": say, "Metadata": metadata, "Fail": fail, "Only": only, "Hang": hang, "Denied": say, "Unauthenticated": unauthenticated}
+    unary = {"Say": say, "Metadata": metadata, "Fail": fail, "Only": only, "Hang": hang, "Denied": say, "Unauthenticated": unauthenticated,
+             "Choosy": choosy}
     rows = {name: grpc.unary_unary_rpc_method_handler(function) for name, function in unary.items()}
     rows.update(List=grpc.unary_stream_rpc_method_handler(stream), Collect=grpc.stream_unary_rpc_method_handler(collect),
                 Chat=grpc.stream_stream_rpc_method_handler(chat))
@@ -134,6 +153,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.reply(200, b"ok", set_cookie="a=b", alt_svc='h3=":1"', x_kept="1", etag='"7"')
         elif path.startswith("/status/"):
             self.reply(int(path.rpartition("/")[2]), b"its own words")
+        elif path == "/choosy":
+            self.reply(401, b"not that one") if is_first(self.headers.get("authorization")) else self.reply(200, b"taken")
         elif path == "/sink":
             self.reply(200, str(sum(len(piece) for piece in self.pieces())).encode())
         else:
@@ -184,13 +205,18 @@ def lie(kind, stream):
         return frame(1, 4, stream, head) + frame(0, 0, stream, b"\0\0\0\0\x09a") + frame(1, 5, stream, status)
     if kind == "length":
         return frame(1, 4, stream, head + field(b"content-length", b"3")) + frame(0, 1, stream, b"\0\0\0\0\1a")
+    if kind == "huge":  # a prefix that announces 1 GiB
+        return frame(1, 4, stream, head) + frame(0, 0, stream, b"\0\x40\0\0\0a")
+    if kind == "cut":  # whoever sends it goes then
+        return frame(1, 4, stream, head) + frame(0, 0, stream, b"\0\0\0\0\x09a")
     if kind == "early":  # the status of Trailers-Only, and yet data
         return frame(1, 4, stream, head + status) + frame(0, 1, stream, b"\0\0\0\0\1a")
     return b"\xff" * 40  # no HTTP/2 at all
 
 
-def lie_to(sock):
-    """Just enough of HTTP/2 to be asked: each stream gets the lie that its path names, which stands in plain text in the block."""
+def lie_to(sock, always=None):
+    """Just enough of HTTP/2 to be asked: each stream gets the lie that its path names, which stands in plain text in the block; or
+    always the same one."""
     data, at = b"", 24
     sock.sendall(frame(4, 0, 0))
     while True:
@@ -203,8 +229,10 @@ def lie_to(sock):
             if kind == 4 and not flags & 1:
                 sock.sendall(frame(4, 1, 0))
             elif kind == 1:
-                word = next((w for w in ("html", "no-status", "half", "length", "early", "garbage") if huffman(w) in payload or w.encode() in payload), "garbage")
+                word = always or next((w for w in ("html", "no-status", "half", "length", "early", "garbage") if huffman(w) in payload or w.encode() in payload), "garbage")
                 sock.sendall(lie(word, stream))
+                if word == "cut":
+                    return
         piece = sock.recv(65536)
         if not piece:
             return

@@ -1,6 +1,7 @@
 """What can be seen of a server: metrics that equal what clients did, the trace that goes through, a line of the log a request."""
 import json
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -245,6 +246,26 @@ def test_the_listener_has_two_pages(watched, verb, path, host, status):
     answer = requests.request(verb, watched.url + path, headers={"Host": host} if host else {}, timeout=10)
     assert answer.status_code == status, answer.text
     assert path != "/healthz" or status != 200 or answer.text == "ready\n"
+
+
+def test_healthz_while_draining(watched):
+    """After SIGTERM, as long as somebody's answer is under way: a balancer hears it by a connection that it has, and by a new one."""
+    client = plain.Plain(watched.site)
+    client.create("slowly")
+    session = client.session("slowly")
+    client.commit(session, ("insert", "Notes", ["Owner", "Id", "Text"], [["a", str(n), "x" * (1 << 20)] for n in range(6)]))
+    kept = requests.Session()
+    assert kept.get(f"{watched.url}/healthz", timeout=10).text == "ready\n"
+    unread = client.http.post(f"{watched.site.url}/{session}:executeStreamingSql", json={"sql": "SELECT a.Text FROM Notes AS a CROSS JOIN Notes AS b"},
+                              verify=str(watched.site.ca), stream=True, timeout=30)
+    assert unread.status_code == 200
+    watched.site.server.send_signal(signal.SIGTERM)
+    assert setting.eventually(lambda: True if (answer := kept.get(f"{watched.url}/healthz", timeout=10)).status_code == 503 else None)
+    answer = requests.get(f"{watched.url}/healthz", timeout=10)
+    assert (answer.status_code, answer.text) == (503, "draining\n")
+    assert kept.get(f"{watched.url}/metrics", timeout=10).status_code == 200 and watched.site.server.poll() is None
+    unread.close()
+    assert watched.site.server.wait(20) == 0
 
 
 def test_who_never_reads_holds_nobody_up(watched):

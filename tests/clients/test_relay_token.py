@@ -9,14 +9,21 @@ import linkspan_site
 import plain
 import setting
 import two_sites
+from test_relay import Behind
 
 CONNECTION = """  cloud:
     service: { back: upstream, hosts: [cloud.internal], endpoint: "@FAR@", exchange: far }
   bare:
     service: { back: upstream, hosts: [bare.internal], endpoint: "@FAR@" }
+  echo:
+    service: { back: upstream, hosts: [echo.internal], endpoint: "http://127.0.0.1:@ECHO@", exchange: far }
+  web:
+    service: { back: upstream, hosts: [web.internal], endpoint: "http://127.0.0.1:@WEB@", exchange: far }
 """
 POLICY = """
 cloud: allow caller, watcher to call "@FAR@/*" with audience "" owner team until @UNTIL@
+plain: allow caller, writer to call "http://127.0.0.1:@ECHO@/*" with audience "" and call "http://127.0.0.1:@WEB@/*" with audience "" owner team
+    until @UNTIL@
 """
 LIST = "/v1/projects/demo/instances/flights/databases"
 RPC = "/google.spanner.admin.database.v1.DatabaseAdmin/ListDatabases"
@@ -25,17 +32,21 @@ RPC = "/google.spanner.admin.database.v1.DatabaseAdmin/ListDatabases"
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory, linkspan):
     folder = tmp_path_factory.mktemp("pair")
-    near = conftest.make_site(folder, linkspan, POLICY, CONNECTION)
+    ports = {name: linkspan_site.free_port() for name in ("ECHO", "WEB")}
+    near = conftest.make_site(folder, linkspan, linkspan_site.fill(POLICY, ports), linkspan_site.fill(CONNECTION, ports))
     near.config.write_text(near.config.read_text().replace("connections:\n", two_sites.EXCHANGES + "connections:\n", 1))
-    certificates.sign_for(near, ["cloud", "bare"])
+    certificates.sign_for(near, ["cloud", "bare", "echo", "web"])
     far = two_sites.make_far(folder / "far", near)
     policy = near.policies / "tests.policy"
     policy.write_text(policy.read_text().replace("@FAR@", far.url))
     pair = two_sites.Pair(near, far)
+    services = [Behind(folder, "grpc", ports["ECHO"]), Behind(folder, "http", ports["WEB"])]
     try:
         pair.start()
         yield pair
     finally:
+        for service in services:
+            service.stop()
         pair.stop()
     for site in (near, far):
         assert "Sanitizer" not in site.log() and "runtime error:" not in site.log(), site.log()
@@ -55,16 +66,55 @@ def test_http_with_the_gateways_account(pair):
     assert two_sites.GATEWAY in str(entry["protoPayload"]["authenticationInfo"])
 
 
+def dial(pair, host):
+    options = [("grpc.default_authority", f"{host}.internal"), ("grpc.use_local_subchannel_pool", 1)]
+    return grpc.secure_channel(f"127.0.0.1:{pair.near.port}", grpc.ssl_channel_credentials(pair.near.ca.read_bytes()), options)
+
+
+def proof(pair, who):
+    return (("authorization", f"Bearer {plain.token(pair.near, who)}"),)
+
+
 def test_grpc_with_the_gateways_account(pair):
-    trust = grpc.ssl_channel_credentials(pair.near.ca.read_bytes())
-    options = [("grpc.default_authority", "cloud.internal")]
-    bearer = (("authorization", f"Bearer {plain.token(pair.near, 'caller')}"),)
+    bearer = proof(pair, "caller")
     parent = b"projects/demo/instances/flights"
-    with grpc.secure_channel(f"127.0.0.1:{pair.near.port}", trust, options) as channel:
+    with dial(pair, "cloud") as channel:
         answers = [channel.unary_unary(RPC).future(b"\x0a" + bytes([len(parent)]) + parent, timeout=20, metadata=bearer) for _ in range(20)]
         assert {answer.code() for answer in answers} == {grpc.StatusCode.OK}
         unknown = channel.unary_unary(RPC + "Twice").future(b"", timeout=20, metadata=bearer)
         assert unknown.code() == grpc.StatusCode.UNIMPLEMENTED and "METHOD_UNKNOWN" in unknown.details()
+
+
+def far_exchanges(pair):
+    return [e["protoPayload"]["methodName"] for e in setting.audit(pair.far).entries
+            if e["kind"] == "outcome" and ("/v1/token" in e["protoPayload"]["methodName"] or "generateAccessToken" in e["protoPayload"]["methodName"])]
+
+
+def test_cold_callers_make_one_exchange(pair):
+    before = len(far_exchanges(pair))
+    with dial(pair, "echo") as channel:
+        bearer = proof(pair, "writer")
+        answers = [channel.unary_unary("/echo.Echo/Say").future(b"x", timeout=60, metadata=bearer) for _ in range(200)]
+        assert {answer.code() for answer in answers} == {grpc.StatusCode.OK}
+    made = far_exchanges(pair)[before:]
+    assert len(made) == len(set(made)) == 2, f"a token of the far side, and with it one of the account: {made}"
+
+
+def test_a_token_that_the_service_does_not_take(pair):
+    """The caller can do nothing about it: he hears UNAVAILABLE and not the service's words. A token that is younger than 30 s is not
+    replaced (unit `relay` has the clock), so he hears it again; others have tokens of their own."""
+    for _ in range(2):
+        refused = ask(pair, "GET", "/choosy", host="web")
+        assert refused.status_code == 503 and "does not take the token" in refused.text and "not that one" not in refused.text, refused.text
+    assert ask(pair, "GET", "/choosy", host="web", who="writer").text == "taken"
+    entry = setting.audit_entry(pair.near, lambda e: e["protoPayload"]["methodName"] == "GET /choosy" and e["protoPayload"]["status"]["code"] == 14)
+    assert entry and "401" in entry["protoPayload"]["status"]["message"]
+    with dial(pair, "echo") as channel:
+        choosy = channel.unary_unary("/echo.Echo/Choosy")
+        with pytest.raises(grpc.RpcError) as caught:
+            choosy(b"x", timeout=20, metadata=proof(pair, "caller"))
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE and "does not take the token" in caught.value.details()
+        assert choosy(b"x", timeout=20, metadata=proof(pair, "writer")) == b"x"
 
 
 def test_without_an_exchange_no_token_goes(pair):

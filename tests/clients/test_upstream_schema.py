@@ -1,6 +1,6 @@
 """A Linkspan in front of Google's Spanner emulator: what a statement touches is decided by the schema that it reads from there. What
 the schema does not say, what it says in words that we lack, and what goes by another name is refused, not guessed. Skipped where
-there is no emulator."""
+there is no emulator. The last ones are between two Linkspans: a schema that changes under a statement."""
 import subprocess
 import time
 
@@ -9,9 +9,12 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import spanner
 
+import conftest
 import linkspan_site
+import plain
 import setting
 import test_differential
+import two_sites
 
 UPSTREAM = """{ back: upstream, project: demo, instance: flights, endpoint: "http://127.0.0.1:@EMULATOR@", schema_age: 60s }"""
 
@@ -227,3 +230,73 @@ def test_information_schema_is_the_snapshots(music):
     assert sql(music("admin"), computed) == [("Name", "Card"), ("Name", "Loud"), ("Phone", "Card")]
     types = "SELECT COLUMN_NAME, SPANNER_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'Singers' ORDER BY ORDINAL_POSITION"
     assert sql(music("admin"), types)[-1] == ("Extra", "JSON")
+
+
+# --- between two Linkspans: no emulator is needed --------------------------------------------------------------------------
+
+FAR_CONFIG = two_sites.FAR_CONFIG.replace("connections:\n", """  cloud: { preset: entra, tenant: @TENANT@, audiences: ["api://linkspan"], jwks_uri: "@PEOPLE@/keys" }
+connections:
+""")
+FAR_POLICY = two_sites.FAR_POLICY.replace("identity callers", """identity admin is oidc cloud where tid = "@TENANT@" and oid = "admin"
+identity callers""") + """home:  allow admin to change schema every table in spanner demo/* owner cloud until @UNTIL@
+"""
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, linkspan):
+    """Far, the administrator may do by himself what the near one then does not know."""
+    folder = tmp_path_factory.mktemp("moving")
+    config = two_sites.through_gateway(setting.CONFIG).replace("schema_age: 1s", "schema_age: 1h")
+    near = conftest.make_site(folder, linkspan, config=config)
+    far = two_sites.make_far(folder / "far", near, linkspan_site.fill(FAR_CONFIG, {"PEOPLE": near.issuer_url}), FAR_POLICY)
+    far.issuer_url = near.issuer_url
+    pair = two_sites.Pair(near, far)
+    try:
+        pair.start()
+        yield pair
+    finally:
+        pair.stop()
+    for site in (near, far):
+        assert "Sanitizer" not in site.log() and "runtime error:" not in site.log(), site.log()
+
+
+def alter(pair, name, *statements):
+    plain.Plain(pair.far).ask("PATCH", f"{plain.INSTANCE}/databases/{name}/ddl", {"statements": list(statements)})
+
+
+@pytest.mark.parametrize("method", ["executeSql", "executeStreamingSql"])
+def test_a_schema_that_changes_under_a_statement(pair, method):
+    """What was analysed as a number comes as a text: not a row of it goes out, the audit says so, and then the schema is read anew."""
+    name, admin = f"moving-{method.lower()}", plain.Plain(pair.near)
+    admin.create(f"`{name}`")
+    session = admin.session(name)
+    admin.commit(session, ("insert", "Singers", ["SingerId", "Score"], [["1", 1.5]]))
+    asked = {"sql": "SELECT Score FROM Singers"}
+    assert "1.5" in str(admin.ask("POST", f"{session}:{method}", asked))
+    alter(pair, name, "ALTER TABLE Singers DROP COLUMN Score", "ALTER TABLE Singers ADD COLUMN Score STRING(MAX)")
+    with pytest.raises(plain.Refused) as refused:
+        admin.ask("POST", f"{session}:{method}", asked)
+    assert refused.value.http == 400 and "SCHEMA_CHANGED" in refused.value.text and '"rows"' not in refused.value.text
+    entry = setting.audit_entry(pair.near, lambda e: name in e["protoPayload"].get("resourceName", "") and e["protoPayload"].get("status", {}).get("code") == 9)
+    assert entry, "the audit does not tell of it"
+    assert "STRING" in str(setting.eventually(lambda: answer_of(admin, f"{session}:{method}", asked)))
+
+
+def answer_of(client, path, body):
+    try:
+        return client.ask("POST", path, body)
+    except plain.Refused:
+        return None
+
+
+def test_a_column_that_goes_under_a_statement(pair):
+    admin = plain.Plain(pair.near)
+    admin.create("narrower")
+    session = admin.session("narrower")
+    admin.sql(session, "SELECT Picture FROM Singers")
+    alter(pair, "narrower", "ALTER TABLE Singers DROP COLUMN Picture")
+    for _ in range(2):  # in the upstream's words, and then in ours
+        with pytest.raises(plain.Refused) as refused:
+            admin.sql(session, "SELECT Picture FROM Singers")
+        assert refused.value.http == 400 and "Picture" in refused.value.text
+    assert admin.sql(session, "SELECT SingerId, Name FROM Singers") == []

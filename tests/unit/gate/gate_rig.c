@@ -10,12 +10,14 @@
 #include "base/clock.h"
 #include "crypto/key.h"
 #include "gate/admit.h"
+#include "gate/relay.h"
 #include "gate/request.h"
 #include "gate/route.h"
 #include "wire/pb/lro.pb.h"
 #include "wire/pb/pb.h"
 
 struct gate_rig rig;
+void (*gate_rig_open_more)(void), (*gate_rig_close_more)(void);
 #define URL "https://linkspan.example"
 
 /* ---- life ---- */
@@ -82,6 +84,8 @@ static void make_worker(void) {
                                          .handler = { .max_body = request_max_body,
                                                       .on_too_large = request_too_large,
                                                       .on_request = request_begin,
+                                                      .streams = relay_streams,
+                                                      .on_body = relay_body,
                                                       .on_writable = request_writable,
                                                       .on_gone = request_gone },
                                          .ctx = w };
@@ -90,6 +94,7 @@ static void make_worker(void) {
     struct http_listener *listener;
     if (http_server_listen(w->server, &listen, &listener, &err)) fail_msg("%s", err.message);
     rig.port = http_listener_port(listener);
+    if (gate_rig_open_more) gate_rig_open_more();
     assert_int_equal(pthread_create(&w->thread, NULL, run_worker, w->loop), 0);
 }
 
@@ -124,7 +129,7 @@ void gate_rig_start(const struct service *service, const char *policy) {
 struct on_loop {
     struct loop_task task;
     sem_t done;
-    bool review;
+    bool review, fails;
     unsigned n;
 };
 
@@ -136,12 +141,12 @@ static void look(struct loop_task *task, void *ctx) {
         next = r->next;
         request_review(r, clock_wall_us());
     }
+    if (o->fails) arena_fail_after(o->n);
     o->n = w->n_requests;
     sem_post(&o->done);
 }
 
-static unsigned on_loop(bool review) {
-    struct on_loop o = { .review = review };
+static unsigned on_loop(struct on_loop o) {
     o.task = (struct loop_task){ .fn = look, .ctx = &o };
     sem_init(&o.done, 0, 0);
     loop_post(rig.gate.workers[0].loop, &o.task);
@@ -151,11 +156,15 @@ static unsigned on_loop(bool review) {
 }
 
 void gate_rig_review(void) {
-    (void)on_loop(true);
+    (void)on_loop((struct on_loop){ .review = true });
 }
 
 unsigned gate_rig_under_way(void) {
-    return on_loop(false);
+    return on_loop((struct on_loop){ 0 });
+}
+
+void gate_rig_fail_after(unsigned n) {
+    (void)on_loop((struct on_loop){ .fails = true, .n = n });
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
@@ -180,6 +189,7 @@ void gate_rig_stop(void) {
     loop_stop(w->loop);
     pthread_join(w->thread, NULL);
     http_server_free(w->server);
+    if (gate_rig_close_more) gate_rig_close_more();
     loop_free(w->loop);
     audit_refusals_free(rig.gate.refusals);
     audit_close(rig.gate.audit);
@@ -233,7 +243,7 @@ static void on_data(struct http_call *call, struct str data, void *ctx) {
     struct reply *r = ctx;
     struct err err;
     r->bytes += data.n;
-    if (r->grpc) assert_int_equal(grpc_feed(&r->frames, data, on_message, r, &err), OK);
+    if (r->grpc && r->http_status == 200) assert_int_equal(grpc_feed(&r->frames, data, on_message, r, &err), OK);
     for (size_t i = 0; !r->grpc && i < data.n && r->first_n < sizeof r->first - 1; i++) r->first[r->first_n++] = data.p[i];
 }
 

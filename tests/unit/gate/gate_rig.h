@@ -23,6 +23,9 @@ struct gate_rig {
 
 extern struct gate_rig rig; /* one a test program */
 
+/* What lives on the worker's loop beside the server: made before it runs, freed after. NULL: nothing. */
+extern void (*gate_rig_open_more)(void), (*gate_rig_close_more)(void);
+
 void gate_rig_prepare(void); /* the folder, before a service that keeps data there; gate_rig_start does it else */
 void gate_rig_start(const struct service *service, const char *policy);
 void gate_rig_drain(void); /* the client is closed and no request is left: services may go. Else gate_rig_stop does it */
@@ -30,6 +33,7 @@ void gate_rig_stop(void);  /* also asserts that no request is left */
 struct policy *gate_rig_policy(const char *text);
 void gate_rig_review(void); /* what the worker's timer does each second, now */
 unsigned gate_rig_under_way(void);
+void gate_rig_fail_after(unsigned n); /* arena_fail_after on the worker's thread */
 void gate_rig_become(const char *account); /* whose token the calls from now on carry; at the start reader@demo */
 
 /* A call and what came back. */

@@ -89,6 +89,7 @@ static void test_act_as(void **state) {
     expect("GET", "/v1/who", "", 200, "deployer@demo job  run  for reader@demo");
     gate_rig_become("reader@demo");
     expect("POST", ACCOUNTS "other@demo:generateAccessToken", body, 403, "NO_RULE");
+    expect("POST", ACCOUNTS "other@demo:generateAccessToken", body, 403, "reader@demo may not act as other@demo");
     expect("POST", ACCOUNTS "deployer%40demo:generateAccessToken", body, 200, "accessToken");
     expect("POST", ACCOUNTS "deployer@demo%2Fx:generateAccessToken", body, 404, "error");
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "net/address.h"
 #include "net/listener.h"
@@ -159,6 +160,25 @@ static void test_timers(void **state UNUSED) {
     for (size_t i = 0; i < COUNT(o.timers); i++) assert_null(o.timers[i].link);
 }
 
+static void on_late_timer(struct loop_timer *timer UNUSED, void *ctx) {
+    struct loop *loop = ctx;
+    usleep(20000); /* as when the machine stands still: the turn's time is over before it polls */
+    uv_update_time(loop_uv(loop));
+}
+
+/* A turn ends by its time even when that time passed before the poll; else this hangs. */
+static void test_a_turn_that_is_late(void **state UNUSED) {
+    DEFER(loop_freep) struct loop *loop = NULL;
+    struct loop_timer timer = { .fn = on_late_timer };
+    assert_int_equal(loop_new(&loop, NULL), OK);
+    timer.ctx = loop;
+    loop_timer_start(loop, &timer, 1);
+    usleep(5000);
+    loop_run_once(loop, 10);
+    assert_null(timer.link);
+    loop_run_once(loop, 1); /* and the next turn is as any other */
+}
+
 static void on_signal(int signal_number, void *ctx) {
     *(int *)ctx = signal_number;
 }
@@ -246,7 +266,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_addresses),  cmocka_unit_test(test_post_from_threads),
         cmocka_unit_test(test_defer),      cmocka_unit_test(test_timers),
-        cmocka_unit_test(test_signal),     cmocka_unit_test(test_listener_of_a_descriptor),
+        cmocka_unit_test(test_a_turn_that_is_late), cmocka_unit_test(test_signal),     cmocka_unit_test(test_listener_of_a_descriptor),
         cmocka_unit_test(test_reuse_port), cmocka_unit_test(test_tls_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -470,8 +470,38 @@ static void weaker_modes_listen(void **state) {
     if (geteuid() == 0) listeners_in_weaker_modes_are_the_world_s_too(&in);
 }
 
+/* The second start of a program whose main forgot to ask: it comes as far as making a world, and no further. */
+static void a_helper_makes_no_worlds(void **state) {
+    (void)state;
+    char helper[400], text[1200], self[300] = "", told[600] = "";
+    int pipes[2];
+    struct err err = { 0 };
+    struct world world;
+    assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    (void)snprintf(helper, sizeof helper, "%s/forgets", base);
+    (void)snprintf(text, sizeof text, "#!/bin/sh\nexec %s forgets %s %s\n", self, work, code);
+    assert_int_equal(file_write_durable(helper, str_z(text), 0755, &err), OK);
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    struct world_spec spec = { .helper = helper, .only = true, .work = work, .code = code, .output_fd = pipes[1] };
+    assert_int_not_equal(world_open(&spec, &world, &err), OK);
+    close(pipes[1]);
+    assert_true(read(pipes[0], told, sizeof told - 1) > 0);
+    close(pipes[0]);
+    if (!strstr(told, "a world's helper makes no worlds")) fail_msg("%s", told);
+}
+
+static int forget(const char *folder, const char *staged) {
+    struct err err = { 0 };
+    struct world world;
+    struct world_spec spec = { .work = folder, .code = staged, .output_fd = STDOUT_FILENO };
+    if (world_open(&spec, &world, &err)) printf("%s\n", err.message);
+    else world_close(&world);
+    return 1;
+}
+
 int main(int argc, char **argv) {
     if (world_is_child(argc, argv)) return world_child_main();
+    if (argc == 4 && strcmp(argv[1], "forgets") == 0) return forget(argv[2], argv[3]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(exit_status_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(inside_is_only_what_was_put_there, setup, teardown),
@@ -486,6 +516,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(weaker_modes_listen, setup, teardown),
         cmocka_unit_test_setup_teardown(the_probe_says_what_is_had, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_run_says_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_helper_makes_no_worlds, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_that_is_not_there_is_an_error, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
