@@ -68,7 +68,8 @@ static void read_beside_done(void *ctx) {
     request_run(r);
 }
 
-/* Bytes → message. After identify: a stranger's bytes are not parsed. What takes milliseconds does not hold up the loop. */
+/* Bytes → message, or what a raw method reads. After identify: a stranger's bytes are not parsed. What takes milliseconds
+ * does not hold up the loop. */
 static enum progress read_message(struct request *r) {
     struct err err = { 0 };
     if (r->protocol == PROTOCOL_GRPC && r->body.n > READ_BESIDE_BYTES) {

@@ -24,7 +24,7 @@ struct call_outcome {
     uint64_t upstream_us; /* what the upstream took */
 };
 
-/* The request as HTTP carried it: for raw methods. */
+/* The request as HTTP carried it, without proofs: for raw methods. */
 struct call_http {
     struct str method, path, query, body, content_type;
     const struct http_header *headers;
