@@ -137,6 +137,18 @@ def test_a_role_is_not_the_clients_to_choose(admin):
         admin.ask("POST", f"{plain.INSTANCE}/databases/beyond/sessions", {"session": {"creatorRole": "boss"}})
     assert refused.value.status == "UNIMPLEMENTED"
 
+def test_the_mutation_that_places_a_transaction_is_decided(pair):
+    writer = plain.Plain(pair.near, "writer")
+    mine = writer.session("beyond")
+    begin = lambda table, column: writer.ask("POST", f"{mine}:beginTransaction", {  # noqa: E731
+        "options": {"readWrite": {}}, "mutationKey": {"insert": {"table": table, "columns": [column], "values": [["1"]]}}})
+    assert begin("Singers", "SingerId")["id"]
+    for table, column in (("Notes", "Id"), ("Singers", "Salary")):
+        with pytest.raises(plain.Refused) as refused:
+            begin(table, column)
+        assert refused.value.http == 403, refused.value
+
+
 # --- operations ----------------------------------------------------------------------------------------------------------
 
 
