@@ -11,6 +11,7 @@ enum { LOOKUP_BYTES = 1 << 20 };
 struct lookup {
     struct call *call;
     struct str id;
+    struct ask *ask;                /* NULL: over */
     const struct dataproc_Job *job; /* NULL: none came */
     enum code code;
     struct err err;
@@ -39,12 +40,23 @@ static bool is_ours(const struct lookup *l) {
 static void on_end(struct ask *ask, const struct upstream_status *status, void *ctx) {
     struct lookup *l = ctx;
     (void)ask;
+    l->ask = NULL;
+    call_on_cancel(l->call, NULL, NULL);
     if (status->code == NOT_FOUND || (!status->code && l->job && !is_ours(l)))
         l->code = err_set(&l->err, NOT_FOUND, "job not found: %.*s", STR_ARG(l->id));
     else if (status->code) l->code = err_set(&l->err, status->code, "%.*s", STR_ARG(str_upto(status->message, 900)));
     else if (!l->job)
         l->code = err_set(&l->err, INTERNAL, "the upstream of %.*s.dataproc answers with what is no job",
                           STR_ARG(connection_of(l->call)));
+    call_again(l->call);
+}
+
+/* Who asked has gone: nothing is looked up for nobody. */
+static void on_cancel(void *ctx) {
+    struct lookup *l = ctx;
+    ask_cancel(l->ask);
+    l->ask = NULL;
+    l->code = err_set(&l->err, CANCELLED, "nobody waits for the answer");
     call_again(l->call);
 }
 
@@ -59,7 +71,6 @@ static enum code send_lookup(struct dataproc *dataproc, struct lookup *l, struct
     const struct dataproc_GetJobRequest get = { .project_id = dataproc->project,
                                                 .region = dataproc->region,
                                                 .job_id = l->id };
-    struct ask *ask;
     enum code rc = pb_encode(&dataproc_GetJobRequest_msg, &get, &message, err);
     if (rc) return rc;
     const struct upstream_request request = { .path = STR("/google.cloud.dataproc.v1.JobController/GetJob"),
@@ -68,7 +79,7 @@ static enum code send_lookup(struct dataproc *dataproc, struct lookup *l, struct
                                               .message = buf_str(&message),
                                               .max_message_bytes = LOOKUP_BYTES,
                                               .deadline_us = deadline_of(l->call) };
-    return ask_start(l->call->loop, dataproc->remote->upstream, l->call->principal, &request, &handler, l, &ask, err);
+    return ask_start(l->call->loop, dataproc->remote->upstream, l->call->principal, &request, &handler, l, &l->ask, err);
 }
 
 static enum code start_lookup(struct dataproc *dataproc, struct call *call, struct str id, struct err *err) {
@@ -79,6 +90,7 @@ static enum code start_lookup(struct dataproc *dataproc, struct call *call, stru
     if (rc) return rc;
     call->prepared = l;
     call_wait(call);
+    call_on_cancel(call, on_cancel, l);
     return OK;
 }
 

@@ -7,6 +7,7 @@
 #include "base/log_writer.h"
 #include "gate/identify.h"
 #include "gate/record.h"
+#include "gate/relay.h"
 #include "gate/upstreams.h"
 #include "watch/metrics.h"
 #include "watch/process.h"
@@ -184,11 +185,12 @@ void observe_request(struct request *r) {
     char method_text[OBSERVE_NAME_BYTES], account_text[OBSERVE_NAME_BYTES];
     unsigned shard = r->worker->index;
     uint64_t us = clock_mono_us() - r->started_us;
-    struct str method = observe_method(r, method_text), code = str_z(code_name(record_code(r)));
+    struct str method = relay_counted_as(r), code = str_z(code_name(record_code(r)));
+    if (!method.n) method = observe_method(r, method_text);
     struct str service = r->service ? str_z(r->service->name) : (struct str){ "", 0 };
     count(o, REQUESTS, (struct str[]){ service, method, code, str_z(reason_name(r->reason)) }, shard, 1);
-    count(o, REQUEST_BYTES, &method, shard, r->call.http.body.n);
-    count(o, RESPONSE_BYTES, &method, shard, r->spool.total);
+    count(o, REQUEST_BYTES, &method, shard, r->call.http.body.n + r->bytes_in);
+    count(o, RESPONSE_BYTES, &method, shard, r->spool.total + r->bytes_out);
     span(o, REQUEST_SECONDS, method, shard, us);
     span(o, ACCOUNT_SECONDS, observe_account(r, account_text), shard, us);
     observe_upstream(o, &r->call.outcome, code, shard);

@@ -73,7 +73,39 @@ static enum code read_rest(struct request *r, struct err *err) {
     return rc;
 }
 
+static bool keep(struct arena *arena, struct str *text) {
+    struct str copy = str_dup(arena, *text);
+    bool ok = copy.p || text->n == 0;
+    *text = copy;
+    return ok;
+}
+
+/* Proofs end at the gate: no service reads them, and an arena is not wiped. */
+static bool is_proof(struct str name) {
+    return str_eq(name, STR("authorization")) || str_eq(name, STR("cookie"));
+}
+
+/* What HTTP holds goes with the stream, while a service may read it on another thread. */
+static enum code keep_http(struct request *r, struct err *err) {
+    struct call_http *http = &r->call.http;
+    struct arena *arena = r->call.arena;
+    struct http_header *headers = ARENA_ARRAY(arena, struct http_header, http->n_headers + 1);
+    bool ok = headers && keep(arena, &http->method) && keep(arena, &http->path) && keep(arena, &http->query) &&
+              keep(arena, &http->content_type);
+    size_t n = 0;
+    for (size_t i = 0; ok && i < http->n_headers; i++) {
+        if (is_proof(http->headers[i].name)) continue;
+        headers[n] = http->headers[i];
+        ok = keep(arena, &headers[n].name) && keep(arena, &headers[n].value);
+        n++;
+    }
+    http->headers = headers;
+    http->n_headers = ok ? n : 0;
+    return ok ? OK : err_oom(err);
+}
+
 enum code read_request(struct request *r, struct err *err) {
-    if (r->protocol == PROTOCOL_RAW || !r->call.method->request) return OK;
+    if (!r->call.method->request)
+        return r->call.method->streaming ? OK : keep_http(r, err); /* relayed: of the stream's life */
     return r->protocol == PROTOCOL_GRPC ? read_grpc(r, err) : read_rest(r, err);
 }

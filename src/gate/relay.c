@@ -258,11 +258,13 @@ static bool put_field(struct http_header *fields, size_t *n, struct str name, st
     return true;
 }
 
-/* Ours, beside what passed. What is left of the deadline; our own timer stands behind it. */
+/* Ours, beside what passed. The trace context, in its one form; what is left of the deadline: our own timer stands behind
+ * it. */
 static bool add_own(struct relay *l, struct http_header *fields, size_t *n, const struct buf *bearer) {
     struct call *call = &l->r->call;
-    bool ok = true;
-    if (is_grpc(l)) ok = put_field(fields, n, STR("te"), STR("trailers"));
+    bool ok = put_field(fields, n, STR("traceparent"), call->traceparent);
+    if (ok && call->tracestate.n) ok = put_field(fields, n, STR("tracestate"), call->tracestate);
+    if (ok && is_grpc(l)) ok = put_field(fields, n, STR("te"), STR("trailers"));
     if (ok && is_grpc(l) && call->deadline_us) {
         char text[GRPC_TIMEOUT_BYTES];
         ok = put_field(fields, n, STR("grpc-timeout"),

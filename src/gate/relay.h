@@ -38,6 +38,9 @@ bool relay_route(const struct relay_service *to, const struct gate *gate, const 
 bool relay_streams(struct http_stream *stream, const struct http_request *http, void *ctx);
 size_t relay_body(struct http_stream *stream, struct str piece, bool over, void *ctx);
 
+/* "stock.service": what counts a request to a generic service, whose methods a client makes up; empty: it is for none. */
+struct str relay_counted_as(const struct request *r);
+
 struct relay;                              /* of one request, in its arena */
 void relay_room(struct relay *relay);      /* the client's queue has room again */
 bool relay_reply(const struct request *r); /* ends the reply; false: it has not begun, and the error is ours to tell */

@@ -27,8 +27,6 @@ static const char *const towards[] = {
     "prefer",
     "range",
     "user-agent",
-    "tracestate",
-    "traceparent",
 };
 
 /* alt-svc would lead the client around us, the others would stay with it under our name. */
@@ -70,7 +68,19 @@ size_t relay_answer_headers(const struct http_header *headers, size_t n, struct 
 }
 
 const char *relay_bad_header(struct str name) {
-    static const char *const never[] = { "forwarded", "via", "x-real-ip", "grpc-timeout", "x-goog-iap-jwt-assertion" };
+    /* The second row: some services serve what such a field names, and not the path that was decided. */
+    static const char *const never[] = { "forwarded",
+                                         "via",
+                                         "x-real-ip",
+                                         "grpc-timeout",
+                                         "x-goog-iap-jwt-assertion",
+                                         "x-original-url",
+                                         "x-rewrite-url",
+                                         "traceparent",
+                                         "tracestate",
+                                         "x-http-method-override",
+                                         "x-http-method",
+                                         "x-method-override" };
     const struct http_header field = { name, STR("x") };
     struct err err;
     for (size_t i = 0; i < name.n; i++)

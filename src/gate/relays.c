@@ -120,6 +120,12 @@ bool relay_route(const struct relay_service *to, const struct gate *gate, const 
     return true;
 }
 
+struct str relay_counted_as(const struct request *r) {
+    if (!r->call.method || r->call.method->handle != relay_start) return (struct str){ NULL, 0 };
+    const struct relay_service *to = r->service->state;
+    return upstream_config(to->upstream)->name;
+}
+
 /* ---- from the configuration ---- */
 
 static enum code add_service(struct relays *relays, struct gate *gate, const struct config_connection *c, struct err *err) {

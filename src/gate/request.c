@@ -68,7 +68,8 @@ static void read_beside_done(void *ctx) {
     request_run(r);
 }
 
-/* Bytes → message. After identify: a stranger's bytes are not parsed. What takes milliseconds does not hold up the loop. */
+/* Bytes → message, or what a raw method reads. After identify: a stranger's bytes are not parsed. What takes milliseconds
+ * does not hold up the loop. */
 static enum progress read_message(struct request *r) {
     struct err err = { 0 };
     if (r->protocol == PROTOCOL_GRPC && r->body.n > READ_BESIDE_BYTES) {
@@ -97,10 +98,14 @@ static enum code classify(struct request *r, struct err *err) {
     return m->classify ? m->classify(&r->call, err) : OK;
 }
 
-/* May they? Every atom of the request needs an allow. */
+/* May they? Every atom of the request needs an allow. Nothing is asked of others for more than MAX_REQUESTS. */
 static enum progress decide(struct request *r) {
     struct err err = { 0 };
     const struct method *m = r->call.method;
+    if (r->n_classified == 0 && r->worker->n_requests > MAX_REQUESTS) { /* what it would wait for is bounded, too */
+        request_refuse(r, LIMIT_REACHED, "too many requests are under way: try again");
+        return NEXT;
+    }
     policy_unref(r->policy); /* of a classify that had to wait */
     r->policy = gate_policy(r->gate);
     r->call.atoms.n = 0;
@@ -125,11 +130,9 @@ static enum progress decide(struct request *r) {
     return NEXT;
 }
 
-/* Is there room? The server's own limits, the policy's, the configuration's; a database keeps its own. */
+/* Is there room? The policy's limits, the configuration's; a database keeps its own. */
 static enum progress admit(struct request *r) {
-    if (r->worker->n_requests > MAX_REQUESTS)
-        request_refuse(r, LIMIT_REACHED, "too many requests are under way: try again");
-    else limits_enter(r);
+    limits_enter(r);
     return NEXT;
 }
 

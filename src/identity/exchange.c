@@ -50,6 +50,8 @@ static void add_actor(struct hash *h, const struct actor *a) {
 }
 
 static void principal_digest(struct hash *h, const struct principal *p, uint8_t ret[SHA256_BYTES]) {
+    char links = (char)p->n_chain;
+    hash_add(h, (struct str){ &links, 1 });
     add_actor(h, &p->actor);
     for (unsigned i = 0; i < p->n_chain; i++) add_actor(h, &p->chain[i]);
     add_text(h, p->job);

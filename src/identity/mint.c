@@ -95,19 +95,19 @@ static bool set_text(json_t *object, const char *name, struct str text) {
     return json_object_set_new(object, name, json_stringn(text.p ? text.p : "", text.n)) == 0;
 }
 
-static bool set_actor(json_t *object, const struct actor *actor) {
+static bool set_actor(json_t *object, const struct actor *actor, bool with_claims) {
     if (!set_text(object, "sub", actor->subject)) return false;
     if (actor->kind != ACTOR_OIDC) return true;
     if (!set_text(object, "via", actor->issuer)) return false;
-    return !actor->claims || json_object_set_new(object, "claims", small_claims(actor->claims)) == 0;
+    return !with_claims || !actor->claims || json_object_set_new(object, "claims", small_claims(actor->claims)) == 0;
 }
 
 /* chain[n - 1] is the outermost `act`; the earlier ones nest inside it. */
-static bool set_chain(json_t *payload, const struct principal *p) {
+static bool set_chain(json_t *payload, const struct principal *p, bool with_claims) {
     json_t *inner = NULL;
     for (unsigned i = 0; i < p->n_chain; i++) {
         json_t *act = json_object();
-        bool ok = act && set_actor(act, &p->chain[i]) && (!inner || json_object_set(act, "act", inner) == 0);
+        bool ok = act && set_actor(act, &p->chain[i], with_claims) && (!inner || json_object_set(act, "act", inner) == 0);
         json_decref(inner);
         inner = act;
         if (ok) continue;
@@ -134,8 +134,8 @@ static bool fill(const struct mint *mint, const struct mint_ask *ask, int64_t ex
            set_int(payload, "iat", ask->now_s) && set_int(payload, "exp", expires_s) && set_text(payload, "jti", jti) &&
            (ask->scope.n == 0 || set_text(payload, "scope", ask->scope)) &&
            (p->job.n == 0 || set_text(payload, "job", p->job)) &&
-           (p->job_run.n == 0 || set_text(payload, "job_run", p->job_run)) && set_actor(payload, &p->actor) &&
-           set_chain(payload, p);
+           (p->job_run.n == 0 || set_text(payload, "job_run", p->job_run)) && set_actor(payload, &p->actor, true) &&
+           set_chain(payload, p, true);
 }
 
 enum code mint_access_token(const struct mint *mint, const struct mint_ask *ask, struct buf *ret_token,
@@ -179,16 +179,18 @@ static bool set_foreign_subject(json_t *payload, const struct actor *actor) {
     return buf_ok(&subject) && set_text(payload, "sub", buf_str(&subject));
 }
 
+/* Without claims: what is got for it is kept by who asks and the chain (exchange.h), and other tokens of the same subject
+ * may have others. */
 enum code mint_subject_token(const struct mint *mint, const struct principal *p, struct str audience, int64_t now_s,
                              struct buf *ret_token, struct err *err) {
     if (p->n_chain > MINT_CHAIN_MAX || !subject_lawful(p->actor.subject))
         return err_set(err, FAILED_PRECONDITION, "the chain of actors is too long, or the subject is no text");
     DEFER(json_freep) json_t *payload = json_object();
-    bool ok = payload && set_actor(payload, &p->actor) && set_foreign_subject(payload, &p->actor) &&
+    bool ok = payload && set_actor(payload, &p->actor, false) && set_foreign_subject(payload, &p->actor) &&
               set_text(payload, "iss", mint_issuer_url(mint)) && set_text(payload, "aud", audience) &&
               set_int(payload, "iat", now_s) && set_int(payload, "exp", now_s + MINT_MAX_LIFE_S) &&
               (p->job.n == 0 || set_text(payload, "job", p->job)) &&
-              (p->job_run.n == 0 || set_text(payload, "job_run", p->job_run)) && set_chain(payload, p);
+              (p->job_run.n == 0 || set_text(payload, "job_run", p->job_run)) && set_chain(payload, p, false);
     return ok ? sign_payload(mint, "JWT", payload, ret_token, err) : err_oom(err);
 }
 

@@ -34,8 +34,8 @@ MUST_USE enum code mint_id_token(const struct mint *mint, struct str account, st
                                  struct buf *ret_token, int64_t *ret_expires_s, struct err *err);
 
 /* What proves to another's STS for whom we ask (identity/exchange.h): typ JWT, for `audience`. `sub` is an account's e-mail
- * address, of anybody else ISSUER/SUBJECT, as our configuration names the issuer; the chain, the job and its run go along.
- */
+ * address, of anybody else ISSUER/SUBJECT, as our configuration names the issuer; the chain, the job and its run go along,
+ * and no claims. */
 MUST_USE enum code mint_subject_token(const struct mint *mint, const struct principal *principal, struct str audience,
                                       int64_t now_s, struct buf *ret_token, struct err *err);
 

@@ -24,7 +24,7 @@ struct call_outcome {
     uint64_t upstream_us; /* what the upstream took */
 };
 
-/* The request as HTTP carried it: for raw methods. */
+/* The request as HTTP carried it, without proofs: for raw methods. */
 struct call_http {
     struct str method, path, query, body, content_type;
     const struct http_header *headers;
@@ -62,7 +62,8 @@ bool call_cancelled(const struct call *call);
 /* The same as a flag, for who polls it: valid until call_end. */
 _Atomic bool *call_cancel_flag(struct call *call);
 
-/* Asks to be told: `fn(ctx)` runs once on the loop's thread when the call is cancelled before its end. Set in handle. */
+/* Asks to be told: `fn(ctx)` runs once on the loop's thread when the call is cancelled before its end. Set in handle, or in
+ * a classify that waits; the last one counts, NULL takes it back. */
 void call_on_cancel(struct call *call, void (*fn)(void *ctx), void *ctx);
 
 /* Runs `fn(ctx)` when the call is over, served or refused: for references that classify took. Loop thread; newest first. */

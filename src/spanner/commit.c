@@ -98,8 +98,14 @@ static enum code classify_use(struct call *call, struct str session, struct err 
     return rc ? rc : target_atom(call, t, (struct atom){ .verb = VERB_USE }, err);
 }
 
+/* The mutation that places a transaction goes on to an upstream, which looks at it: it is decided as its commit will be. */
 enum code classify_begin(struct call *call, struct err *err) {
-    return classify_use(call, ((const struct spanner_BeginTransactionRequest *)call->request)->session, err);
+    const struct spanner_BeginTransactionRequest *q = call->request;
+    enum code rc = classify_use(call, q->session, err);
+    struct target *t = call->prepared;
+    if (rc || !t->far || !q->mutation_key) return rc;
+    rc = target_schema(call, t, err);
+    return rc ? rc : add_mutation_atoms(call, t, q->mutation_key, err);
 }
 
 enum code classify_rollback(struct call *call, struct err *err) {

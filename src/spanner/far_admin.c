@@ -4,6 +4,7 @@
 #include "spanner/admin.h"
 #include "spanner/far.h"
 #include "spanner/far_handle.h"
+#include "spanner/operation_view.h"
 #include "wire/pb/lro.pb.h"
 #include "wire/pb/spanner_db.pb.h"
 
@@ -77,10 +78,9 @@ void far_list_databases(struct call *call) {
 
 /* When an operation ends, so may a change of the schema. */
 static enum code show_operation(struct forward *forward, void *message, struct arena *arena, struct err *err) {
-    const struct lro_Operation *operation = message;
-    (void)arena, (void)err;
+    struct lro_Operation *operation = message;
     if (operation->done) far_schema_is_another(far_of(forward)->target);
-    return OK;
+    return operation_view(forward->call, operation, arena, err);
 }
 
 void far_get_operation(struct call *call) {
@@ -90,8 +90,11 @@ void far_get_operation(struct call *call) {
 
 static enum code show_operations(struct forward *forward, void *message, struct arena *arena, struct err *err) {
     struct lro_ListOperationsResponse *r = message;
-    return far_seal(far_of(forward)->target, FAR_PAGE, forward->call->resource, r->next_page_token, arena,
-                    &r->next_page_token, err);
+    enum code rc = OK;
+    for (size_t i = 0; !rc && i < r->operations.n; i++) rc = operation_view(forward->call, &r->operations.p[i], arena, err);
+    return rc ? rc
+              : far_seal(far_of(forward)->target, FAR_PAGE, forward->call->resource, r->next_page_token, arena,
+                         &r->next_page_token, err);
 }
 
 void far_list_operations(struct call *call) {

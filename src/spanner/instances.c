@@ -5,6 +5,7 @@
 #include "spanner/admin.h"
 #include "spanner/finish.h"
 #include "spanner/names.h"
+#include "spanner/operation_view.h"
 #include "spanner/operations.h"
 #include "spanner/target.h"
 #include "wire/pb/spanner_inst.pb.h"
@@ -123,30 +124,34 @@ void handle_get_config(struct call *call) {
 
 /* ---- operations ---- */
 
-static enum code use_operation(struct call *call, struct str full, struct err *err) {
+/* Of a database. Instances have none here, whoever serves their databases: such a name is answered as one that is not
+ * there. */
+static enum code use_operation(struct call *call, enum verb verb, struct str full, struct err *err) {
     struct spanner_name name;
     call->resource = full;
     enum code rc = name_operation(full, &name, err);
     if (rc) return rc;
+    if (!name.database.n) return use_instance(call, name.project, name.instance, err);
     struct target *t = ARENA_NEW(call->arena, struct target);
     if (!t) return err_oom(err);
     rc = target_connection(call, name.project, name.instance, name.database, t, err);
     if (rc) return rc;
-    if (!name.database.n || !t->connection) return use_instance(call, name.project, name.instance, err);
+    if (!t->connection) return use_instance(call, name.project, name.instance, err);
     call->prepared = t;
-    return target_atom(call, t, (struct atom){ .verb = VERB_USE }, err);
+    return target_atom(call, t, (struct atom){ .verb = verb }, err);
 }
 
 enum code classify_get_operation(struct call *call, struct err *err) {
-    return use_operation(call, ((const struct lro_GetOperationRequest *)call->request)->name, err);
+    return use_operation(call, VERB_USE, ((const struct lro_GetOperationRequest *)call->request)->name, err);
 }
 
+/* Who merely reads does not stop another's change, nor takes what tells how it went. */
 enum code classify_delete_operation(struct call *call, struct err *err) {
-    return use_operation(call, ((const struct lro_DeleteOperationRequest *)call->request)->name, err);
+    return use_operation(call, VERB_ADMINISTER, ((const struct lro_DeleteOperationRequest *)call->request)->name, err);
 }
 
 enum code classify_cancel_operation(struct call *call, struct err *err) {
-    return use_operation(call, ((const struct lro_CancelOperationRequest *)call->request)->name, err);
+    return use_operation(call, VERB_ADMINISTER, ((const struct lro_CancelOperationRequest *)call->request)->name, err);
 }
 
 /* "projects/P/instances/I/databases/D/operations": the parent is what is decided. */
@@ -154,7 +159,7 @@ enum code classify_list_operations(struct call *call, struct err *err) {
     struct str name = ((const struct lro_ListOperationsRequest *)call->request)->name;
     if (!str_ends(name, STR("/operations"))) name = arena_printf(call->arena, "%.*s/operations", STR_ARG(name));
     struct str any = arena_printf(call->arena, "%.*s/any", STR_ARG(name));
-    enum code rc = any.p ? use_operation(call, any, err) : err_oom(err);
+    enum code rc = any.p ? use_operation(call, VERB_USE, any, err) : err_oom(err);
     call->resource = name;
     return rc;
 }
@@ -170,6 +175,7 @@ void handle_get_operation(struct call *call) {
     struct err err = { 0 };
     enum code rc = encoded.p ? pb_decode(&lro_Operation_msg, encoded, call->arena, 0, &operation, &err)
                              : not_there(call, &err);
+    if (!rc) rc = operation_view(call, operation, call->arena, &err);
     finish_message(call, rc, operation, &err);
 }
 
@@ -185,6 +191,7 @@ void handle_list_operations(struct call *call) {
     for (size_t i = 0; !rc && i < n; i++) {
         void *operation = NULL;
         rc = pb_decode(&lro_Operation_msg, encoded[i], call->arena, 0, &operation, &err);
+        if (!rc) rc = operation_view(call, operation, call->arena, &err);
         if (!rc) response.operations.p[response.operations.n++] = *(struct lro_Operation *)operation;
     }
     finish_message(call, rc, &response, &err);

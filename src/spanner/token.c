@@ -1,6 +1,7 @@
 #include "spanner/token.h"
 #include <string.h>
 #include "crypto/hash.h"
+#include "crypto/random.h"
 
 enum { MAX_PLAIN = 48 << 10 };
 
@@ -73,28 +74,43 @@ enum code handle_open(const struct target *t, struct str token, uint8_t kind, co
 static void add_message(struct hash *h, const struct pb_msg *desc, const void *message) {
     DEFER(buf_free) struct buf b = BUF_INIT(128 << 20);
     struct err err;
-    if (message && pb_encode(desc, message, &b, &err)) buf_clear(&b); /* too large to digest: matches nothing but itself */
+    uint8_t never[32];
+    if (message && pb_encode(desc, message, &b, &err)) { /* memory is short: it matches nothing, least of all no message */
+        random_bytes(never, sizeof never);
+        hash_add(h, (struct str){ (const char *)never, sizeof never });
+    }
     uint64_t n = b.n;
     hash_add(h, (struct str){ (const char *)&n, sizeof n });
     hash_add(h, buf_str(&b));
 }
 
-static void digest_sql(struct str sql, const struct pb_Struct *params, uint8_t ret[32]) {
-    DEFER(hash_freep) struct hash *h = hash_new();
+static struct hash *begin_sql(struct str sql, const struct pb_Struct *params) {
+    struct hash *h = hash_new();
     uint64_t n = sql.n;
     hash_add(h, STR("sql"));
     hash_add(h, (struct str){ (const char *)&n, sizeof n });
     hash_add(h, sql);
     add_message(h, &pb_Struct_msg, params && params->fields.n ? params : NULL); /* {} and none are the same */
-    hash_end(h, ret);
+    return h;
+}
+
+static void add_type(struct hash *h, struct str name, const struct spanner_Type *type) {
+    uint64_t n = name.n;
+    hash_add(h, (struct str){ (const char *)&n, sizeof n });
+    hash_add(h, name);
+    add_message(h, &spanner_Type_msg, type);
 }
 
 void handle_request_of_sql(const struct spanner_ExecuteSqlRequest *q, uint8_t ret[32]) {
-    digest_sql(q->sql, q->params, ret);
+    DEFER(hash_freep) struct hash *h = begin_sql(q->sql, q->params);
+    for (size_t i = 0; i < q->param_types.n; i++) add_type(h, q->param_types.p[i].key, q->param_types.p[i].value);
+    hash_end(h, ret);
 }
 
 void handle_request_of_partition_sql(const struct spanner_PartitionQueryRequest *q, uint8_t ret[32]) {
-    digest_sql(q->sql, q->params, ret);
+    DEFER(hash_freep) struct hash *h = begin_sql(q->sql, q->params);
+    for (size_t i = 0; i < q->param_types.n; i++) add_type(h, q->param_types.p[i].key, q->param_types.p[i].value);
+    hash_end(h, ret);
 }
 
 static void digest_read(struct str table, const struct str *columns, size_t n, const struct spanner_KeySet *keys,

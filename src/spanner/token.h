@@ -9,7 +9,7 @@ struct handle {
     int64_t timestamp_us;
     uint64_t rows;       /* resume of a query: rows that the client has */
     struct str lo, hi;   /* partition: encoded key range; resume of a read: lo = last key */
-    uint8_t request[32]; /* SHA-256 of what it was made for: SQL and parameters, or table, columns and keys */
+    uint8_t request[32]; /* SHA-256 of what it was made for: SQL, parameters, types, or table, columns and keys */
     /* resume of a query: what makes its rows come again as they came */
     uint8_t lowered[32]; /* digest of the statement that ran */
     int64_t seen_us;     /* the last commit that the first run could see */

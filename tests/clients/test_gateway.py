@@ -141,6 +141,63 @@ def test_a_role_is_not_the_clients_to_choose(admin):
         admin.ask("POST", f"{plain.INSTANCE}/databases/beyond/sessions", {"session": {"creatorRole": "boss"}})
     assert refused.value.status == "UNIMPLEMENTED"
 
+def test_the_mutation_that_places_a_transaction_is_decided(pair):
+    writer = plain.Plain(pair.near, "writer")
+    mine = writer.session("beyond")
+    begin = lambda table, column: writer.ask("POST", f"{mine}:beginTransaction", {  # noqa: E731
+        "options": {"readWrite": {}}, "mutationKey": {"insert": {"table": table, "columns": [column], "values": [["1"]]}}})
+    assert begin("Singers", "SingerId")["id"]
+    for table, column in (("Notes", "Id"), ("Singers", "Salary")):
+        with pytest.raises(plain.Refused) as refused:
+            begin(table, column)
+        assert refused.value.http == 403, refused.value
+
+
+# --- operations ----------------------------------------------------------------------------------------------------------
+
+
+def operations(site, who):
+    from google.longrunning import operations_pb2_grpc
+    import grpc
+    trust = grpc.ssl_channel_credentials(site.ca.read_bytes())
+    return operations_pb2_grpc.OperationsStub(grpc.secure_channel(f"127.0.0.1:{site.port}", trust)), (("authorization", f"Bearer {plain.token(site, who)}"),)
+
+
+@pytest.mark.parametrize("method, message", [("GetOperation", "GetOperationRequest"), ("ListOperations", "ListOperationsRequest"),
+                                             ("CancelOperation", "CancelOperationRequest"), ("DeleteOperation", "DeleteOperationRequest")])
+def test_an_operation_of_no_database(pair, method, message):
+    """Spanner has operations of instances, too: here nobody's."""
+    import grpc
+    from google.longrunning import operations_pb2
+    stub, metadata = operations(pair.near, "admin")
+    name = "projects/demo/instances/flights/operations" + ("" if method == "ListOperations" else "/x")
+    ask = lambda: getattr(stub, method)(getattr(operations_pb2, message)(name=name), metadata=metadata, timeout=20)  # noqa: E731
+    if method in ("GetOperation", "DeleteOperation"):
+        with pytest.raises(grpc.RpcError) as refused:
+            ask()
+        assert refused.value.code() == grpc.StatusCode.NOT_FOUND, refused.value
+    else:
+        assert not ask().ListFields()
+
+
+def test_an_operation_tells_its_statements_to_who_may_read_the_schema(pair, admin):
+    import grpc
+    from google.longrunning import operations_pb2
+    parent = f"{plain.INSTANCE}/databases/beyond"
+    admin.ask("PATCH", f"{parent}/ddl", {"statements": ["CREATE TABLE Hidden (Id INT64) PRIMARY KEY (Id)"], "operationId": "hides"})
+    assert "Hidden" in json.dumps(admin.ask("GET", f"{parent}/operations"))
+    reader = plain.Plain(pair.near, "reader")
+    for who in (admin, reader):
+        one = who.ask("GET", f"{parent}/operations/hides")
+        assert one["done"] and ("Hidden" in json.dumps(one)) == (who is admin)
+    assert "Hidden" not in json.dumps(reader.ask("GET", f"{parent}/operations"))
+    stub, metadata = operations(pair.near, "reader")
+    for method, message in ((stub.CancelOperation, operations_pb2.CancelOperationRequest), (stub.DeleteOperation, operations_pb2.DeleteOperationRequest)):
+        with pytest.raises(grpc.RpcError) as refused:
+            method(message(name=f"{parent}/operations/hides".removeprefix("v1/")), metadata=metadata, timeout=20)
+        assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
+    assert admin.ask("GET", f"{parent}/operations/hides")["done"]
+
 
 COLD, LINES = 1000, 10
 

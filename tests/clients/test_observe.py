@@ -168,6 +168,22 @@ def test_strangers_are_no_labels(watched):
     assert not any("stranger" in value for _, labels in samples for _, value in labels)
 
 
+def test_what_is_asked_of_a_generic_service_is_no_label(own_site):
+    """Its methods are a client's words, with a proof and without one."""
+    behind = f'  behind:\n    service: {{ back: upstream, hosts: [behind.internal], endpoint: "http://127.0.0.1:{linkspan_site.free_port()}" }}\n'
+    own_site.config.write_text(own_site.config.read_text().replace("connections:\n", "connections:\n" + behind))
+    watched = Watched(own_site)
+    own_site.trust()
+    own_site.start()
+    client = plain.Plain(own_site)
+    for headers in ({}, {"Authorization": f"Bearer {client.token}"}):
+        for n in range(5):
+            requests.get(f"{own_site.url}/madeup{n}", headers={"Host": "behind.internal", **headers}, verify=str(own_site.ca), timeout=20)
+    samples = watched.scrape()
+    assert total(samples, "linkspan_requests_total", method="behind.service") == 10
+    assert not any("madeup" in value for _, labels in samples for _, value in labels)
+
+
 def entry_of(site, text):
     return setting.eventually(lambda: next((line for line in site.run(
         "audit", "show", "--config", site.config, "--json", "--limit", 1000).stdout.splitlines() if all(part in line for part in text)), None))

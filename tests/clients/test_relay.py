@@ -237,6 +237,16 @@ def test_only_listed_metadata_passes(echo):
     assert "grpc-python" in seen["user-agent"]
 
 
+def test_the_trace_goes_on_in_its_one_form(echo):
+    """With a span of our own; what breaks the grammar is not the service's to judge."""
+    mine = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    seen = json.loads(echo.unary("Metadata", more=(("traceparent", mine), ("tracestate", "congo=t61rcWkgMzE")))[0])
+    assert seen["traceparent"][:36] == mine[:36] and seen["traceparent"][36:52] != mine[36:52] and seen["tracestate"] == "congo=t61rcWkgMzE"
+    for bad in ("00-nonsense", mine.upper()):
+        seen = json.loads(echo.unary("Metadata", more=(("traceparent", bad), ("tracestate", "no grammar")))[0])
+        assert len(seen["traceparent"]) == 55 and mine[3:35] not in seen["traceparent"].lower() and "tracestate" not in seen
+
+
 def test_the_deadline_goes_on(relay, echo):
     assert 3 < json.loads(echo.unary("Metadata", timeout=5)[0])["remaining"] <= 5.1
     began = time.monotonic()

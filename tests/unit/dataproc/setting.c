@@ -37,9 +37,8 @@ void call_again(struct call *call) {
 }
 
 void call_on_cancel(struct call *call, void (*fn)(void *ctx), void *ctx) {
-    (void)call;
-    (void)fn;
-    (void)ctx;
+    ((struct answer *)call)->on_cancel = fn;
+    ((struct answer *)call)->on_cancel_ctx = ctx;
 }
 
 bool call_is_full(struct call *call, void (*fn)(void *ctx), void *ctx) {

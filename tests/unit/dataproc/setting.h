@@ -12,6 +12,8 @@ struct answer {
     pthread_mutex_t lock;
     pthread_cond_t ended_news;
     bool ended, waits;
+    void (*on_cancel)(void *ctx);
+    void *on_cancel_ctx;
     enum code code;
     struct err err;
     void *message;   /* decoded again from what was encoded */

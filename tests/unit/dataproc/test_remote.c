@@ -290,6 +290,21 @@ static void a_job_is_seen_where_its_cluster_is(void **state) {
     assert_string_equal(last.who, "runner"); /* the upstream decides for the same caller */
 }
 
+static void who_goes_takes_the_look_up_along(void **state) {
+    (void)state;
+    const struct dataproc_GetJobRequest r = { .project_id = PROJECT, .region = REGION, .job_id = STR("j1") };
+    struct answer *a = new_answer("watcher", "GetJob");
+    a->call.request = &r;
+    assert_int_equal(a->call.method->classify(&a->call, &a->err), OK);
+    assert_true(a->waits);
+    assert_non_null(a->on_cancel);
+    a->on_cancel(a->on_cancel_ctx);
+    assert_false(a->waits);
+    assert_null(pending->handler.on_end); /* the upstream's stream is reset */
+    turn();
+    free_answer(a);
+}
+
 static void both_kinds_stand_side_by_side(void **state) {
     (void)state;
     struct dataproc_GetJobRequest here = { .project_id = PROJECT, .region = STR("local"), .job_id = STR("j1") },
@@ -495,6 +510,7 @@ int main(int argc, char **argv) {
     setting_is_main = true;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_job_is_seen_where_its_cluster_is, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_goes_takes_the_look_up_along, setup, teardown),
         cmocka_unit_test_setup_teardown(both_kinds_stand_side_by_side, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_upstream_refuses_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(submits_are_checked_here, setup, teardown),

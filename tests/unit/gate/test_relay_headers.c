@@ -19,7 +19,8 @@ static const struct pass_case passes[] = {
     { "grpc-accept-encoding", &plain, true, true },
     { "if-match", &plain, true, true },
     { "range", &plain, true, true },
-    { "traceparent", &plain, true, true },
+    { "traceparent", &more, false, true }, /* ours: checked, with a span of our own */
+    { "tracestate", &more, false, true },
     { "user-agent", &plain, true, true },
     { "x-tenant", &plain, false, true },
     { "x-tenant", &more, true, true },
@@ -93,6 +94,10 @@ static void test_what_may_be_configured(void **state UNUSED) {
                                        "",
                                        ":path",
                                        "metadata-flavor",
+                                       "x-original-url",
+                                       "x-rewrite-url",
+                                       "x-http-method-override",
+                                       "traceparent",
                                        "x-linkspan-id" };
     static const char *const good[] = { "x-tenant", "x-goog-request-params", "x-raw-bin" };
     for (size_t i = 0; i < COUNT(bad); i++)

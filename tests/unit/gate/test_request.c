@@ -75,6 +75,34 @@ static void *hold_on_thread(void *arg) {
     return NULL;
 }
 
+/* What a raw method knows of HTTP is the request's own, as its body is. */
+static void *hold_raw_on_thread(void *arg) {
+    struct call *call = arg;
+    const struct call_http *http = &call->http;
+    for (unsigned i = 0; !call_cancelled(call) && i < 5000; i++) usleep(1000);
+    usleep(30000);
+    if (call_cancelled(call)) atomic_fetch_add(&told, 1);
+    bool same = str_eq(http->method, STR("POST")) && str_eq(http->path, STR("/raw/hold")) &&
+                str_eq(http->query, STR("a=b")) && str_eq(http->content_type, STR("application/json")) &&
+                str_eq(http->body, STR("{}")) &&
+                str_eq(http_header_value(http->headers, http->n_headers, STR("content-type")), http->content_type);
+    atomic_store(&name_survived, same);
+    call_reply_http(call, 200, "text/plain", STR("ok"));
+    call_end_ok(call);
+    atomic_fetch_sub(&threads, 1);
+    return NULL;
+}
+
+static enum code classify_raw(struct call *call, struct err *err) {
+    struct atom atom = { .verb = VERB_USE, .path = STR("spanner demo/flights") };
+    return atoms_add(&call->atoms, call->arena, atom) ? OK : err_oom(err);
+}
+
+static void handle_raw(struct call *call) {
+    atomic_fetch_add(&handled, 1);
+    start(call, hold_raw_on_thread);
+}
+
 static void handle_unary(struct call *call) {
     struct err err;
     struct str name = name_of(call);
@@ -128,6 +156,7 @@ static const struct method methods[] = {
     ROW("Stream", "POST", "/v1/{name=things/*}:stream", "*", .response = &spanner_PartialResultSet_msg, .streaming = true,
         .handle = handle_stream),
     ROW("Enforced", NULL, NULL, NULL, UNARY, .record = RECORD_ENFORCED),
+    { .verb = "POST", .path = "/raw/hold", .permission = "test.raw", .classify = classify_raw, .handle = handle_raw },
 };
 static const struct service service = { .name = "test", .methods = methods, .n_methods = COUNT(methods) };
 
@@ -311,6 +340,18 @@ static void test_client_resets_stream(void **state) {
     grpc_deframer_free(&r.frames);
 }
 
+static void test_client_resets_raw(void **state) {
+    (void)state;
+    struct reply r = { 0 };
+    reply_rest(&r, "POST", "/raw/hold?a=b", "{}");
+    for (unsigned i = 0; !atomic_load(&handled) && i < 2000; i++) reply_turn(5);
+    http_call_cancel(r.call);
+    for (unsigned i = 0; !atomic_load(&told) && i < 2000; i++) reply_turn(5);
+    for (unsigned i = 0; atomic_load(&threads) && i < 2000; i++) reply_turn(5);
+    assert_int_equal(atomic_load(&told), 1);
+    assert_true(atomic_load(&name_survived));
+}
+
 static void test_deadline(void **state) {
     (void)state;
     struct reply r = { 0 };
@@ -486,6 +527,7 @@ int main(void) {
         TEST(test_details),
         TEST(test_client_resets),
         TEST(test_client_resets_stream),
+        TEST(test_client_resets_raw),
         TEST(test_deadline),
         TEST(test_paused_client),
         TEST(test_deadline_of_paused_client),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "data/json.h"
 #include "identity/exchange.h"
 #include "identity/iam.h"
 #include "identity/sts.h"
@@ -194,12 +195,32 @@ static void test_a_subject_token_for_somebody_else(void **state) {
     assert_null(strstr(told.why, "ada"));
 }
 
+/* What tokens are not kept by, the subject token does not say: else one that was got with more would serve those with less.
+ */
+static void test_a_subject_token_says_who_and_no_more(void **state) {
+    (void)state;
+    DEFER(json_freep) json_t *more = json_pack("{s:[s]}", "groups", "admins"), *less = json_pack("{s:[]}", "groups");
+    struct principal p = { .actor = { ACTOR_OIDC, STR("corp"), STR("ada"), more },
+                           .chain = { { ACTOR_OIDC, STR("corp"), STR("bob"), more } },
+                           .n_chain = 1 };
+    DEFER(buf_free) struct buf first = BUF_INIT(16384), second = BUF_INIT(16384);
+    struct err err;
+    assert_int_equal(mint_subject_token(far_mint, &p, STR("aud"), NOW, &first, &err), OK);
+    p.actor.claims = p.chain[0].claims = less;
+    assert_int_equal(mint_subject_token(far_mint, &p, STR("aud"), NOW, &second, &err), OK);
+    struct str a = buf_str(&first), b = buf_str(&second); /* the signature is another each time */
+    (void)str_cut(&a, '.'), (void)str_cut(&b, '.');
+    a = str_cut(&a, '.'), b = str_cut(&b, '.');
+    if (!str_eq(a, b)) fail_msg("%.*s\n%.*s", STR_ARG(a), STR_ARG(b));
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_federated_token),
         cmocka_unit_test(test_a_service_accounts_token),
         cmocka_unit_test(test_the_far_policy_refuses),
         cmocka_unit_test(test_a_subject_token_for_somebody_else),
+        cmocka_unit_test(test_a_subject_token_says_who_and_no_more),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -166,6 +166,27 @@ static void test_tokens(void **state) {
     sealer_free(spanner.sealer);
 }
 
+/* A statement is its text, its parameters and their types; a partition of it is run by the same. */
+static void test_sql_digests(void **state) {
+    (void)state;
+    struct spanner_Type number = { .code = spanner_TypeCode_INT64 }, text = { .code = spanner_TypeCode_STRING };
+    struct spanner_ExecuteSqlRequest_ParamTypesEntry type = { .key = STR("id"), .value = &number };
+    struct spanner_PartitionQueryRequest_ParamTypesEntry same = { .key = STR("id"), .value = &number };
+    struct spanner_ExecuteSqlRequest q = { .sql = STR("SELECT @id") };
+    struct spanner_PartitionQueryRequest p = { .sql = q.sql };
+    uint8_t bare[32], typed[32], other[32];
+    handle_request_of_sql(&q, bare);
+    q.param_types.p = &type, q.param_types.n = 1;
+    p.param_types.p = &same, p.param_types.n = 1;
+    handle_request_of_sql(&q, typed);
+    assert_memory_not_equal(bare, typed, 32);
+    handle_request_of_partition_sql(&p, other);
+    assert_memory_equal(typed, other, 32);
+    type.value = &text;
+    handle_request_of_sql(&q, other);
+    assert_memory_not_equal(typed, other, 32);
+}
+
 static void test_read_digests(void **state) {
     (void)state;
     struct str ab[] = { STR("a"), STR("b") }, a_b[] = { STR("ab") };
@@ -377,10 +398,11 @@ static void test_ddl(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),      cmocka_unit_test(test_owner),         cmocka_unit_test(test_sessions),
-        cmocka_unit_test(test_tokens),     cmocka_unit_test(test_read_digests),  cmocka_unit_test(test_values),
-        cmocka_unit_test(test_types),      cmocka_unit_test(test_times),         cmocka_unit_test(test_key_sets),
-        cmocka_unit_test(test_operations), cmocka_unit_test(test_operation_ids), cmocka_unit_test(test_ddl),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_owner),       cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_tokens),   cmocka_unit_test(test_sql_digests), cmocka_unit_test(test_read_digests),
+        cmocka_unit_test(test_values),   cmocka_unit_test(test_types),       cmocka_unit_test(test_times),
+        cmocka_unit_test(test_key_sets), cmocka_unit_test(test_operations),  cmocka_unit_test(test_operation_ids),
+        cmocka_unit_test(test_ddl),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
