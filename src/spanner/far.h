@@ -48,6 +48,9 @@ enum code far_seal_precommit(const struct far_call *f, struct spanner_Multiplexe
                              struct arena *arena, struct err *err);
 bool far_writes(const struct spanner_TransactionSelector *selector);
 
+/* A query over INFORMATION_SCHEMA that begins a transaction: far_begin.c. INVALID_ARGUMENT: not a read-only one. */
+void far_begin_and_query(struct call *call, const struct target *t, struct spanner_TransactionOptions *options);
+
 void far_create_session(struct call *call);
 void far_batch_create(struct call *call);
 void far_get_session(struct call *call);

@@ -90,11 +90,18 @@ static enum code open_tokens(struct far_call *f, struct str *partition, struct s
     return err_set(err, INVALID_ARGUMENT, "Invalid resume token");
 }
 
+/* From the snapshot, and only what the caller holds something on. */
+static void query_info(struct call *call, const struct target *t) {
+    const struct spanner_ExecuteSqlRequest *q = call->request;
+    if (q->transaction && q->transaction->begin) far_begin_and_query(call, t, q->transaction->begin);
+    else handle_execute_sql(call);
+}
+
 void far_execute_sql(struct call *call) {
     const struct analysis *analysis;
     const struct target *t = query_target(call, &analysis);
-    if (analysis->access.n_info) { /* from the snapshot, and only what the caller holds something on */
-        handle_execute_sql(call);
+    if (analysis->access.n_info) {
+        query_info(call, t);
         return;
     }
     struct spanner_ExecuteSqlRequest q = *(const struct spanner_ExecuteSqlRequest *)call->request;
