@@ -98,14 +98,13 @@ static enum code classify_use(struct call *call, struct str session, struct err 
     return rc ? rc : target_atom(call, t, (struct atom){ .verb = VERB_USE }, err);
 }
 
-/* The mutation that places a transaction goes on to an upstream, which looks at it: it is decided as its commit will be. */
+/* The mutation key is one of those that Commit will bring: it is decided as what it is, for an upstream sees its values. */
 enum code classify_begin(struct call *call, struct err *err) {
     const struct spanner_BeginTransactionRequest *q = call->request;
     enum code rc = classify_use(call, q->session, err);
     struct target *t = call->prepared;
-    if (rc || !t->far || !q->mutation_key) return rc;
-    rc = target_schema(call, t, err);
-    return rc ? rc : add_mutation_atoms(call, t, q->mutation_key, err);
+    if (!rc && q->mutation_key) rc = target_schema(call, t, err);
+    return rc || !q->mutation_key ? rc : add_mutation_atoms(call, t, q->mutation_key, err);
 }
 
 enum code classify_rollback(struct call *call, struct err *err) {

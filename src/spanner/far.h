@@ -1,7 +1,8 @@
 /* far.h: the rows of an upstream connection: handles opened, the request sent on, handles of the answer sealed. Each is the
  * `forward` of its row, after the same classify as the embedded back's. Loop thread. */
 #pragma once
-#include "spanner/analysis.h"
+#include "spanner/far_columns.h"
+#include "spanner/far_count.h"
 #include "spanner/target.h"
 #include "upstream/forward.h"
 
@@ -9,8 +10,9 @@
 struct far_call {
     struct forward forward;
     const struct target *target;
-    const struct analysis *analysis; /* of a statement: the answer's columns must be its own; NULL: of none */
-    struct str bind;                 /* what tokens of the answer belong to: the request's digest */
+    struct far_columns columns; /* that the rows must have */
+    struct far_count count;
+    struct str bind; /* what tokens of the answer belong to: the request's digest */
     uint8_t digest[32];
     bool fenced; /* the columns were compared */
 };
@@ -45,6 +47,9 @@ enum code far_seal_transaction(const struct far_call *f, struct spanner_Transact
 enum code far_seal_precommit(const struct far_call *f, struct spanner_MultiplexedSessionPrecommitToken *token,
                              struct arena *arena, struct err *err);
 bool far_writes(const struct spanner_TransactionSelector *selector);
+
+/* A query over INFORMATION_SCHEMA that begins a transaction: far_begin.c. INVALID_ARGUMENT: not a read-only one. */
+void far_begin_and_query(struct call *call, const struct target *t, struct spanner_TransactionOptions *options);
 
 void far_create_session(struct call *call);
 void far_batch_create(struct call *call);

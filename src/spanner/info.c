@@ -305,8 +305,9 @@ static enum code run(const struct info *info, sqlite3 *db, struct sql_lowered lo
 static enum code check_resume(const struct info *info, struct hash *seen, struct sql_lowered lowered, struct err *err) {
     hash_add(seen, lowered.sql);
     hash_end(seen, info->next->lowered);
+    const struct when *when = info->rows->when;
     info->next->timestamp_us = info->resume ? info->resume->timestamp_us : clock_wall_us();
-    info->rows->timestamp_us = info->next->timestamp_us;
+    info->rows->timestamp_us = when->engine.at ? when->engine.timestamp_us : info->next->timestamp_us;
     if (!info->resume || memcmp(info->next->lowered, info->resume->lowered, sizeof info->next->lowered) == 0) return OK;
     return err_set(err, FAILED_PRECONDITION,
                    "The schema, or what you may see of it, changed since the result began: run the query again");

@@ -66,6 +66,12 @@ const struct target *query_target(const struct call *call, const struct analysis
     return &w->target;
 }
 
+void query_begun(struct call *call, struct str id, int64_t read_us) {
+    struct query_work *w = call->prepared;
+    w->target.begun = id;
+    w->target.begun_read_us = read_us;
+}
+
 /* ---- the statement, once the snapshot stands (reader thread) ---- */
 
 static void put_blob(struct buf *out, struct str bytes) {

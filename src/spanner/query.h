@@ -12,3 +12,6 @@ void handle_partition_query(struct call *call);
 struct target;
 struct analysis;
 const struct target *query_target(const struct call *call, const struct analysis **ret_analysis);
+/* The transaction that the query is to begin has begun upstream: its id as the client will know it; read_us: at which
+ * timestamp it reads, 0 when the upstream does not say. Before handle_execute_sql. */
+void query_begun(struct call *call, struct str id, int64_t read_us);

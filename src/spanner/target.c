@@ -200,16 +200,19 @@ static enum code single_use(struct call *call, const struct target *t, const str
     return begin_read_only(call, t, o->read_only, true, ret, err);
 }
 
-/* What is answered here of an upstream is its schema, which is of no transaction. */
+/* What is answered here of an upstream is its schema. What the query is to begin has begun there. */
 static enum code when_far(struct call *call, const struct target *t, const struct spanner_TransactionSelector *s,
                           struct when *ret, struct err *err) {
     struct str id;
+    const struct spanner_TransactionOptions *o = s->begin ? s->begin : s->single_use;
     ret->single_use = s->single_use != NULL;
-    if (s->single_use && s->single_use->read_only) ret->return_timestamp = s->single_use->read_only->return_read_timestamp;
-    if (s->begin)
-        return err_set(err, UNIMPLEMENTED,
-                       "A query over INFORMATION_SCHEMA begins no transaction on an upstream connection: run it alone");
-    return far_open(t, FAR_TRANSACTION, t->session, s->id, call->arena, &id, err);
+    ret->return_timestamp = o && o->read_only && o->read_only->return_read_timestamp;
+    if (!s->begin) return far_open(t, FAR_TRANSACTION, t->session, s->id, call->arena, &id, err);
+    ret->begun = true;
+    ret->id = t->begun;
+    ret->engine.at = t->begun_read_us != 0;
+    ret->engine.timestamp_us = t->begun_read_us;
+    return OK;
 }
 
 enum code when_resolve(struct call *call, const struct target *t, const struct spanner_TransactionSelector *s,

@@ -14,6 +14,8 @@ struct target {
     const struct sql_catalog *catalog; /* after target_schema; given back at the call's end */
     struct str session;                /* the session's full name; empty when the request names none */
     struct str far_session;            /* its name there */
+    struct str begun;                  /* upstream: the transaction that the request begins, sealed; begun there already */
+    int64_t begun_read_us;             /* its read timestamp; 0: not told */
     struct session state;
     struct str owner, path; /* who may use its handles; the policy's path */
 };

@@ -1,6 +1,7 @@
 """The gateway and the cloud behind it, each by itself: what the far side sees, what a client carries, and what becomes of both when
 one is not there. What clients do to Spanner runs through a gateway as a whole: `pytest --through-gateway`."""
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -136,21 +137,57 @@ def test_the_schema_has_no_partitions(admin, session):
     assert refused.value.http == 400 and "run it whole" in refused.value.text
 
 
+def test_the_schema_may_begin_a_transaction(pair, admin, session):
+    """What follows is in it: the transaction is the upstream's, and the answer the snapshot's."""
+    admin.commit(session, ("insert_or_update", "Notes", ["Owner", "Id"], [["begun", "1"]]))
+    strong = {"strong": True, "returnReadTimestamp": True}
+    names = "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = '' ORDER BY 1"
+    got = admin.ask("POST", f"{session}:executeSql", {"sql": names, "transaction": {"begin": {"readOnly": strong}}})
+    begun = got["metadata"]["transaction"]
+    assert got["rows"] == [["Notes"], ["Singers"]] and begun["id"] and begun["readTimestamp"]
+    later = admin.commit(session, ("insert_or_update", "Notes", ["Owner", "Id"], [["begun", "2"]]))
+    assert begun["readTimestamp"] < later
+    count = "SELECT COUNT(*) FROM Notes WHERE Owner = 'begun'"
+    assert admin.sql(session, count, transaction={"id": begun["id"]}) == [["1"]] and admin.sql(session, count) == [["2"]]
+    assert admin.sql(session, names, transaction={"id": begun["id"]}) == [["Notes"], ["Singers"]]
+
+
+def test_the_schema_begins_no_read_write_transaction(admin, session):
+    with pytest.raises(plain.Refused) as refused:
+        admin.sql(session, "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES", transaction={"begin": {"readWrite": {}}})
+    assert refused.value.status == "INVALID_ARGUMENT" and "read-only" in refused.value.text
+
+
+def test_a_transaction_that_the_schema_cannot_begin(pair, admin, session):
+    """The upstream's refusal is the answer; it names the session as its client does."""
+    admin.ask("DELETE", session)
+    with pytest.raises(plain.Refused) as refused:
+        admin.sql(session, "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES", transaction={"begin": {"readOnly": {"strong": True}}})
+    assert refused.value.status == "NOT_FOUND" and session.removeprefix("v1/") in refused.value.text
+
+
+def begin_with(admin, session, key):
+    return admin.ask("POST", f"{session}:beginTransaction", {"options": {"readWrite": {}}, "mutationKey": key})
+
+
+def test_a_mutation_key_is_a_mutation(pair, admin, session):
+    """An upstream sees its values: it is decided before it goes on."""
+    key = lambda column: {"insert": {"table": "Singers", "columns": ["SingerId", column], "values": [["1", "2"]]}}  # noqa: E731
+    writer = plain.Plain(pair.near, "writer")
+    mine = writer.session("beyond")
+    assert begin_with(writer, mine, key("Name"))["id"]
+    before = len(far_entries(pair, "BeginTransaction"))
+    with pytest.raises(plain.Refused) as refused:
+        begin_with(writer, mine, key("Salary"))
+    assert refused.value.http == 403 and "NO_RULE_FOR_COLUMN" in refused.value.text
+    assert begin_with(writer, mine, key("Name"))["id"]
+    assert setting.eventually(lambda: n if (n := len(far_entries(pair, "BeginTransaction"))) > before else None) == before + 1
+
+
 def test_a_role_is_not_the_clients_to_choose(admin):
     with pytest.raises(plain.Refused) as refused:
         admin.ask("POST", f"{plain.INSTANCE}/databases/beyond/sessions", {"session": {"creatorRole": "boss"}})
     assert refused.value.status == "UNIMPLEMENTED"
-
-def test_the_mutation_that_places_a_transaction_is_decided(pair):
-    writer = plain.Plain(pair.near, "writer")
-    mine = writer.session("beyond")
-    begin = lambda table, column: writer.ask("POST", f"{mine}:beginTransaction", {  # noqa: E731
-        "options": {"readWrite": {}}, "mutationKey": {"insert": {"table": table, "columns": [column], "values": [["1"]]}}})
-    assert begin("Singers", "SingerId")["id"]
-    for table, column in (("Notes", "Id"), ("Singers", "Salary")):
-        with pytest.raises(plain.Refused) as refused:
-            begin(table, column)
-        assert refused.value.http == 403, refused.value
 
 
 # --- operations ----------------------------------------------------------------------------------------------------------
@@ -305,6 +342,26 @@ def test_an_upstream_killed_in_the_midst(pair, query):
         pair.far.start_server()
 
 
+def test_a_restart_of_ours_ends_no_session(pair, admin, session):
+    """Sessions, transactions and resume tokens are the client's to carry on with: the key that sealed them is kept."""
+    admin.commit(session, ("insert_or_update", "Notes", ["Owner", "Id", "Text"], [["restart", str(i), "x" * 1000] for i in range(300)]))
+    ask = {"session": session.removeprefix("v1/"), "table": "Notes", "columns": ["Id", "Text"],
+           "key_set": {"ranges": [{"start_closed": ["restart"], "end_closed": ["restart"]}]}}
+    begun = admin.ask("POST", f"{session}:beginTransaction", {"options": {"readOnly": {"strong": True}}})["id"]
+    ask["transaction"] = {"id": base64.b64decode(begun)}
+    stream = lambda **more: spanner_v1.SpannerClient(  # noqa: E731
+        credentials=Credentials(admin.token), client_options={"api_endpoint": f"127.0.0.1:{pair.near.port}"}).streaming_read({**ask, **more})
+    whole = list(stream())
+    key = pair.near.folder / "data" / "keys" / "demo.spanner.key"
+    assert key.stat().st_mode & 0o777 == 0o600 and len(kept := key.read_bytes()) == 32
+    pair.near.stop_server()
+    pair.near.start_server()
+    assert key.read_bytes() == kept
+    assert admin.sql(session, "SELECT COUNT(*) FROM Notes WHERE Owner = 'restart'", transaction={"id": begun}) == [["300"]]
+    assert len(whole) > 2 and whole[0].resume_token, "and where a stream stood, it goes on"
+    assert sum(len(part.values) for part in stream(resume_token=whole[0].resume_token)) == 600 - len(whole[0].values)
+
+
 def test_an_upstream_that_dies_and_comes_back(pair, admin, session):
     pair.far.stop_server(hard=True)
     with pytest.raises(plain.Refused) as refused:
@@ -357,3 +414,34 @@ def test_sessions_have_the_role_of_the_rules(with_roles):
     assert reader.sql(mine, "SELECT SingerId, Name FROM Singers") == []
     made = [e for e in far_entries(with_roles, "CreateSession") if e.get("status", {}).get("code", 0) == 0]
     assert made, "the far side took the role"
+
+
+@pytest.fixture
+def three(tmp_path, linkspan):
+    """A gateway in front of a gateway: the schema of the middle one is what it answers of INFORMATION_SCHEMA."""
+    front = conftest.make_site(tmp_path / "front", linkspan, config=two_sites.through_gateway(setting.CONFIG))
+    middle = two_sites.make_far(tmp_path / "middle", front, config=two_sites.through_gateway(two_sites.FAR_CONFIG))
+    far = two_sites.make_far(tmp_path / "far", middle)
+    try:
+        far.start_server()
+        middle.start_server()
+        front.start()
+        yield front, middle, far
+        for site in (front, middle, far):
+            assert site.server.poll() is None and "ERROR: AddressSanitizer" not in site.log(), site.log()
+    finally:
+        for site in (front, middle, far):
+            site.stop()
+
+
+def test_a_gateway_in_front_of_a_gateway(three):
+    admin, reader = plain.Plain(three[0]), plain.Plain(three[0], "reader")
+    admin.create("beyond")
+    session, mine = admin.session("beyond"), reader.session("beyond")
+    admin.commit(session, ("insert", "Singers", ["SingerId", "Name", "Salary"], [["1", "ann", "7"], ["2", "bob", "8"]]))
+    assert reader.sql(mine, "SELECT Name FROM Singers ORDER BY SingerId") == [["ann"], ["bob"]]
+    with pytest.raises(plain.Refused) as refused:
+        reader.sql(mine, "SELECT Salary FROM Singers")
+    assert refused.value.http == 403
+    keys = "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_ORDERING FROM INFORMATION_SCHEMA.INDEX_COLUMNS WHERE TABLE_SCHEMA = '' ORDER BY 1, ORDINAL_POSITION"
+    assert admin.sql(session, keys) == [["Notes", "Owner", "ASC"], ["Notes", "Id", "DESC"], ["Singers", "SingerId", "ASC"]]
