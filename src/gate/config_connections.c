@@ -31,8 +31,8 @@ static void read_spanner(struct loader *l, struct config_connection *c, const st
         .roles = str_eq(field_text(config_spanner_fields, node, "roles"), STR("generated")),
     };
     struct str what = arena_printf(l->arena, "connections.%.*s.spanner", STR_ARG(c->name));
-    static const char *const only_upstream[] = { "endpoint", "exchange", "schema_exchange", "schema_age",
-                                                "timeout",  "roles",    NULL };
+    static const char *const only_upstream[] = { "endpoint", "exchange", "schema_exchange", "schema_age", "timeout",
+                                                 "roles",    NULL };
     if (!s->upstream) {
         config_refuse_keys(l, node, what, only_upstream);
         return;

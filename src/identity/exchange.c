@@ -235,7 +235,7 @@ static void tell(struct exchange_wait *w, struct exchange_token *token, const st
 
 void exchange_settle(struct flight *f, struct exchange_token *token, const struct err *err) {
     struct exchange *x = f->exchange;
-    struct err gone;
+    struct err why = { 0 };
     (void)pthread_mutex_lock(&x->lock);
     struct exchange_entry *e = f->entry;
     bool forgotten = f->forgotten;
@@ -247,9 +247,10 @@ void exchange_settle(struct flight *f, struct exchange_token *token, const struc
     e->flight = NULL;
     struct exchange_wait *waiting = take_waiting(e);
     (void)pthread_mutex_unlock(&x->lock);
+    if (forgotten) (void)err_set(&why, UNAUTHENTICATED, "the caller's proof has ended");
+    else if (!token) (void)err_set(&why, err->code, "no token for the upstream: %s", err->message);
     flight_free(f);
-    if (forgotten) (void)err_set(&gone, UNAUTHENTICATED, "the caller's proof has ended");
-    tell(waiting, forgotten ? NULL : token, forgotten ? &gone : err);
+    tell(waiting, forgotten ? NULL : token, &why);
     (void)exchange_token_unref(token);
 }
 

@@ -249,7 +249,8 @@ void loop_stop(struct loop *loop) {
     uv_async_send(&loop->wake);
 }
 
-/* libuv fires what is due before it polls, too. If this thread was held up until then, nothing would end the poll: so the turn ends. */
+/* libuv fires what is due before it polls, too. If this thread was held up until then, nothing would end the poll: so the
+ * turn ends. */
 static void on_wait(uv_timer_t *wait) {
     uv_stop(wait->loop);
 }

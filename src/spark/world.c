@@ -16,7 +16,8 @@
 #include "base/file.h"
 #include "spark/world_msg.h"
 
-/* Set for the second start, whose environment is otherwise empty. A job never has it: world_start tells it all of its own. */
+/* Set for the second start, whose environment is otherwise empty. A job never has it: world_start tells it all of its own.
+ */
 #define HELPER_MARK "LINKSPAN_WORLDS_HELPER"
 
 enum { READY_MS = 10000, DEFAULT_PROCESSES = 4096, DEFAULT_FILES = 65536 };
@@ -33,7 +34,7 @@ static int spawn_helper(const char *helper, int control, int output, pid_t *ret_
     posix_spawnattr_t attr;
     sigset_t all, none;
     char *const argv[] = { (char *)(uintptr_t) "linkspan", (char *)(uintptr_t) "world", NULL };
-    char *const envp[] = { (char *)(uintptr_t) HELPER_MARK "=1", NULL };
+    char *const envp[] = { (char *)(uintptr_t)HELPER_MARK "=1", NULL };
     sigfillset(&all);
     sigemptyset(&none);
     if (posix_spawn_file_actions_init(&actions)) return ENOMEM;

@@ -102,7 +102,7 @@ def test_cold_callers_make_one_exchange(pair):
 
 def test_a_token_that_the_service_does_not_take(pair):
     """The caller can do nothing about it: he hears UNAVAILABLE and not the service's words. A token that is younger than 30 s is not
-    replaced (unit `relay` has the clock), so he hears it again; others have tokens of their own."""
+    replaced (unit `gate_relay` has the clock), so he hears it again; others have tokens of their own."""
     for _ in range(2):
         refused = ask(pair, "GET", "/choosy", host="web")
         assert refused.status_code == 503 and "does not take the token" in refused.text and "not that one" not in refused.text, refused.text

@@ -37,7 +37,7 @@ ILL = {
     "half": ("http://127.0.0.1:@HALF@", "INTERNAL", 500, "ends in the midst of a message", "", BOTH),
     "huge": ("http://127.0.0.1:@HUGE@", "RESOURCE_EXHAUSTED", 429, "too long a one", "1073741824", BOTH),
     "cut": ("http://127.0.0.1:@CUT@", "UNAVAILABLE", 503, "before its answer was whole", "the peer", BOTH),
-    "tokenless": ("http://127.0.0.1:@HTML@", "UNAVAILABLE", 503, "the token service does not answer", "", ALL),
+    "tokenless": ("http://127.0.0.1:@HTML@", "UNAVAILABLE", 503, "no token for the upstream: the token service does not answer", "", ALL),
     "short": ("http://127.0.0.1:@SHORT@", "UNAVAILABLE", 503, "", "", []),
 }
 CODES = {"DEADLINE_EXCEEDED": 4, "RESOURCE_EXHAUSTED": 8, "INTERNAL": 13, "UNAVAILABLE": 14}

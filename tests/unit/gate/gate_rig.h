@@ -33,7 +33,7 @@ void gate_rig_stop(void);  /* also asserts that no request is left */
 struct policy *gate_rig_policy(const char *text);
 void gate_rig_review(void); /* what the worker's timer does each second, now */
 unsigned gate_rig_under_way(void);
-void gate_rig_fail_after(unsigned n); /* arena_fail_after on the worker's thread */
+void gate_rig_fail_after(unsigned n);      /* arena_fail_after on the worker's thread */
 void gate_rig_become(const char *account); /* whose token the calls from now on carry; at the start reader@demo */
 
 /* A call and what came back. */

@@ -1,4 +1,5 @@
-/* test_relay.c: a request on its way to a generic service: without memory at each place, and with a token that is not taken. */
+/* test_relay.c: a request on its way to a generic service: without memory at each place, and with a token that is not
+ * taken. */
 #include <stdio.h>
 #include <string.h>
 #include "base/clock.h"
@@ -52,7 +53,8 @@ static void open_far(void) {
     struct err err = { 0 };
     far = (struct far){ 0 };
     assert_int_equal(loop_new(&far.loop, &err), OK);
-    struct http_server_config config = { .loop = far.loop, .handler = { .on_request = on_far_request, .on_gone = no_gone } };
+    struct http_server_config config = { .loop = far.loop,
+                                         .handler = { .on_request = on_far_request, .on_gone = no_gone } };
     struct http_listen listen = { .address = STR("127.0.0.1:0") };
     struct http_listener *listener;
     assert_int_equal(http_server_new(&config, &far.server, &err), OK);
@@ -88,17 +90,20 @@ static void post(void *ctx, const struct exchange_request *request, void (*done)
     (void)ctx;
     (void)request;
     char body[200];
-    int n = snprintf(body, sizeof body, "{\"access_token\":\"token-%u\",\"token_type\":\"Bearer\",\"expires_in\":3600}", ++fetched);
+    int n = snprintf(body, sizeof body, "{\"access_token\":\"token-%u\",\"token_type\":\"Bearer\",\"expires_in\":3600}",
+                     ++fetched);
     done(arg, 200, (struct str){ body, (size_t)n });
 }
 
 static void configure(void) {
     struct config_connection *c = &config.connections[0];
     static char endpoint[64];
-    config = (struct config){ .n_connections = 1, .development = true, .url = STR("https://linkspan.example"), .ca = "/none" };
+    config =
+        (struct config){ .n_connections = 1, .development = true, .url = STR("https://linkspan.example"), .ca = "/none" };
     *c = (struct config_connection){ .name = STR("shop"), .service = { .present = true, .hosts = { STR("127.0.0.1") } } };
     c->service.n_hosts = 1;
-    c->service.endpoint = (struct str){ endpoint, (size_t)snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", far.port) };
+    c->service.endpoint = (struct str){ endpoint,
+                                        (size_t)snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", far.port) };
     c->service.timeout_ms = 5000;
     c->service.far =
         (struct config_upstream){ .scheme = STR("http"), .host = STR("127.0.0.1"), .port = far.port, .loopback = true };

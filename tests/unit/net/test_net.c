@@ -264,10 +264,15 @@ static void test_tls_files(void **state UNUSED) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_addresses),  cmocka_unit_test(test_post_from_threads),
-        cmocka_unit_test(test_defer),      cmocka_unit_test(test_timers),
-        cmocka_unit_test(test_a_turn_that_is_late), cmocka_unit_test(test_signal),     cmocka_unit_test(test_listener_of_a_descriptor),
-        cmocka_unit_test(test_reuse_port), cmocka_unit_test(test_tls_files),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_post_from_threads),
+        cmocka_unit_test(test_defer),
+        cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_a_turn_that_is_late),
+        cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_listener_of_a_descriptor),
+        cmocka_unit_test(test_reuse_port),
+        cmocka_unit_test(test_tls_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
