@@ -137,6 +137,16 @@ def test_a_role_is_not_the_clients_to_choose(admin):
         admin.ask("POST", f"{plain.INSTANCE}/databases/beyond/sessions", {"session": {"creatorRole": "boss"}})
     assert refused.value.status == "UNIMPLEMENTED"
 
+def test_many_cold_callers_make_one_exchange(pair):
+    exchanges = lambda: sum("generateAccessToken" in json.dumps(e) for e in setting.audit(pair.far).entries)  # noqa: E731
+    clients = [plain.Plain(pair.near, bearer=plain.token(pair.near, "writer")) for _ in range(24)]
+    before = exchanges()
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        assert len(list(pool.map(lambda client: client.session("beyond"), clients))) == 24
+    after = setting.eventually(lambda: n if (n := exchanges()) > before else None)
+    assert after is not None and after - before <= 2, "one intention and its outcome"
+
+
 def test_the_mutation_that_places_a_transaction_is_decided(pair):
     writer = plain.Plain(pair.near, "writer")
     mine = writer.session("beyond")
@@ -193,16 +203,6 @@ def test_an_operation_tells_its_statements_to_who_may_read_the_schema(pair, admi
             method(message(name=f"{parent}/operations/hides".removeprefix("v1/")), metadata=metadata, timeout=20)
         assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
     assert admin.ask("GET", f"{parent}/operations/hides")["done"]
-
-
-def test_many_cold_callers_make_one_exchange(pair):
-    exchanges = lambda: sum("generateAccessToken" in json.dumps(e) for e in setting.audit(pair.far).entries)  # noqa: E731
-    clients = [plain.Plain(pair.near, bearer=plain.token(pair.near, "writer")) for _ in range(24)]
-    before = exchanges()
-    with concurrent.futures.ThreadPoolExecutor(24) as pool:
-        assert len(list(pool.map(lambda client: client.session("beyond"), clients))) == 24
-    after = setting.eventually(lambda: n if (n := exchanges()) > before else None)
-    assert after is not None and after - before <= 2, "one intention and its outcome"
 
 
 def waiting_on_disk(pid):
