@@ -6,7 +6,7 @@
 #include "gate/identify.h"
 #include "net/judge.h"
 
-enum { UPSTREAMS_MAX = 4 * CONFIG_MAX_CONNECTIONS, PLACES = 2 };
+enum { UPSTREAMS_MAX = 4 * CONFIG_MAX_CONNECTIONS };
 
 struct outbound_tokens { /* of one entry of `exchanges` */
     struct gate *gate;
@@ -15,18 +15,20 @@ struct outbound_tokens { /* of one entry of `exchanges` */
     struct exchange_post post;
 };
 
-/* The clients of one kind of place, one a worker: a connection to loopback never serves who may not go there. */
+/* The clients of one upstream, one a worker: who keeps all its connections busy keeps nobody from another's, and one to
+ * loopback never serves who may not go there. */
 struct place {
     struct gate *gate;
     struct http_client *clients[GATE_MAX_WORKERS];
+    struct upstream *upstream;
 };
 
 struct upstreams {
     struct gate *gate;
     struct outbound_tokens tokens[CONFIG_MAX_EXCHANGES];
-    struct place places[PLACES]; /* [1]: loopback may be dialled */
-    struct upstream *made[UPSTREAMS_MAX];
-    size_t n_made;
+    struct tls_ctx *tls;
+    struct place places[UPSTREAMS_MAX];
+    size_t n_places;
 };
 
 /* ---- tokens ---- */
@@ -83,13 +85,16 @@ static enum code open_place(struct place *place, struct gate *gate, bool loopbac
     return rc;
 }
 
-static enum code open_places(struct upstreams *u, struct err *err) {
+static void close_place(struct place *place) {
+    for (unsigned i = 0; i < GATE_MAX_WORKERS; i++)
+        if (place->clients[i]) http_client_free(place->clients[i]);
+    upstream_free(place->upstream);
+}
+
+static enum code open_tls(struct upstreams *u, struct err *err) {
     const char *ca = u->gate->config->ca;
     const struct tls_client_config config = { .also_ca_file = access(ca, F_OK) == 0 ? ca : NULL };
-    DEFER(tls_unrefp) struct tls_ctx *tls = NULL;
-    enum code rc = tls_client_new(&config, &tls, err);
-    for (unsigned i = 0; !rc && i < PLACES; i++) rc = open_place(&u->places[i], u->gate, i == 1, tls, err);
-    return rc;
+    return tls_client_new(&config, &u->tls, err);
 }
 
 /* ---- from start to end ---- */
@@ -98,7 +103,7 @@ enum code upstreams_open(struct gate *gate, struct upstreams **ret, struct err *
     struct upstreams *u = calloc(1, sizeof *u);
     if (!u) return err_oom(err);
     u->gate = gate;
-    enum code rc = open_places(u, err);
+    enum code rc = open_tls(u, err);
     for (size_t i = 0; !rc && i < gate->config->n_exchanges; i++)
         rc = open_tokens(&u->tokens[i], gate, &gate->config->exchanges[i], err);
     if (rc) upstreams_free(u);
@@ -108,7 +113,8 @@ enum code upstreams_open(struct gate *gate, struct upstreams **ret, struct err *
 
 enum code upstreams_make(struct upstreams *u, struct str name, const struct config_upstream *config,
                          const struct str *scopes, size_t n_scopes, const struct upstream **ret, struct err *err) {
-    if (u->n_made == UPSTREAMS_MAX) return err_set(err, RESOURCE_EXHAUSTED, "more than %d upstreams", UPSTREAMS_MAX);
+    if (u->n_places == UPSTREAMS_MAX) return err_set(err, RESOURCE_EXHAUSTED, "more than %d upstreams", UPSTREAMS_MAX);
+    struct place *place = &u->places[u->n_places++];
     struct upstream_config c = { .name = name,
                                  .scheme = config->scheme,
                                  .host = config->host,
@@ -116,10 +122,11 @@ enum code upstreams_make(struct upstreams *u, struct str name, const struct conf
                                  .timeout_us = config->timeout_ms * 1000,
                                  .exchange = exchange_of(u, config->exchange),
                                  .client = client,
-                                 .ctx = &u->places[config->loopback] };
+                                 .ctx = place };
     for (size_t i = 0; i < n_scopes && i < UPSTREAM_SCOPES_MAX; i++) c.scopes[c.n_scopes++] = scopes[i];
-    enum code rc = upstream_new(&c, &u->made[u->n_made], err);
-    if (!rc) *ret = u->made[u->n_made++];
+    enum code rc = open_place(place, u->gate, config->loopback, u->tls, err);
+    if (!rc) rc = upstream_new(&c, &place->upstream, err);
+    if (!rc) *ret = place->upstream;
     return rc;
 }
 
@@ -137,10 +144,8 @@ bool upstreams_exchange(struct upstreams *u, size_t i, struct str *ret_name, str
 
 void upstreams_free(struct upstreams *u) {
     if (!u) return;
-    for (size_t i = 0; i < u->n_made; i++) upstream_free(u->made[i]);
-    for (unsigned p = 0; p < PLACES; p++)
-        for (unsigned i = 0; i < GATE_MAX_WORKERS; i++)
-            if (u->places[p].clients[i]) http_client_free(u->places[p].clients[i]);
+    for (size_t i = 0; i < u->n_places; i++) close_place(&u->places[i]);
+    tls_unref(u->tls);
     for (size_t i = 0; i < CONFIG_MAX_EXCHANGES; i++) exchange_free(u->tokens[i].exchange);
     free(u);
 }

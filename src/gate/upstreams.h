@@ -1,5 +1,5 @@
-/* upstreams.h: the upstreams of the configuration: an exchange for each of `exchanges`, an HTTP client for each worker,
- * with the dialer's rules (net/judge.h), and a struct upstream for whoever forwards.
+/* upstreams.h: the upstreams of the configuration: an exchange for each of `exchanges`, an HTTP client for each worker and
+ * upstream, with the dialer's rules (net/judge.h), and a struct upstream for whoever forwards.
  *
  * Opened before the services and the workers; upstreams_make while nothing runs. Loopback is dialled only for endpoints
  * that say so in the configuration. */

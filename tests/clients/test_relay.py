@@ -467,6 +467,18 @@ def test_a_stream_of_any_length_up(relay):
     assert max(most) < GROWTH_MB, most
 
 
+def test_a_service_that_is_held_up_holds_up_itself_alone(relay):
+    """Each service has connections of its own: whoever keeps all of one's busy does not keep others from theirs."""
+    ask = f"GET /zeros/{1 << 30} HTTP/1.1\r\nHost: web.internal\r\nAuthorization: Bearer {relay.bearer}\r\n\r\n"
+    with contextlib.ExitStack() as held:
+        for _ in range(160):  # 64 a worker and service; two workers
+            held.enter_context(contextlib.closing(raw(relay, ask)))
+        began = time.monotonic()
+        for _ in range(4):
+            assert web(relay, "GET", "/", host="nobody").status_code == 503
+        assert time.monotonic() - began < 10
+
+
 def test_a_client_that_never_reads(relay, echo):
     """Its answer waits in bounded room, its neighbours are served, and when it goes the service hears of it."""
     relay.web.log.write_text("")
