@@ -166,6 +166,25 @@ def begin_with(admin, session, key):
     return admin.ask("POST", f"{session}:beginTransaction", {"options": {"readWrite": {}}, "mutationKey": key})
 
 
+def test_the_upstreams_instance_is_shown_to_who_may_use_it(pair):
+    """Nobody is asked: the connection names it."""
+    config = "projects/demo/instanceConfigs/linkspan-upstream"
+    for who in ("admin", "reader"):
+        client = plain.Plain(pair.near, who)
+        listed = client.ask("GET", "v1/projects/demo/instances")["instances"]
+        assert [(i["name"], i["config"], i["state"]) for i in listed] == [(plain.INSTANCE.removeprefix("v1/"), config, "READY")]
+        assert client.ask("GET", plain.INSTANCE) == listed[0]
+        assert [c["name"] for c in client.ask("GET", "v1/projects/demo/instanceConfigs")["instanceConfigs"]] == [config]
+        assert client.ask("GET", f"v1/{config}")["name"] == config
+    stranger = plain.Plain(pair.near, "stranger")
+    assert "instances" not in stranger.ask("GET", "v1/projects/demo/instances")
+    for path in (plain.INSTANCE, "v1/projects/demo/instances/other"):
+        with pytest.raises(plain.Refused) as refused:
+            stranger.ask("GET", path)
+        assert refused.value.http == 403
+    assert not [e for e in setting.audit(pair.far).entries if "Instance" in e.get("protoPayload", {}).get("methodName", "")]
+
+
 def test_a_mutation_key_is_a_mutation(pair, admin, session):
     """An upstream sees its values: it is decided before it goes on."""
     key = lambda column: {"insert": {"table": "Singers", "columns": ["SingerId", column], "values": [["1", "2"]]}}  # noqa: E731
