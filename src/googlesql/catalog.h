@@ -31,6 +31,18 @@ struct sql_index {           /* of an upstream */
     struct str name;         /* "ByTitle", "sales.ByTitle" */
     const uint16_t *columns; /* of its key, in order: what a range of it asks about */
     uint16_t n_columns;
+    uint16_t desc;          /* bit i: part i of the key falls */
+    const uint16_t *stored; /* columns that stand beside the key */
+    uint16_t n_stored;
+    bool unique, null_filtered, managed;
+    struct str parent, state; /* as INFORMATION_SCHEMA has them */
+};
+
+struct sql_foreign_key { /* of an upstream */
+    struct str schema, name;
+    struct str unique_schema, unique_name; /* the constraint that it refers to */
+    struct str delete_rule, enforced;      /* as INFORMATION_SCHEMA has them */
+    const struct sql_table *child, *parent;
 };
 
 struct sql_table {
@@ -42,6 +54,7 @@ struct sql_table {
     const struct sql_key_part *key; /* may be empty: a table of one row */
     uint16_t n_key;
     /* An upstream's only: */
+    struct str parent, on_delete; /* the table in which it is interleaved, of its own schema, and "CASCADE", "NO ACTION" */
     const struct sql_index *indexes;
     size_t n_indexes;
     const struct sql_table *const *cascades; /* whose rows go with a row of this one; they have cascades of their own */
@@ -62,6 +75,8 @@ struct sql_catalog {
     size_t n_tables;
     const struct sql_other *others;
     size_t n_others;
+    const struct sql_foreign_key *foreign_keys; /* an upstream's only */
+    size_t n_foreign_keys;
     const struct sql_role *roles; /* sorted by name, without case */
     size_t n_roles;
 };

@@ -32,6 +32,20 @@ bool policy_holds_something(const struct policy *policy, const struct policy_sub
     return false;
 }
 
+struct str policy_path_held(const struct policy *policy, const struct policy_subject *subject, struct str system,
+                            int64_t now_us, struct arena *arena) {
+    struct str found = { 0 };
+    for (size_t i = 0; i < policy->cap_nodes; i++) {
+        const struct node *node = policy->nodes[i];
+        if (!node || node->kind != NODE_PATH || !str_starts(node->path, system)) continue;
+        struct str path = node->path;
+        if (str_ends(path, STR("*"))) path = arena_printf(arena, "%.*s-", STR_ARG(str_upto(path, path.n - 1)));
+        bool first = !found.n || str_cmp(path, found) < 0;
+        if (first && policy_holds_something(policy, subject, path, (struct str){ 0 }, now_us)) found = path;
+    }
+    return found;
+}
+
 bool policy_accounts_for_run(const struct policy *policy, const struct policy_subject *subject, struct str path,
                              struct str job, int64_t now_us, struct arena *arena, struct policy_names *ret) {
     struct policy_names out = { .items = ARENA_ARRAY(arena, struct str, policy->n_subjects + 1) };

@@ -119,6 +119,11 @@ bool policy_call_port_written(const struct policy *policy, const struct policy_s
 bool policy_holds_something(const struct policy *policy, const struct policy_subject *subject, struct str path,
                             struct str table, int64_t now_us);
 
+/* A path of this system ("spanner demo/") in which the subject holds something, of those that rules name: the first by
+ * name. Where a rule says "*", that path is named "-", as no database is. Empty: none. In the arena. */
+struct str policy_path_held(const struct policy *policy, const struct policy_subject *subject, struct str system,
+                            int64_t now_us, struct arena *arena);
+
 /* The accounts (e-mail addresses, in order) as which the subject may run this job there; job "" = free code. False: arena
  * full. */
 MUST_USE bool policy_accounts_for_run(const struct policy *policy, const struct policy_subject *subject, struct str path,

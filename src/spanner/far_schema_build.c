@@ -120,8 +120,8 @@ static enum code lay_cascades(struct far_build *b, struct err *err) {
 /* Interleaved tables were named by their parents' names, which may come later. */
 static enum code add_interleaved(struct far_build *b, struct err *err) {
     for (struct far_table *t = b->first; t; t = t->next) {
-        if (!t->cascades_from.n) continue;
-        struct far_table *parent = far_find_table(b, t->schema, t->cascades_from);
+        if (!str_eq(t->sql.on_delete, STR("CASCADE")) || t->what) continue;
+        struct far_table *parent = far_find_table(b, t->schema, t->sql.parent);
         if (!parent || parent->what)
             return far_odd(err, "the parent of table %.*s is not there", STR_ARG(str_upto(t->sql.name, 200)));
         enum code rc = far_add_edge(b, parent, t, err);
@@ -157,7 +157,12 @@ static enum code lay_tables(struct far_build *b, struct far_snapshot *snapshot, 
     }
     qsort(tables, n, sizeof *tables, by_name);
     for (size_t i = 0; i < n; i++) ((struct far_table *)(uintptr_t)tables[i])->sql.id = (uint32_t)i + 1;
-    snapshot->sql = (struct sql_catalog){ .tables = tables, .n_tables = n, .others = others, .n_others = n_others };
+    snapshot->sql = (struct sql_catalog){ .tables = tables,
+                                          .n_tables = n,
+                                          .others = others,
+                                          .n_others = n_others,
+                                          .foreign_keys = b->foreign_keys,
+                                          .n_foreign_keys = b->n_foreign_keys };
     return OK;
 }
 

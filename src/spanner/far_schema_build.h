@@ -5,7 +5,7 @@
  * as one that no statement may use, a table of another kind (a view) as a name that resolves to nothing.
  *
  * A building belongs to one thread at a time; a snapshot is immutable, counted and of any thread. Limits: 10,000 tables,
- * 50,000 columns, 64 MiB; 1,024 columns, 16 key parts and 128 indexes a table. */
+ * 50,000 columns, 20,000 foreign keys, 64 MiB; 1,024 columns, 16 key parts and 128 indexes a table. */
 #pragma once
 #include "base/err.h"
 #include "googlesql/catalog.h"
@@ -14,7 +14,7 @@ struct far_build;
 struct spanner_ResultSet;
 
 /* What is asked, in this order. */
-enum far_query { FAR_DIALECT, FAR_TABLES, FAR_COLUMNS, FAR_KEYS, FAR_SOURCES, FAR_CASCADES, FAR_QUERIES };
+enum far_query { FAR_DIALECT, FAR_TABLES, FAR_COLUMNS, FAR_KEYS, FAR_SOURCES, FAR_FOREIGN_KEYS, FAR_INDEXES, FAR_QUERIES };
 enum { FAR_PAGE_ROWS = 5000 }; /* well below Spanner's 10 MiB for an answer in one piece */
 
 /* The statement, which lacks its LIMIT and OFFSET. Its order is total: pages in one transaction leave nothing out. */

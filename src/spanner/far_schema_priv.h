@@ -13,8 +13,8 @@ struct far_snapshot {
 struct far_table {
     struct sql_table sql; /* first: the snapshot's table is one of these */
     struct far_table *next;
-    const char *what;                 /* not NULL: no base table, and what it is */
-    struct str schema, cascades_from; /* cascades_from: the parent with whose rows its rows go; empty: none */
+    const char *what; /* not NULL: no base table, and what it is */
+    struct str schema;
     struct sql_column *columns;
     size_t cap_columns, cap_indexes;
     int64_t last_ordinal;
@@ -35,6 +35,8 @@ struct far_build {
     size_t n_tables, n_columns;
     struct far_edge *edges;
     size_t n_edges, cap_edges;
+    struct sql_foreign_key *foreign_keys;
+    size_t n_foreign_keys, cap_foreign_keys;
     bool dialect;
 };
 

@@ -5,7 +5,14 @@
 #include "wire/pb/spanner.pb.h"
 #include "wire/pb/wkt.pb.h"
 
-enum { MAX_TABLES = 10000, MAX_COLUMNS = 50000, MAX_EDGES = 20000, MAX_INDEXES = 128, MAX_CELLS = 7, MAX_TYPE_TEXT = 4096 };
+enum {
+    MAX_TABLES = 10000,
+    MAX_COLUMNS = 50000,
+    MAX_EDGES = 20000,
+    MAX_INDEXES = 128,
+    MAX_CELLS = 10,
+    MAX_TYPE_TEXT = 4096
+};
 
 enum code far_odd(struct err *err, const char *fmt, ...) {
     char what[600];
@@ -53,6 +60,12 @@ static enum code full_name(struct far_build *b, struct str schema, struct str na
     return ret->p ? OK : err_oom(err);
 }
 
+/* NULL is an empty text. False: no memory. */
+static bool keep(struct far_build *b, struct str text, struct str *ret) {
+    *ret = text.n ? str_dup(b->arena, text) : STR("");
+    return ret->p != NULL;
+}
+
 /* ---- one function a query ---- */
 
 /* A PostgreSQL statement reads otherwise: "x" is a column there and a text here. */
@@ -84,11 +97,9 @@ static enum code add_table(struct far_build *b, const struct cell *c, struct err
     if (rc) return rc;
     t->schema = c[0].text.n ? str_upto(t->sql.name, c[0].text.n) : STR("");
     t->what = other_kind(c[2].text);
-    if (str_eq(c[4].text, STR("CASCADE"))) {
-        if (!c[3].text.n) return far_odd(err, "table %.*s cascades from no parent", STR_ARG(t->sql.name));
-        t->cascades_from = str_dup(b->arena, c[3].text);
-        if (!t->cascades_from.p) return err_oom(err);
-    }
+    if (str_eq(c[4].text, STR("CASCADE")) && !c[3].text.n)
+        return far_odd(err, "table %.*s cascades from no parent", STR_ARG(t->sql.name));
+    if (!keep(b, c[3].text, &t->sql.parent) || !keep(b, c[4].text, &t->sql.on_delete)) return err_oom(err);
     if (b->last) b->last->next = t;
     else b->first = t;
     b->last = t;
@@ -152,29 +163,47 @@ static enum code add_key_part(struct far_build *b, struct far_table *t, uint16_t
     return OK;
 }
 
-static enum code add_index_part(struct far_build *b, struct far_table *t, struct str name, uint16_t column,
-                                struct err *err) {
+/* The index that the rows are at: those of one come together. */
+static struct sql_index *index_at(struct far_build *b, struct far_table *t, struct str name, struct err *err) {
     struct sql_index *index = t->sql.n_indexes ? &t->indexes[t->sql.n_indexes - 1] : NULL;
-    if (!index || !str_eq_nocase(index->name, name)) {
-        if (sql_table_index(&t->sql, name) || t->sql.n_indexes >= MAX_INDEXES)
-            return far_odd(err, "the indexes of table %.*s", STR_ARG(t->sql.name));
-        uint16_t *columns = ARENA_ARRAY(b->arena, uint16_t, SQL_MAX_KEY_PARTS);
-        if (!columns || !arena_grow(b->arena, &t->indexes, &t->cap_indexes, t->sql.n_indexes + 1, sizeof *t->indexes))
-            return err_oom(err);
-        index = &t->indexes[t->sql.n_indexes++];
-        *index = (struct sql_index){ .name = name, .columns = columns };
-        t->sql.indexes = t->indexes;
+    if (index && str_eq_nocase(index->name, name)) return index;
+    if (sql_table_index(&t->sql, name) || t->sql.n_indexes >= MAX_INDEXES) {
+        (void)far_odd(err, "the indexes of table %.*s", STR_ARG(t->sql.name));
+        return NULL;
     }
-    if (index->n_columns >= SQL_MAX_KEY_PARTS) return far_odd(err, "the key of index %.*s is too long", STR_ARG(name));
-    ((uint16_t *)(uintptr_t)index->columns)[index->n_columns++] = column; /* ours: made above */
+    uint16_t *columns = ARENA_ARRAY(b->arena, uint16_t, SQL_MAX_KEY_PARTS);
+    if (!columns || !arena_grow(b->arena, &t->indexes, &t->cap_indexes, t->sql.n_indexes + 1, sizeof *t->indexes)) {
+        (void)err_oom(err);
+        return NULL;
+    }
+    index = &t->indexes[t->sql.n_indexes++];
+    *index = (struct sql_index){ .name = name, .columns = columns };
+    t->sql.indexes = t->indexes;
+    return index;
+}
+
+static enum code add_stored(struct far_build *b, const struct far_table *t, struct sql_index *index, uint16_t column,
+                            struct err *err) {
+    if (!index->stored) index->stored = ARENA_ARRAY(b->arena, uint16_t, t->sql.n_columns);
+    if (!index->stored) return err_oom(err);
+    if (index->n_stored >= t->sql.n_columns) return far_odd(err, "index %.*s stores too much", STR_ARG(index->name));
+    ((uint16_t *)(uintptr_t)index->stored)[index->n_stored++] = column; /* ours: made above */
+    return OK;
+}
+
+static enum code add_index_part(struct sql_index *index, uint16_t column, bool desc, struct err *err) {
+    if (index->n_columns >= SQL_MAX_KEY_PARTS)
+        return far_odd(err, "the key of index %.*s is too long", STR_ARG(index->name));
+    if (desc) index->desc |= (uint16_t)(1u << index->n_columns);
+    ((uint16_t *)(uintptr_t)index->columns)[index->n_columns++] = column; /* ours: made by index_at */
     return OK;
 }
 
 /* schema, table, index, kind, column, ordinal (null: stored beside the key), ordering */
 static enum code add_key(struct far_build *b, const struct cell *c, struct err *err) {
     struct far_table *t = far_find_table(b, c[0].text, c[1].text);
-    bool primary = str_eq(c[3].text, STR("PRIMARY_KEY"));
-    if (!t || t->what || c[5].null || (!primary && !str_eq(c[3].text, STR("INDEX")))) return OK;
+    bool primary = str_eq(c[3].text, STR("PRIMARY_KEY")), stored = c[5].null;
+    if (!t || t->what || (primary ? stored : !str_eq(c[3].text, STR("INDEX")))) return OK;
     int column = far_find_column(b, t, c[4].text);
     if (column < 0)
         return far_odd(err, "table %.*s has a key of a column that it lacks", STR_ARG(str_upto(t->sql.name, 200)));
@@ -185,7 +214,27 @@ static enum code add_key(struct far_build *b, const struct cell *c, struct err *
     struct str name;
     enum code rc = check_name(c[2].text, false, err);
     if (!rc) rc = full_name(b, c[0].text, c[2].text, &name, err);
-    return rc ? rc : add_index_part(b, t, name, (uint16_t)column, err);
+    if (rc) return rc;
+    struct sql_index *index = index_at(b, t, name, err);
+    if (!index) return err->code;
+    return stored ? add_stored(b, t, index, (uint16_t)column, err) : add_index_part(index, (uint16_t)column, desc, err);
+}
+
+/* schema, table, index, kind, parent, unique, null-filtered, state, managed */
+static enum code add_index(struct far_build *b, const struct cell *c, struct err *err) {
+    struct far_table *t = far_find_table(b, c[0].text, c[1].text);
+    if (!t || t->what || !str_eq(c[3].text, STR("INDEX"))) return OK;
+    struct sql_index *index = NULL;
+    for (size_t i = 0; i < t->sql.n_indexes && !index; i++) {
+        struct str name = t->indexes[i].name;
+        if (c[0].text.n) name = str_from(name, t->schema.n + 1);
+        if (str_eq_nocase(name, c[2].text)) index = &t->indexes[i];
+    }
+    if (!index) return far_odd(err, "table %.*s has an index without a key", STR_ARG(str_upto(t->sql.name, 200)));
+    index->unique = str_eq_nocase(c[5].text, STR("true"));
+    index->null_filtered = str_eq_nocase(c[6].text, STR("true"));
+    index->managed = str_eq_nocase(c[8].text, STR("true"));
+    return keep(b, c[4].text, &index->parent) && keep(b, c[7].text, &index->state) ? OK : err_oom(err);
 }
 
 /* schema, table, column, and the generated column that is computed of it */
@@ -206,13 +255,22 @@ static enum code add_source(struct far_build *b, const struct cell *c, struct er
     return OK;
 }
 
-/* the child's schema and table, the parent's: foreign keys whose rows go with what they refer to */
-static enum code add_cascade(struct far_build *b, const struct cell *c, struct err *err) {
+/* the child's schema and table, the parent's, delete rule, the key's schema and name, those of what it refers to, enforced
+ */
+static enum code add_foreign_key(struct far_build *b, const struct cell *c, struct err *err) {
     struct far_table *child = far_find_table(b, c[0].text, c[1].text), *parent = far_find_table(b, c[2].text, c[3].text);
     if (!child || !parent || child->what || parent->what) return far_odd(err, "a foreign key of a table that is not there");
-    if (b->n_edges >= MAX_EDGES)
-        return err_set(err, RESOURCE_EXHAUSTED, "the database has more than %d cascading keys", MAX_EDGES);
-    return far_add_edge(b, parent, child, err);
+    if (b->n_foreign_keys >= MAX_EDGES)
+        return err_set(err, RESOURCE_EXHAUSTED, "the database has more than %d foreign keys", MAX_EDGES);
+    if (!arena_grow(b->arena, &b->foreign_keys, &b->cap_foreign_keys, b->n_foreign_keys + 1, sizeof *b->foreign_keys))
+        return err_oom(err);
+    struct sql_foreign_key *key = &b->foreign_keys[b->n_foreign_keys++];
+    *key = (struct sql_foreign_key){ .child = &child->sql, .parent = &parent->sql };
+    if (!keep(b, c[4].text, &key->delete_rule) || !keep(b, c[5].text, &key->schema) || !keep(b, c[6].text, &key->name) ||
+        !keep(b, c[7].text, &key->unique_schema) || !keep(b, c[8].text, &key->unique_name) ||
+        !keep(b, c[9].text, &key->enforced))
+        return err_oom(err);
+    return str_eq(key->delete_rule, STR("NO ACTION")) ? OK : far_add_edge(b, parent, child, err);
 }
 
 /* ---- the queries ---- */
@@ -242,14 +300,22 @@ static const struct {
                       " FROM INFORMATION_SCHEMA.COLUMN_COLUMN_USAGE WHERE TABLE_SCHEMA " OURS
                       " ORDER BY TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DEPENDENT_COLUMN",
                       "TTTT", add_source },
-    [FAR_CASCADES] = { "SELECT DISTINCT c.TABLE_SCHEMA, c.TABLE_NAME, p.TABLE_SCHEMA, p.TABLE_NAME"
-                       " FROM INFORMATION_SCHEMA.REFERENTIAL_CONSTRAINTS AS r"
-                       " LEFT JOIN INFORMATION_SCHEMA.TABLE_CONSTRAINTS AS c"
-                       " ON c.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = r.CONSTRAINT_NAME"
-                       " LEFT JOIN INFORMATION_SCHEMA.CONSTRAINT_TABLE_USAGE AS p"
-                       " ON p.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND p.CONSTRAINT_NAME = r.CONSTRAINT_NAME"
-                       " WHERE r.DELETE_RULE != 'NO ACTION' ORDER BY 1, 2, 3, 4",
-                       "TTTT", add_cascade },
+    [FAR_FOREIGN_KEYS] = { "SELECT DISTINCT c.TABLE_SCHEMA, c.TABLE_NAME, p.TABLE_SCHEMA, p.TABLE_NAME, r.DELETE_RULE,"
+                           " r.CONSTRAINT_SCHEMA, r.CONSTRAINT_NAME, r.UNIQUE_CONSTRAINT_SCHEMA, r.UNIQUE_CONSTRAINT_NAME,"
+                           " c.ENFORCED"
+                           " FROM INFORMATION_SCHEMA.REFERENTIAL_CONSTRAINTS AS r"
+                           " LEFT JOIN INFORMATION_SCHEMA.TABLE_CONSTRAINTS AS c"
+                           " ON c.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = r.CONSTRAINT_NAME"
+                           " LEFT JOIN INFORMATION_SCHEMA.CONSTRAINT_TABLE_USAGE AS p"
+                           " ON p.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND p.CONSTRAINT_NAME = r.CONSTRAINT_NAME"
+                           " ORDER BY 1, 2, 3, 4, 6, 7",
+                           "TTTTTTTttT", add_foreign_key },
+    [FAR_INDEXES] = { "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, INDEX_TYPE, PARENT_TABLE_NAME,"
+                      " CAST(IS_UNIQUE AS STRING), CAST(IS_NULL_FILTERED AS STRING), INDEX_STATE,"
+                      " CAST(SPANNER_IS_MANAGED AS STRING)"
+                      " FROM INFORMATION_SCHEMA.INDEXES WHERE INDEX_TYPE = 'INDEX' AND TABLE_SCHEMA " OURS
+                      " ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME",
+                      "TTTTtTTtT", add_index },
 };
 
 const char *far_query_sql(enum far_query query) {

@@ -37,13 +37,13 @@ enum code info_put(struct filler *f, const struct cell *cells, size_t n) {
 }
 
 /* "sales.Orders" of an upstream: its schema, and its name there. */
-static struct str schema_of(const struct sql_table *table) {
+struct str info_schema_of(const struct sql_table *table) {
     ptrdiff_t dot = str_find_char(table->name, '.');
     return dot < 0 ? STR("") : str_upto(table->name, (size_t)dot);
 }
 
-static struct str name_of(const struct sql_table *table) {
-    struct str schema = schema_of(table);
+struct str info_name_of(const struct sql_table *table) {
+    struct str schema = info_schema_of(table);
     return schema.n ? str_from(table->name, schema.n + 1) : table->name;
 }
 
@@ -73,13 +73,24 @@ static enum code fill_options(struct filler *f) {
     return info_put(f, cells, COUNT(cells));
 }
 
+static const struct sql_table *visible_parent(const struct filler *f, const struct sql_table *table) {
+    struct str schema = info_schema_of(table);
+    const struct str path[] = { schema, table->parent };
+    const struct sql_table *parent = schema.n ? sql_catalog_find_path(f->target->catalog, path, 2)
+                                              : sql_catalog_find(f->target->catalog, table->parent);
+    return table->parent.n && parent && info_is_visible(f, parent) ? parent : NULL;
+}
+
 static enum code fill_tables(struct filler *f, const struct sql_table *table) {
+    bool parent = visible_parent(f, table) != NULL;
     const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                  { "TABLE_SCHEMA", TEXT(schema_of(table)) },
-                                  { "TABLE_NAME", TEXT(name_of(table)) },
+                                  { "TABLE_SCHEMA", TEXT(info_schema_of(table)) },
+                                  { "TABLE_NAME", TEXT(info_name_of(table)) },
                                   { "TABLE_TYPE", WORD("BASE TABLE") },
-                                  { "SPANNER_STATE", WORD("COMMITTED") } };
-    return info_put(f, cells, COUNT(cells));
+                                  { "SPANNER_STATE", WORD("COMMITTED") },
+                                  { "PARENT_TABLE_NAME", TEXT(table->parent) },
+                                  { "ON_DELETE_ACTION", TEXT(table->on_delete) } };
+    return info_put(f, cells, parent ? COUNT(cells) : COUNT(cells) - 2);
 }
 
 static enum code fill_columns(struct filler *f, const struct sql_table *table) {
@@ -88,8 +99,8 @@ static enum code fill_columns(struct filler *f, const struct sql_table *table) {
         DEFER(buf_free) struct buf type = BUF_INIT(256);
         sql_print_type(&table->columns[i], &type);
         const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                      { "TABLE_SCHEMA", TEXT(schema_of(table)) },
-                                      { "TABLE_NAME", TEXT(name_of(table)) },
+                                      { "TABLE_SCHEMA", TEXT(info_schema_of(table)) },
+                                      { "TABLE_NAME", TEXT(info_name_of(table)) },
                                       { "COLUMN_NAME", TEXT(table->columns[i].name) },
                                       { "ORDINAL_POSITION", VALUE_INT64(i + 1) },
                                       { "IS_NULLABLE", TEXT(table->columns[i].not_null ? STR("NO") : STR("YES")) },
@@ -105,8 +116,8 @@ static enum code fill_columns(struct filler *f, const struct sql_table *table) {
 
 static enum code fill_indexes(struct filler *f, const struct sql_table *table) {
     const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                  { "TABLE_SCHEMA", TEXT(schema_of(table)) },
-                                  { "TABLE_NAME", TEXT(name_of(table)) },
+                                  { "TABLE_SCHEMA", TEXT(info_schema_of(table)) },
+                                  { "TABLE_NAME", TEXT(info_name_of(table)) },
                                   { "INDEX_NAME", WORD("PRIMARY_KEY") },
                                   { "INDEX_TYPE", WORD("PRIMARY_KEY") },
                                   { "PARENT_TABLE_NAME", WORD("") },
@@ -123,8 +134,8 @@ static enum code fill_index_columns(struct filler *f, const struct sql_table *ta
         DEFER(buf_free) struct buf type = BUF_INIT(256);
         sql_print_type(column, &type);
         const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                      { "TABLE_SCHEMA", TEXT(schema_of(table)) },
-                                      { "TABLE_NAME", TEXT(name_of(table)) },
+                                      { "TABLE_SCHEMA", TEXT(info_schema_of(table)) },
+                                      { "TABLE_NAME", TEXT(info_name_of(table)) },
                                       { "INDEX_NAME", WORD("PRIMARY_KEY") },
                                       { "INDEX_TYPE", WORD("PRIMARY_KEY") },
                                       { "COLUMN_NAME", TEXT(column->name) },
@@ -138,24 +149,27 @@ static enum code fill_index_columns(struct filler *f, const struct sql_table *ta
 }
 
 static enum code fill_constraints(struct filler *f, const struct sql_table *table) {
-    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(name_of(table)));
-    const struct cell cells[] = {
-        { "CONSTRAINT_CATALOG", WORD("") },         { "CONSTRAINT_SCHEMA", TEXT(schema_of(table)) },
-        { "CONSTRAINT_NAME", TEXT(name) },          { "TABLE_CATALOG", WORD("") },
-        { "TABLE_SCHEMA", TEXT(schema_of(table)) }, { "TABLE_NAME", TEXT(name_of(table)) },
-        { "CONSTRAINT_TYPE", WORD("PRIMARY KEY") }, { "IS_DEFERRABLE", WORD("NO") },
-        { "INITIALLY_DEFERRED", WORD("NO") },       { "ENFORCED", WORD("YES") }
-    };
+    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(info_name_of(table)));
+    const struct cell cells[] = { { "CONSTRAINT_CATALOG", WORD("") },
+                                  { "CONSTRAINT_SCHEMA", TEXT(info_schema_of(table)) },
+                                  { "CONSTRAINT_NAME", TEXT(name) },
+                                  { "TABLE_CATALOG", WORD("") },
+                                  { "TABLE_SCHEMA", TEXT(info_schema_of(table)) },
+                                  { "TABLE_NAME", TEXT(info_name_of(table)) },
+                                  { "CONSTRAINT_TYPE", WORD("PRIMARY KEY") },
+                                  { "IS_DEFERRABLE", WORD("NO") },
+                                  { "INITIALLY_DEFERRED", WORD("NO") },
+                                  { "ENFORCED", WORD("YES") } };
     return info_put(f, cells, COUNT(cells));
 }
 
 static enum code fill_constraint_tables(struct filler *f, const struct sql_table *table) {
-    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(name_of(table)));
+    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(info_name_of(table)));
     const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                  { "TABLE_SCHEMA", TEXT(schema_of(table)) },
-                                  { "TABLE_NAME", TEXT(name_of(table)) },
+                                  { "TABLE_SCHEMA", TEXT(info_schema_of(table)) },
+                                  { "TABLE_NAME", TEXT(info_name_of(table)) },
                                   { "CONSTRAINT_CATALOG", WORD("") },
-                                  { "CONSTRAINT_SCHEMA", TEXT(schema_of(table)) },
+                                  { "CONSTRAINT_SCHEMA", TEXT(info_schema_of(table)) },
                                   { "CONSTRAINT_NAME", TEXT(name) } };
     return info_put(f, cells, COUNT(cells));
 }
@@ -166,8 +180,8 @@ static enum code fill_column_usage(struct filler *f, const struct sql_table *tab
     for (uint16_t i = 0; i < table->n_columns; i++)
         for (uint16_t k = 0; !rc && k < table->columns[i].n_sources; k++) {
             const struct cell cells[] = { { "TABLE_CATALOG", WORD("") },
-                                          { "TABLE_SCHEMA", TEXT(schema_of(table)) },
-                                          { "TABLE_NAME", TEXT(name_of(table)) },
+                                          { "TABLE_SCHEMA", TEXT(info_schema_of(table)) },
+                                          { "TABLE_NAME", TEXT(info_name_of(table)) },
                                           { "COLUMN_NAME", TEXT(table->columns[table->columns[i].sources[k]].name) },
                                           { "DEPENDENT_COLUMN", TEXT(table->columns[i].name) } };
             rc = info_put(f, cells, COUNT(cells));
@@ -176,15 +190,15 @@ static enum code fill_column_usage(struct filler *f, const struct sql_table *tab
 }
 
 static enum code fill_key_usage(struct filler *f, const struct sql_table *table) {
-    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(name_of(table)));
+    struct str name = arena_printf(f->call->arena, "PK_%.*s", STR_ARG(info_name_of(table)));
     enum code rc = OK;
     for (uint16_t i = 0; !rc && i < table->n_key; i++) {
         const struct cell cells[] = { { "CONSTRAINT_CATALOG", WORD("") },
-                                      { "CONSTRAINT_SCHEMA", TEXT(schema_of(table)) },
+                                      { "CONSTRAINT_SCHEMA", TEXT(info_schema_of(table)) },
                                       { "CONSTRAINT_NAME", TEXT(name) },
                                       { "TABLE_CATALOG", WORD("") },
-                                      { "TABLE_SCHEMA", TEXT(schema_of(table)) },
-                                      { "TABLE_NAME", TEXT(name_of(table)) },
+                                      { "TABLE_SCHEMA", TEXT(info_schema_of(table)) },
+                                      { "TABLE_NAME", TEXT(info_name_of(table)) },
                                       { "COLUMN_NAME", TEXT(table->columns[table->key[i].column].name) },
                                       { "ORDINAL_POSITION", VALUE_INT64(i + 1) } };
         rc = info_put(f, cells, COUNT(cells));
@@ -192,8 +206,8 @@ static enum code fill_key_usage(struct filler *f, const struct sql_table *table)
     return rc;
 }
 
-/* Tables of INFORMATION_SCHEMA that are not listed hold nothing: there are no views, foreign keys, sequences, roles
- * of roles yet. */
+/* Those that are not listed hold nothing: an embedded database has no views, foreign keys, sequences, roles of roles yet.
+ * A table may have several rows here. */
 static const struct filling {
     const char *info;
     enum code (*once)(struct filler *f);
@@ -204,10 +218,16 @@ static const struct filling {
     { "TABLES", NULL, fill_tables },
     { "COLUMNS", NULL, fill_columns },
     { "INDEXES", NULL, fill_indexes },
+    { "INDEXES", NULL, info_fill_far_indexes },
     { "INDEX_COLUMNS", NULL, fill_index_columns },
+    { "INDEX_COLUMNS", NULL, info_fill_far_index_columns },
     { "TABLE_CONSTRAINTS", NULL, fill_constraints },
+    { "TABLE_CONSTRAINTS", info_fill_far_constraints, NULL },
+    { "REFERENTIAL_CONSTRAINTS", info_fill_far_references, NULL },
+    { "KEY_COLUMN_USAGE", info_refuse_far_key_usage, NULL },
     { "KEY_COLUMN_USAGE", NULL, fill_key_usage },
     { "CONSTRAINT_TABLE_USAGE", NULL, fill_constraint_tables },
+    { "CONSTRAINT_TABLE_USAGE", info_fill_far_constraint_tables, NULL },
     { "COLUMN_COLUMN_USAGE", NULL, fill_column_usage },
     { "ROLES", info_fill_roles, NULL },
     { "TABLE_PRIVILEGES", NULL, info_fill_table_grants },
@@ -216,23 +236,31 @@ static const struct filling {
     { "ROLE_COLUMN_GRANTS", NULL, info_fill_column_grants },
 };
 
-/* An upstream's roles are not in the snapshot: an empty answer would be a lie. */
-static bool is_of_roles(struct str info) {
-    return str_starts(info, STR("ROLE")) || str_ends(info, STR("_PRIVILEGES"));
+/* Of an upstream the snapshot does not hold them: an empty answer would be a lie. */
+static bool is_not_held(const struct filler *f) {
+    static const char *const names[] = { "VIEWS", "SEQUENCES", "COLUMN_OPTIONS", "CONSTRAINT_COLUMN_USAGE" };
+    bool roles = str_starts(f->info->name, STR("ROLE")) || str_ends(f->info->name, STR("_PRIVILEGES"));
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_eq_z(f->info->name, names[i])) return f->target->far;
+    return f->target->far && roles;
+}
+
+static enum code fill_by(struct filler *f, const struct filling *filling) {
+    const struct sql_catalog *catalog = f->target->catalog;
+    enum code rc = OK;
+    if (filling->once) return filling->once(f);
+    for (size_t k = 0; !rc && k < catalog->n_tables; k++)
+        if (info_is_visible(f, catalog->tables[k])) rc = filling->each(f, catalog->tables[k]);
+    return rc;
 }
 
 static enum code fill(struct filler *f) {
     enum code rc = OK;
-    if (f->target->far && is_of_roles(f->info->name))
+    if (is_not_held(f))
         return err_set(f->err, UNIMPLEMENTED, "INFORMATION_SCHEMA.%.*s: not supported yet on an upstream connection",
                        STR_ARG(f->info->name));
-    for (size_t i = 0; i < COUNT(fillings); i++) {
-        if (!str_eq_z(f->info->name, fillings[i].info)) continue;
-        if (fillings[i].once) return fillings[i].once(f);
-        const struct sql_catalog *catalog = f->target->catalog;
-        for (size_t k = 0; !rc && k < catalog->n_tables; k++)
-            if (info_is_visible(f, catalog->tables[k])) rc = fillings[i].each(f, catalog->tables[k]);
-    }
+    for (size_t i = 0; !rc && i < COUNT(fillings); i++)
+        if (str_eq_z(f->info->name, fillings[i].info)) rc = fill_by(f, &fillings[i]);
     return rc;
 }
 

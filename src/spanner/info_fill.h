@@ -29,6 +29,17 @@ enum code info_put(struct filler *f, const struct cell *cells, size_t n);
 /* The caller holds something on the table, and so does the session's role, where it has one. */
 bool info_is_visible(const struct filler *f, const struct sql_table *table);
 
+struct str info_schema_of(const struct sql_table *table);
+struct str info_name_of(const struct sql_table *table);
+
+/* info_far.c: what only an upstream has */
+enum code info_fill_far_indexes(struct filler *f, const struct sql_table *table);
+enum code info_fill_far_index_columns(struct filler *f, const struct sql_table *table);
+enum code info_fill_far_constraints(struct filler *f);
+enum code info_fill_far_constraint_tables(struct filler *f);
+enum code info_fill_far_references(struct filler *f);
+enum code info_refuse_far_key_usage(struct filler *f); /* UNIMPLEMENTED: the columns of a foreign key would be in it */
+
 /* info_roles.c */
 enum code info_fill_roles(struct filler *f);
 enum code info_fill_table_grants(struct filler *f, const struct sql_table *table);

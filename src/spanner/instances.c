@@ -1,5 +1,6 @@
 /* instances.c: instances and their configurations, which come from Linkspan's own configuration, and finished operations.
- */
+ * Of an upstream nothing is asked: the connection names the one instance there is, who calls there need not be allowed to
+ * look at instances, and how large it is concerns nobody here (0 nodes: not told). */
 #include "base/clock.h"
 #include "policy/policy.h"
 #include "spanner/admin.h"
@@ -51,13 +52,29 @@ enum code classify_get_instance(struct call *call, struct err *err) {
     return rc ? rc : use_instance(call, name.project, name.instance, err);
 }
 
+/* The configurations of instances, one a back. */
+static const struct back {
+    struct str id, name;
+} backs[] = { { STR_INIT("linkspan-embedded"), STR_INIT("Linkspan, embedded") },
+              { STR_INIT("linkspan-upstream"), STR_INIT("Linkspan, in front of another Spanner") } };
+
+static const struct back *back_of(const struct spanner_connection *c) {
+    return &backs[c->far != NULL];
+}
+
+static bool is_used(const struct spanner *s, const struct back *back) {
+    bool used = s->n_connections == 0 && back == &backs[0];
+    for (size_t i = 0; i < s->n_connections; i++) used |= back_of(&s->connections[i]) == back;
+    return used;
+}
+
 static struct spanner_inst_Instance describe(struct arena *arena, const struct spanner_connection *c) {
     return (struct spanner_inst_Instance){
         .name = arena_printf(arena, "projects/%.*s/instances/%.*s", STR_ARG(c->project), STR_ARG(c->instance)),
-        .config = arena_printf(arena, "projects/%.*s/instanceConfigs/linkspan-embedded", STR_ARG(c->project)),
+        .config = arena_printf(arena, "projects/%.*s/instanceConfigs/%.*s", STR_ARG(c->project), STR_ARG(back_of(c)->id)),
         .display_name = c->instance,
-        .node_count = 1,
-        .processing_units = 1000,
+        .node_count = c->far ? 0 : 1,
+        .processing_units = c->far ? 0 : 1000,
         .state = spanner_inst_Instance_State_READY,
     };
 }
@@ -88,7 +105,7 @@ void handle_list_instances(struct call *call) {
     finish_message(call, OK, &response, NULL);
 }
 
-/* ---- configurations: one, for every project ---- */
+/* ---- configurations: those of the backs that there are, for every project ---- */
 
 enum code classify_configs(struct call *call, struct err *err) {
     (void)err;
@@ -96,30 +113,39 @@ enum code classify_configs(struct call *call, struct err *err) {
     return OK;
 }
 
-static struct spanner_inst_InstanceConfig config_of(struct arena *arena, struct str project) {
+static struct spanner_inst_InstanceConfig config_of(struct arena *arena, struct str project, const struct back *back) {
     return (struct spanner_inst_InstanceConfig){
-        .name = arena_printf(arena, "%.*s/instanceConfigs/linkspan-embedded", STR_ARG(project)),
-        .display_name = STR("Linkspan, embedded"),
+        .name = arena_printf(arena, "%.*s/instanceConfigs/%.*s", STR_ARG(project), STR_ARG(back->id)),
+        .display_name = back->name,
     };
 }
 
 void handle_list_configs(struct call *call) {
     const struct spanner_inst_ListInstanceConfigsRequest *q = call->request;
-    struct spanner_inst_InstanceConfig config = config_of(call->arena, q->parent);
-    struct spanner_inst_ListInstanceConfigsResponse response = { .instance_configs = { .p = &config, .n = 1 } };
+    struct spanner_inst_InstanceConfig configs[COUNT(backs)];
+    struct spanner_inst_ListInstanceConfigsResponse response = { .instance_configs = { .p = configs } };
+    for (size_t i = 0; i < COUNT(backs); i++)
+        if (is_used(call->service, &backs[i]))
+            configs[response.instance_configs.n++] = config_of(call->arena, q->parent, &backs[i]);
     finish_message(call, OK, &response, NULL);
 }
 
 void handle_get_config(struct call *call) {
     const struct spanner_inst_GetInstanceConfigRequest *q = call->request;
+    const struct back *back = NULL;
     struct spanner_name name;
     struct err err = { 0 };
     enum code rc = name_config(q->name, &name, &err);
-    if (!rc && !str_eq(name.config, STR("linkspan-embedded")))
-        rc = err_set(&err, NOT_FOUND, "Instance config not found: %.*s", STR_ARG(str_upto(q->name, 300)));
+    for (size_t i = 0; !rc && i < COUNT(backs); i++)
+        if (str_eq(name.config, backs[i].id) && is_used(call->service, &backs[i])) back = &backs[i];
+    if (!rc && !back) rc = err_set(&err, NOT_FOUND, "Instance config not found: %.*s", STR_ARG(str_upto(q->name, 300)));
+    if (rc) {
+        finish_message(call, rc, NULL, &err);
+        return;
+    }
     struct str project = arena_printf(call->arena, "projects/%.*s", STR_ARG(name.project));
-    struct spanner_inst_InstanceConfig config = config_of(call->arena, project);
-    finish_message(call, rc, &config, &err);
+    struct spanner_inst_InstanceConfig config = config_of(call->arena, project, back);
+    finish_message(call, OK, &config, NULL);
 }
 
 /* ---- operations ---- */

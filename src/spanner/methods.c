@@ -311,7 +311,7 @@ const struct method spanner_methods[] = {
       .record = RECORD_PROMPT,
       .classify = classify_configs,
       .handle = handle_list_configs,
-      .about = "The one configuration." },
+      .about = "The configurations that instances have: one a back." },
     { .grpc = "google.spanner.admin.instance.v1.InstanceAdmin/GetInstanceConfig",
       .verb = "GET",
       .path = "/v1/{name=projects/*/instanceConfigs/*}",
@@ -322,6 +322,6 @@ const struct method spanner_methods[] = {
       .record = RECORD_PROMPT,
       .classify = classify_configs,
       .handle = handle_get_config,
-      .about = "The one configuration." },
+      .about = "One of them." },
 };
 const size_t spanner_n_methods = COUNT(spanner_methods);

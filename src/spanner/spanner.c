@@ -90,7 +90,17 @@ static bool take_first(void *ctx, struct engine_db *db, struct str database) {
     return false;
 }
 
+/* Which databases an upstream has is not known here: what rules name is asked for. */
+static bool far_usable(struct call *call, const struct spanner_connection *connection, struct str *path) {
+    struct str system = arena_printf(call->arena, "spanner %.*s/", STR_ARG(connection->name));
+    struct str held = { 0 };
+    if (system.p) held = policy_path_held(call->policy, call->subject, system, clock_wall_us(), call->arena);
+    if (held.n) *path = held;
+    return held.n > 0;
+}
+
 bool spanner_usable(struct call *call, const struct spanner_connection *connection, struct str *path) {
+    if (connection->far) return far_usable(call, connection, path);
     struct first_usable f = { .call = call, .connection = connection, .path = path };
     spanner_each_database(call, connection, take_first, &f);
     return f.found;

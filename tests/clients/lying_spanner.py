@@ -12,6 +12,7 @@ SERVICE = "google.spanner.v1.Spanner"
 SCHEMA = [  # by what the reader of the schema asks
     ("REFERENTIAL_CONSTRAINTS", []),
     ("COLUMN_COLUMN_USAGE", []),
+    ("INFORMATION_SCHEMA.INDEXES", []),
     ("INDEX_COLUMNS", [["", "Singers", "PRIMARY_KEY", "PRIMARY_KEY", "SingerId", "1", "ASC"]]),
     ("INFORMATION_SCHEMA.COLUMNS", [["", "Singers", "SingerId", "1", "INT64", "NO"], ["", "Singers", "Name", "2", "STRING(MAX)", "YES"],
                                     ["", "Singers", "Extra", "3", "JSON", "YES"]]),

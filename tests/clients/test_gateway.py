@@ -170,17 +170,36 @@ def begin_with(admin, session, key):
     return admin.ask("POST", f"{session}:beginTransaction", {"options": {"readWrite": {}}, "mutationKey": key})
 
 
+def test_the_upstreams_instance_is_shown_to_who_may_use_it(pair):
+    """Nobody is asked: the connection names it."""
+    config = "projects/demo/instanceConfigs/linkspan-upstream"
+    for who in ("admin", "reader"):
+        client = plain.Plain(pair.near, who)
+        listed = client.ask("GET", "v1/projects/demo/instances")["instances"]
+        assert [(i["name"], i["config"], i["state"]) for i in listed] == [(plain.INSTANCE.removeprefix("v1/"), config, "READY")]
+        assert client.ask("GET", plain.INSTANCE) == listed[0]
+        assert [c["name"] for c in client.ask("GET", "v1/projects/demo/instanceConfigs")["instanceConfigs"]] == [config]
+        assert client.ask("GET", f"v1/{config}")["name"] == config
+    stranger = plain.Plain(pair.near, "stranger")
+    assert "instances" not in stranger.ask("GET", "v1/projects/demo/instances")
+    for path in (plain.INSTANCE, "v1/projects/demo/instances/other"):
+        with pytest.raises(plain.Refused) as refused:
+            stranger.ask("GET", path)
+        assert refused.value.http == 403
+    assert not [e for e in setting.audit(pair.far).entries if "Instance" in e.get("protoPayload", {}).get("methodName", "")]
+
+
 def test_a_mutation_key_is_a_mutation(pair, admin, session):
     """An upstream sees its values: it is decided before it goes on."""
     key = lambda column: {"insert": {"table": "Singers", "columns": ["SingerId", column], "values": [["1", "2"]]}}  # noqa: E731
-    writer = plain.Plain(pair.near, "writer")
-    mine = writer.session("beyond")
-    assert begin_with(writer, mine, key("Name"))["id"]
+    reader = plain.Plain(pair.near, "reader")
+    mine = reader.session("beyond")
+    assert begin_with(admin, session, key("Name"))["id"]
     before = len(far_entries(pair, "BeginTransaction"))
     with pytest.raises(plain.Refused) as refused:
-        begin_with(writer, mine, key("Salary"))
-    assert refused.value.http == 403 and "NO_RULE_FOR_COLUMN" in refused.value.text
-    assert begin_with(writer, mine, key("Name"))["id"]
+        begin_with(reader, mine, key("Name"))
+    assert refused.value.http == 403 and "NO_RULE" in refused.value.text
+    assert begin_with(admin, session, key("Name"))["id"]
     assert setting.eventually(lambda: n if (n := len(far_entries(pair, "BeginTransaction"))) > before else None) == before + 1
 
 

@@ -37,7 +37,10 @@ DDL = [
     "CREATE TABLE Albums (SingerId INT64 NOT NULL, AlbumId INT64 NOT NULL, Title STRING(MAX), Draft STRING(MAX) HIDDEN)"
     " PRIMARY KEY (SingerId, AlbumId DESC), INTERLEAVE IN PARENT Singers ON DELETE CASCADE",
     "CREATE TABLE sales.Orders (Id INT64 NOT NULL, Who INT64) PRIMARY KEY (Id)",
-    "CREATE INDEX ByTitle ON Albums(Title)",
+    "CREATE UNIQUE NULL_FILTERED INDEX ByTitle ON Albums(Title DESC, AlbumId) STORING (Draft)",
+    "CREATE INDEX sales.ByWho ON sales.Orders(Who)",
+    """CREATE TABLE Tours (Id INT64 NOT NULL, Who INT64, CONSTRAINT FK_Who FOREIGN KEY (Who) REFERENCES Singers (SingerId))
+       PRIMARY KEY (Id)""",
     "CREATE VIEW Names SQL SECURITY INVOKER AS SELECT s.SingerId, s.Name FROM Singers AS s",
     "ALTER TABLE Singers ADD SYNONYM Artists",
 ]
@@ -230,6 +233,36 @@ def test_information_schema_is_the_snapshots(music):
     assert sql(music("admin"), computed) == [("Name", "Card"), ("Name", "Loud"), ("Phone", "Card")]
     types = "SELECT COLUMN_NAME, SPANNER_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'Singers' ORDER BY ORDINAL_POSITION"
     assert sql(music("admin"), types)[-1] == ("Extra", "JSON")
+
+
+SAME = [
+    "SELECT TABLE_NAME, PARENT_TABLE_NAME, ON_DELETE_ACTION FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_TYPE = 'BASE TABLE'"
+    " AND TABLE_SCHEMA IN ('', 'sales') ORDER BY 1",
+    "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, INDEX_TYPE, PARENT_TABLE_NAME, IS_UNIQUE, IS_NULL_FILTERED, INDEX_STATE, SPANNER_IS_MANAGED"
+    " FROM INFORMATION_SCHEMA.INDEXES WHERE INDEX_TYPE = 'INDEX' ORDER BY 1, 2, 3",
+    "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, ORDINAL_POSITION, COLUMN_ORDERING, IS_NULLABLE, SPANNER_TYPE"
+    " FROM INFORMATION_SCHEMA.INDEX_COLUMNS WHERE TABLE_SCHEMA IN ('', 'sales') ORDER BY 1, 2, 3, 4",
+    "SELECT CONSTRAINT_NAME, UNIQUE_CONSTRAINT_NAME, MATCH_OPTION, UPDATE_RULE, DELETE_RULE FROM INFORMATION_SCHEMA.REFERENTIAL_CONSTRAINTS",
+    "SELECT CONSTRAINT_NAME, TABLE_NAME, IS_DEFERRABLE, INITIALLY_DEFERRED, ENFORCED FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS"
+    " WHERE CONSTRAINT_TYPE = 'FOREIGN KEY'",
+    "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.CONSTRAINT_TABLE_USAGE WHERE CONSTRAINT_NAME = 'FK_Who'",
+]
+
+
+@pytest.mark.parametrize("statement", SAME)
+def test_what_the_snapshot_holds_is_what_the_upstream_says(music, behind, statement):
+    assert sql(music("admin"), statement) == sql(behind, statement) != []
+
+
+def test_a_foreign_key_is_seen_by_who_sees_both_tables(music):
+    assert sql(music("seller"), "SELECT CONSTRAINT_NAME FROM INFORMATION_SCHEMA.REFERENTIAL_CONSTRAINTS") == []
+    assert sql(music("seller"), "SELECT INDEX_NAME FROM INFORMATION_SCHEMA.INDEXES WHERE INDEX_TYPE = 'INDEX'") == [("ByWho",)]
+
+
+@pytest.mark.parametrize("name", ["VIEWS", "SEQUENCES", "COLUMN_OPTIONS", "CONSTRAINT_COLUMN_USAGE", "KEY_COLUMN_USAGE"])
+def test_what_it_does_not_hold_is_refused_by_name(music, name):
+    with pytest.raises(exceptions.MethodNotImplemented, match=name):
+        sql(music("admin"), f"SELECT * FROM INFORMATION_SCHEMA.{name}")
 
 
 # --- between two Linkspans: no emulator is needed --------------------------------------------------------------------------

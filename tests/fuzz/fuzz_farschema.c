@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_ROWS = 300, MAX_CELLS = 8 };
+enum { MAX_ROWS = 300, MAX_CELLS = 12 };
 
 static size_t cells_of(struct str line, struct pb_Value cells[MAX_CELLS]) {
     size_t n = 0;
@@ -49,8 +49,19 @@ static void check_table(const struct sql_catalog *c, const struct sql_table *t, 
     for (size_t i = 0; i < t->n_indexes; i++)
         for (uint16_t k = 0; k < t->indexes[i].n_columns; k++)
             if (t->indexes[i].columns[k] >= t->n_columns) abort();
+    for (size_t i = 0; i < t->n_indexes; i++)
+        for (uint16_t k = 0; k < t->indexes[i].n_stored; k++)
+            if (t->indexes[i].stored[k] >= t->n_columns) abort();
     if (used) sql_table_mark_sources(t, used);
     if (sql_table_cascade(arena, t, &children, &n) && n >= c->n_tables) abort();
+}
+
+static void check_catalog(const struct sql_catalog *c, struct arena *arena) {
+    for (size_t i = 0; i < c->n_tables; i++) check_table(c, c->tables[i], arena);
+    for (size_t i = 0; i < c->n_foreign_keys; i++)
+        if (sql_catalog_find(c, c->foreign_keys[i].child->name) != c->foreign_keys[i].child ||
+            sql_catalog_find(c, c->foreign_keys[i].parent->name) != c->foreign_keys[i].parent)
+            abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -61,8 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!arena || far_build_new(&build, NULL)) abort();
     bool good = true;
     for (unsigned q = 0; good && q < FAR_QUERIES; q++) good = add_page(build, (enum far_query)q, str_cut(&text, '\0'));
-    if (good && far_build_end(build, &c, NULL) == OK)
-        for (size_t i = 0; i < c->n_tables; i++) check_table(c, c->tables[i], arena);
+    if (good && far_build_end(build, &c, NULL) == OK) check_catalog(c, arena);
     far_schema_unref(c);
     far_build_free(build);
     arena_free(arena);

@@ -937,6 +937,8 @@ static void lookups(void **state) {
     assert_true(policy_holds_something(policy, alice, STR(DB), STR("w"), day(2026, 6, 1)));
     assert_true(policy_holds_something(policy, alice, STR(DB), STR(""), day(2026, 6, 1)));
     assert_false(policy_holds_something(policy, alice, STR("spanner demo/other"), STR(""), day(2026, 6, 1)));
+    assert_str(policy_path_held(policy, alice, STR("spanner demo/"), day(2026, 6, 1), a), DB);
+    assert_str(policy_path_held(policy, alice, STR("spanner dem/"), day(2026, 6, 1), a), "");
     assert_true(policy_next_change(policy, day(2025, 1, 1)) == day(2026, 1, 2));
     assert_true(policy_next_change(policy, day(2026, 1, 2)) == day(2027, 1, 2));
     assert_true(policy_next_change(policy, day(2027, 1, 2)) == INT64_MAX);

@@ -70,7 +70,10 @@ static const char *const far_music[FAR_QUERIES] = {
     [FAR_SOURCES] = "|Singers|Card|Search\n"
                     "|Singers|Name|Card\n"
                     "|Singers|Phone|Card",
-    [FAR_CASCADES] = "|Tours||Singers",
+    [FAR_FOREIGN_KEYS] = "|Songs||Tours|NO ACTION||FK_SongTour||PK_Tours|YES\n"
+                         "|Tours||Singers|CASCADE||FK_Who||PK_Singers|YES",
+    [FAR_INDEXES] = "|Albums|ByTitle|INDEX||true|false|READ_WRITE|false\n"
+                    "|Singers|ByName|INDEX|~|false|true|WRITE_ONLY|false",
 };
 
 /* Builds of the music, with the page of one query replaced by `text` (NULL: none). */

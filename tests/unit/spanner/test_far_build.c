@@ -40,6 +40,18 @@ static void test_tables_and_keys(void **state) {
     assert_non_null(index);
     assert_int_equal(index->n_columns, 2);
     assert_int_equal(index->columns[0], 2);
+    assert_int_equal(index->desc, 1);
+    assert_true(index->unique && !index->null_filtered && index->n_stored == 0);
+    assert_str(albums->parent, "Singers");
+    assert_str(albums->on_delete, "CASCADE");
+    assert_str(table_of(c, "Songs")->on_delete, "NO ACTION");
+    const struct sql_index *by_name = sql_table_index(table_of(c, "Singers"), STR("ByName"));
+    assert_true(!by_name->unique && by_name->null_filtered && by_name->n_stored == 1);
+    assert_int_equal(by_name->stored[0], 2);
+    assert_str(by_name->state, "WRITE_ONLY");
+    assert_int_equal(c->n_foreign_keys, 2);
+    assert_str(c->foreign_keys[1].name, "FK_Who");
+    assert_str(c->foreign_keys[1].parent->name, "Singers");
     assert_null(sql_table_index(table_of(c, "Singers"), STR("ByWords"))); /* a search index has no key to range over */
     assert_int_equal(sql_table_index(table_of(c, "Singers"), STR("ByName"))->n_columns, 1);
     far_schema_unref(c);
@@ -115,6 +127,9 @@ static void test_whose_rows_go_with_it(void **state) {
     far_schema_unref(c);
 }
 
+#define TAIL "|CASCADE||fk||pk|YES"
+#define RING "|Tours||Singers" TAIL "\n|Singers||Tours" TAIL "\n|Songs||Albums" TAIL
+
 static void test_a_ring_of_cascades_ends(void **state) {
     (void)state;
     const struct sql_catalog *c = NULL;
@@ -122,7 +137,7 @@ static void test_a_ring_of_cascades_ends(void **state) {
     DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
     const struct sql_table *const *found;
     size_t n;
-    assert_int_equal(far_build_with(FAR_CASCADES, "|Tours||Singers\n|Singers||Tours\n|Songs||Albums", &c, &err), OK);
+    assert_int_equal(far_build_with(FAR_FOREIGN_KEYS, RING, &c, &err), OK);
     assert_true(sql_table_cascade(arena, table_of(c, "Singers"), &found, &n));
     assert_int_equal(n, 3); /* each once, and not itself */
     far_schema_unref(c);
@@ -272,6 +287,7 @@ static void test_lies(void **state) {
         { "a parent that is not there", FAR_TABLES, "|Albums|BASE TABLE|Nobody|CASCADE", INTERNAL },
         { "a parent in another schema", FAR_TABLES, "s|Albums|BASE TABLE|Singers|CASCADE\n|Singers|BASE TABLE|~|~",
           INTERNAL },
+        { "a parent that is a view", FAR_TABLES, "|Albums|BASE TABLE|Loud|CASCADE\n|Loud|VIEW|~|~", INTERNAL },
         { "cascading from nobody", FAR_TABLES, "|Albums|BASE TABLE|~|CASCADE", INTERNAL },
         { "a column twice", FAR_COLUMNS, "|Albums|Title|1|INT64|NO\n|Albums|TITLE|2|INT64|NO", INTERNAL },
         { "an ordinal twice", FAR_COLUMNS, "|Albums|a|1|INT64|NO\n|Albums|b|1|INT64|NO", INTERNAL },
@@ -292,9 +308,11 @@ static void test_lies(void **state) {
         { "computed of a missing column", FAR_SOURCES, "|Singers|Nix|Card", INTERNAL },
         { "a missing column computed", FAR_SOURCES, "|Singers|Name|Nix", INTERNAL },
         { "computed of it twice", FAR_SOURCES, "|Singers|Name|Card\n|Singers|Name|Card", INTERNAL },
-        { "a cascade to a missing table", FAR_CASCADES, "|Nix||Singers", INTERNAL },
-        { "a cascade from a missing table", FAR_CASCADES, "|Tours||Nix", INTERNAL },
-        { "a cascade of which half is not there", FAR_CASCADES, "|Tours|~|~", INTERNAL },
+        { "a foreign key of a missing table", FAR_FOREIGN_KEYS, "|Nix||Singers" TAIL, INTERNAL },
+        { "a foreign key to a missing table", FAR_FOREIGN_KEYS, "|Tours||Nix" TAIL, INTERNAL },
+        { "a foreign key of which half is not there", FAR_FOREIGN_KEYS, "|Tours|~|~" TAIL, INTERNAL },
+        { "an index without a key", FAR_INDEXES, "|Albums|Nix|INDEX|~|true|false|READ_WRITE|false", INTERNAL },
+        { "an index of no kind", FAR_INDEXES, "|Albums|ByTitle|~|~|true|false|READ_WRITE|false", INTERNAL },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct sql_catalog *c = NULL;
