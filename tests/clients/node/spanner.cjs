@@ -1,6 +1,7 @@
 // Spanner's Node client, unmodified: credentials are external_account files, TLS trusts NODE_EXTRA_CA_CERTS. What each case must give
 // stands in ../spanner_cases.py, for every language the same.
 const { MutationSet, Spanner } = require("@google-cloud/spanner");
+const { grpc } = require("google-gax");
 const { attempt, collect, refused, run } = require("./telling.cjs");
 
 // --- values ------------------------------------------------------------------------------------------------------------------
@@ -147,6 +148,18 @@ async function runs_an_aborted_transaction_again({ database }) {
   return { attempts, rows: await singers(database) };
 }
 
+// The same without the client's help: how long to wait stands in the error.
+async function hears_when_to_try_again({ database }) {
+  await only(database, [1, "counter", 0]);
+  const [transaction] = await database.getTransaction();
+  await transaction.begin();
+  await salary(transaction, 1);
+  await write(database, ["update", "Singers", [{ SingerId: 1, Salary: 100 }]]);
+  transaction.update("Singers", { SingerId: 1, Salary: 1 });
+  const { code, metadata } = await transaction.commit().then(() => ({}), (error) => error);
+  return { code: grpc.status[code], delay: metadata?.get("google.rpc.retryinfo-bin").length === 1, rows: await singers(database) };
+}
+
 async function loses_no_addition({ database }) {
   await only(database, [1, "counter", 0], [2, "counter", 0]);
   const add = (singer) => transact(database, async (transaction) => {
@@ -252,9 +265,10 @@ async function cancels_a_stream({ database, ask }) {
   return { count, quick: Date.now() - began < 5000, next: await query(database, "SELECT 1") };
 }
 
+// Of itself the client asks twice more, over seven seconds, when nothing was answered before the deadline.
 async function keeps_a_deadline({ database, ask }) {
-  const began = Date.now();
-  const error = await refused(() => query(database, { sql: ask.slow, gaxOptions: { timeout: 500 } }));
+  const began = Date.now(), gaxOptions = { timeout: 500, retryRequestOptions: { noResponseRetries: 0 } };
+  const error = await refused(() => query(database, { sql: ask.slow, gaxOptions }));
   return { code: error.code, quick: Date.now() - began < 5000, next: await query(database, "SELECT 1") };
 }
 
@@ -283,5 +297,5 @@ function prepare(ask) {
 }
 
 run({ makes_a_database, mutates, keeps_every_type, asks_with_parameters, reads_keys_ranges_and_limits, streams_many_rows,
-  runs_an_aborted_transaction_again, loses_no_addition, rolls_back, stands_still_in_a_snapshot, reads_the_past, partitions, counts_mutations,
+  runs_an_aborted_transaction_again, hears_when_to_try_again, loses_no_addition, rolls_back, stands_still_in_a_snapshot, reads_the_past, partitions, counts_mutations,
   hears_what_is_wrong, is_held_to_the_policy, acts_as_an_account, cancels_a_stream, keeps_a_deadline, drops_a_database }, prepare);

@@ -1,8 +1,10 @@
 // What a program of cases has in common: it reads one question as JSON on standard input, runs its cases in order and writes a line of
 // JSON for each: {case, value} or {case, error}. A failed case stops nothing.
-const { grpc } = require("google-gax");
+const { GoogleError, grpc } = require("google-gax");
 
+// The client reads the details of unary calls only.
 function toldError(error) {
+  GoogleError.parseGRPCStatusDetails(error);
   return { code: grpc.status[error.code] ?? String(error.code ?? error.name), message: error.details || error.message,
     reason: error.reason, domain: error.domain, metadata: error.errorInfoMetadata };
 }

@@ -215,6 +215,7 @@ static void take_status(struct reply *r, const struct http_header *headers, size
 static void on_headers(struct http_call *call, unsigned status, const struct http_header *headers, size_t n, void *ctx) {
     struct reply *r = ctx;
     r->http_status = status;
+    r->begun = !http_header_find(headers, n, STR("grpc-status"));
     take_status(r, headers, n);
     if (r->pause) http_call_pause(call);
     r->paused = r->pause;

@@ -37,6 +37,7 @@ struct reply {
     struct http_call *call;
     bool over, failed, paused;
     bool pause; /* at the headers; then reply_resume */
+    bool begun; /* gRPC: its status came after header fields, not with them */
     unsigned http_status;
     enum code code;
     char message[1100], error[400];

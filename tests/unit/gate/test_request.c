@@ -203,16 +203,20 @@ static void test_refusals(void **state) {
         const char *path, *name, *reason, *method;
         unsigned flags;
         enum code code;
+        bool begun; /* header fields go before the status: of a stream, or of what may be one */
     } cases[] = {
-        { "/test.Service/Unary", "things/secret", "NO_RULE", "Unary", 0, PERMISSION_DENIED },
-        { "/test.Service/Nothing", "things/ok", "METHOD_UNKNOWN", NULL, 0, UNIMPLEMENTED },
-        { "/test.Service/Unary", "things/ok", "NO_PROOF", NULL, ANONYMOUS, UNAUTHENTICATED },
+        { "/test.Service/Unary", "things/secret", "NO_RULE", "Unary", 0, PERMISSION_DENIED, false },
+        { "/test.Service/Stream", "things/secret", "NO_RULE", "Stream", 0, PERMISSION_DENIED, true },
+        { "/test.Service/Nothing", "things/ok", "METHOD_UNKNOWN", NULL, 0, UNIMPLEMENTED, true },
+        { "/test.Service/Unary", "things/ok", "NO_PROOF", NULL, ANONYMOUS, UNAUTHENTICATED, false },
+        { "/test.Service/Stream", "things/ok", "NO_PROOF", NULL, ANONYMOUS, UNAUTHENTICATED, true },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct reply r = { 0 };
         reply_grpc(&r, cases[i].path, cases[i].name, NULL, cases[i].flags);
         reply_wait(&r);
         assert_int_equal(r.code, cases[i].code);
+        assert_int_equal(r.begun, cases[i].begun);
         if (!strstr(r.message, cases[i].reason)) fail_msg("%s lacks %s", r.message, cases[i].reason);
         assert_true(r.details > 20);
         if (!cases[i].method) continue;

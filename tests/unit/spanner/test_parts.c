@@ -228,7 +228,11 @@ static void test_values(void **state) {
     assert_true(v.f64 == 1.5);
     assert_int_equal(convert_value(&number, SQL_INT64, arena, &v, &err), INVALID_ARGUMENT);
     number.number_value = (double)NAN;
-    assert_int_equal(convert_value(&number, SQL_FLOAT64, arena, &v, &err), INVALID_ARGUMENT);
+    assert_int_equal(convert_value(&number, SQL_FLOAT64, arena, &v, &err), OK);
+    assert_true(isnan(v.f64));
+    number.number_value = -(double)INFINITY;
+    assert_int_equal(convert_value(&number, SQL_FLOAT64, arena, &v, &err), OK);
+    assert_true(isinf(v.f64) && v.f64 < 0);
     struct pb_Value yes = { .kind_case = pb_Value_kind_bool_value, .bool_value = true };
     struct pb_Value null = { .kind_case = pb_Value_kind_null_value };
     assert_int_equal(convert_value(&yes, SQL_BOOL, arena, &v, &err), OK);
