@@ -1,3 +1,4 @@
+// What the client makes of values, and the short words in which cases are written.
 package main
 
 import (
