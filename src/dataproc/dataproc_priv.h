@@ -140,7 +140,7 @@ bool bridge_location_read(const struct dataproc *dataproc, struct str sealed, in
                           struct bridge_location *ret);
 void bridge_hide_tokens(struct str text, struct buf *out); /* what reads like a token becomes "[a token]" */
 
-/* sealing.c: the sealer whose key is in this file, made if there is none: what it seals outlives a restart. */
+/* dataproc.c: the sealer whose key is in this file of the connection's folder. */
 MUST_USE enum code sealing_open(const char *folder, const char *file, struct sealer **ret, struct err *err);
 
 /* run_hooks.c: a run's endpoints, and what the runner tells */

@@ -9,6 +9,7 @@
 
 static const char *const names[] = {
     [DATA_AUDIT] = "audit",
+    [DATA_KEYS] = "keys",
     [DATA_AUDIT_KEY] = "keys/audit.key",
     [DATA_AUDIT_PUBLIC] = "keys/audit.pub",
     [DATA_TOKEN_KEY] = "keys/token.key",
@@ -27,10 +28,8 @@ enum code data_path(const char *dir, enum data_path what, char out[DATA_PATH_MAX
 
 enum code data_make(const char *dir, struct err *err) {
     char path[DATA_PATH_MAX];
-    enum code rc = data_path(dir, DATA_AUDIT_KEY, path, err);
-    if (rc) return rc;
-    *strrchr(path, '/') = '\0';
-    rc = file_make_dirs(path, 0700, err);
+    enum code rc = data_path(dir, DATA_KEYS, path, err);
+    if (!rc) rc = file_make_dirs(path, 0700, err);
     if (!rc) rc = data_path(dir, DATA_SPOOL, path, err);
     if (!rc) rc = file_make_dirs(path, 0700, err);
     if (!rc) rc = data_path(dir, DATA_FORMAT_FILE, path, err);

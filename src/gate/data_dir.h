@@ -8,6 +8,7 @@
 enum { DATA_PATH_MAX = 4096, DATA_FORMAT = 1 };
 enum data_path {
     DATA_AUDIT,         /* the audit log's folder */
+    DATA_KEYS,          /* the folder of the keys below, and of upstreams' (far_side.h) */
     DATA_AUDIT_KEY,     /* Ed25519, private */
     DATA_AUDIT_PUBLIC,  /* what an auditor gets */
     DATA_TOKEN_KEY,     /* P-256: signs our tokens */

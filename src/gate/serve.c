@@ -197,7 +197,10 @@ static enum code open_spanner(struct server *s, struct err *err) {
                                       .ctx = s->outbox };
     enum code rc = engine_open(&options, &s->engine, err);
     struct spanner_config config;
+    char keys[DATA_PATH_MAX];
     config_spanner(c, s->engine, &config);
+    if (!rc) rc = data_path(c->data, DATA_KEYS, keys, err);
+    config.keys = keys;
     if (!rc) rc = open_far_spanners(&s->gate, &config, err);
     return rc ? rc : spanner_new(&config, &s->gate.spanner, err);
 }

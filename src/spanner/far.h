@@ -1,7 +1,8 @@
 /* far.h: the rows of an upstream connection: handles opened, the request sent on, handles of the answer sealed. Each is the
  * `forward` of its row, after the same classify as the embedded back's. Loop thread. */
 #pragma once
-#include "spanner/analysis.h"
+#include "spanner/far_columns.h"
+#include "spanner/far_count.h"
 #include "spanner/target.h"
 #include "upstream/forward.h"
 
@@ -9,8 +10,9 @@
 struct far_call {
     struct forward forward;
     const struct target *target;
-    const struct analysis *analysis; /* of a statement: the answer's columns must be its own; NULL: of none */
-    struct str bind;                 /* what tokens of the answer belong to: the request's digest */
+    struct far_columns columns; /* that the rows must have */
+    struct far_count count;
+    struct str bind; /* what tokens of the answer belong to: the request's digest */
     uint8_t digest[32];
     bool fenced; /* the columns were compared */
 };

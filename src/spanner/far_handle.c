@@ -1,5 +1,6 @@
 #include "spanner/far_handle.h"
 #include <string.h>
+#include "spanner/far_side.h"
 
 enum { CONTEXT_MAX = 8 << 10 };
 
@@ -30,7 +31,7 @@ enum code far_seal(const struct target *t, enum far_kind kind, struct str bind, 
     *ret = (struct str){ NULL, 0 };
     if (!plain.n) return OK;
     if (!put_context(&context, t, kind, bind)) return err_oom(err);
-    enum code rc = seal(t->spanner->sealer, plain, buf_str(&context), &out, err);
+    enum code rc = seal(far_sealer_of(t), plain, buf_str(&context), &out, err);
     if (rc) return err_wrap(err, "the upstream's %s", kinds[kind].name);
     *ret = str_dup(arena, buf_str(&out));
     return ret->p ? OK : err_oom(err);
@@ -43,7 +44,7 @@ enum code far_open(const struct target *t, enum far_kind kind, struct str bind, 
     *ret = (struct str){ NULL, 0 };
     if (!sealed.n) return OK;
     if (!put_context(&context, t, kind, bind)) return err_oom(err);
-    if (!unseal(t->spanner->sealer, sealed, buf_str(&context), arena, ret, &inner)) return OK;
+    if (!unseal(far_sealer_of(t), sealed, buf_str(&context), arena, ret, &inner)) return OK;
     return err_set(err, kinds[kind].code, "%s", kinds[kind].wrong);
 }
 

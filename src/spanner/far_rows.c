@@ -1,6 +1,6 @@
 /* far_rows.c: queries and reads of an upstream, and their partitions. */
+#include "spanner/analysis.h"
 #include "spanner/far.h"
-#include "spanner/far_columns.h"
 #include "spanner/far_handle.h"
 #include "spanner/query.h"
 #include "spanner/read.h"
@@ -8,12 +8,13 @@
 
 /* ---- answers ---- */
 
-/* Between the analysis and now the schema may have changed: no row goes out whose columns were not decided. */
+/* Between the decision and now the schema may have changed: no row goes out whose columns were not decided. */
 static enum code fence(struct far_call *f, const struct spanner_ResultSetMetadata *metadata, struct err *err) {
-    if (f->fenced || !f->analysis || !metadata) return OK;
+    if (f->fenced) return OK;
     f->fenced = true;
-    enum code rc = far_columns_check(&f->analysis->sql, metadata, err);
+    enum code rc = far_columns_check(&f->columns, metadata, err);
     if (rc) far_schema_doubt(f->target);
+    else f->count.columns = (uint32_t)metadata->row_type->fields.n;
     return rc;
 }
 
@@ -26,8 +27,15 @@ static enum code show_metadata(struct far_call *f, struct spanner_ResultSetMetad
 
 /* Rows that come before their columns are nobody's. */
 static enum code check_order(const struct far_call *f, bool rows, struct err *err) {
-    if (!rows || f->fenced || !f->analysis) return OK;
+    if (!rows || f->fenced) return OK;
     return err_set(err, INTERNAL, "the upstream answers with rows before it says their columns");
+}
+
+static enum code seal_resume(const struct far_call *f, struct str *token, struct arena *arena, struct err *err) {
+    DEFER(buf_free) struct buf plain = BUF_INIT(SEAL_MAX_BYTES);
+    far_count_put(&f->count, *token, &plain);
+    if (!buf_ok(&plain)) return err_oom(err);
+    return far_seal(f->target, FAR_RESUME, f->bind, buf_str(&plain), arena, token, err);
 }
 
 static enum code show_part(struct forward *forward, void *message, struct arena *arena, struct err *err) {
@@ -37,8 +45,10 @@ static enum code show_part(struct forward *forward, void *message, struct arena 
     enum code rc = show_metadata(f, part->metadata, arena, err);
     if (!rc) rc = check_order(f, part->values.n > 0, err);
     if (!rc) rc = far_seal_precommit(f, part->precommit_token, arena, err);
-    if (!rc) rc = far_seal(f->target, FAR_RESUME, f->bind, part->resume_token, arena, &part->resume_token, err);
-    return rc;
+    if (rc) return rc;
+    far_count_part(&f->count, part->values.n, part->chunked_value);
+    forward->call->outcome.rows = f->count.rows;
+    return seal_resume(f, &part->resume_token, arena, err);
 }
 
 static enum code show_whole(struct forward *forward, void *message, struct arena *arena, struct err *err) {
@@ -47,8 +57,9 @@ static enum code show_whole(struct forward *forward, void *message, struct arena
     set->cache_update = NULL;
     enum code rc = show_metadata(f, set->metadata, arena, err);
     if (!rc) rc = check_order(f, set->rows.n > 0, err);
-    f->forward.call->outcome.rows = set->rows.n;
-    return rc ? rc : far_seal_precommit(f, set->precommit_token, arena, err);
+    if (rc) return rc;
+    forward->call->outcome.rows = set->rows.n;
+    return far_seal_precommit(f, set->precommit_token, arena, err);
 }
 
 static enum code show_partitions(struct forward *forward, void *message, struct arena *arena, struct err *err) {
@@ -64,10 +75,9 @@ static enum code show_partitions(struct forward *forward, void *message, struct 
 
 /* ---- requests ---- */
 
-static struct far_call *new_bound(struct call *call, const struct target *t, const struct analysis *analysis) {
+static struct far_call *new_bound(struct call *call, const struct target *t) {
     struct far_call *f = far_new(call, t);
     if (!f) return NULL;
-    f->analysis = analysis;
     f->bind = (struct str){ (const char *)f->digest, sizeof f->digest };
     return f;
 }
@@ -75,7 +85,9 @@ static struct far_call *new_bound(struct call *call, const struct target *t, con
 static enum code open_tokens(struct far_call *f, struct str *partition, struct str *resume, struct err *err) {
     struct arena *arena = f->forward.call->arena;
     enum code rc = far_open(f->target, FAR_PARTITION, f->bind, *partition, arena, partition, err);
-    return rc ? rc : far_open(f->target, FAR_RESUME, f->bind, *resume, arena, resume, err);
+    if (!rc) rc = far_open(f->target, FAR_RESUME, f->bind, *resume, arena, resume, err);
+    if (rc || far_count_get(&f->count, resume)) return rc;
+    return err_set(err, INVALID_ARGUMENT, "Invalid resume token");
 }
 
 void far_execute_sql(struct call *call) {
@@ -87,8 +99,9 @@ void far_execute_sql(struct call *call) {
     }
     struct spanner_ExecuteSqlRequest q = *(const struct spanner_ExecuteSqlRequest *)call->request;
     struct err err;
-    struct far_call *f = new_bound(call, t, analysis);
+    struct far_call *f = new_bound(call, t);
     if (!f) return;
+    f->columns.analysis = &analysis->sql;
     handle_request_of_sql(&q, f->digest);
     q.session = t->far_session;
     enum code rc = analysis->refused ? analysis_refuse(&err) : far_check_options(q.request_options, q.routing_hint, &err);
@@ -98,13 +111,14 @@ void far_execute_sql(struct call *call) {
     else far_send(f, &q, far_writes(q.transaction), call->method->streaming ? show_part : show_whole);
 }
 
-/* The columns of a read are those that it names: no analysis is needed to compare them with. */
 void far_read(struct call *call) {
-    const struct target *t = read_target(call);
+    struct far_columns columns;
+    const struct target *t = read_target(call, &columns);
     struct spanner_ReadRequest q = *(const struct spanner_ReadRequest *)call->request;
     struct err err;
-    struct far_call *f = new_bound(call, t, NULL);
+    struct far_call *f = new_bound(call, t);
     if (!f) return;
+    f->columns = columns;
     handle_request_of_read(&q, f->digest);
     q.session = t->far_session;
     enum code rc = far_check_options(q.request_options, q.routing_hint, &err);
@@ -120,7 +134,7 @@ void far_partition_query(struct call *call) {
     const struct target *t = query_target(call, &analysis);
     struct spanner_PartitionQueryRequest q = *(const struct spanner_PartitionQueryRequest *)call->request;
     struct err err;
-    struct far_call *f = new_bound(call, t, NULL);
+    struct far_call *f = new_bound(call, t);
     if (!f) return;
     handle_request_of_partition_sql(&q, f->digest);
     q.session = t->far_session;
@@ -133,10 +147,10 @@ void far_partition_query(struct call *call) {
 }
 
 void far_partition_read(struct call *call) {
-    const struct target *t = read_target(call);
+    const struct target *t = read_target(call, NULL);
     struct spanner_PartitionReadRequest q = *(const struct spanner_PartitionReadRequest *)call->request;
     struct err err;
-    struct far_call *f = new_bound(call, t, NULL);
+    struct far_call *f = new_bound(call, t);
     if (!f) return;
     handle_request_of_partition_read(&q, f->digest);
     q.session = t->far_session;

@@ -40,11 +40,12 @@ static enum code add_atoms(struct call *call, struct read_work *w, struct str ta
     size_t n_table = t ? t->n_columns : 0, count = 0;
     struct str *names = ARENA_ARRAY(call->arena, struct str, n + n_table + 1);
     bool *used = ARENA_ARRAY(call->arena, bool, 2 * n_table + 1);
-    if (!names || !used) return err_oom(err);
+    w->columns = ARENA_ARRAY(call->arena, uint16_t, n + 1);
+    if (!names || !used || !w->columns) return err_oom(err);
     enum code rc = !t && w->target.far ? far_unresolved(call, &w->target, table, STR(""), err) : OK;
     for (size_t i = 0; !rc && i < n; i++) {
         int at = t ? sql_table_find(t, columns[i]) : -1;
-        if (at >= 0) used[at] = true;
+        if (at >= 0) used[at] = true, w->columns[w->n_columns++] = (uint16_t)at;
         else if (t && w->target.far) rc = far_unresolved(call, &w->target, table, columns[i], err);
         names[count++] = at < 0 ? columns[i] : t->columns[at].name;
     }
@@ -74,8 +75,9 @@ enum code classify_partition_read(struct call *call, struct err *err) {
     return rc ? rc : add_atoms(call, w, q->table, q->columns.p, q->columns.n, q->key_set, err);
 }
 
-const struct target *read_target(const struct call *call) {
+const struct target *read_target(const struct call *call, struct far_columns *ret_columns) {
     const struct read_work *w = call->prepared;
+    if (ret_columns) *ret_columns = (struct far_columns){ .table = w->table, .read = w->columns, .n_read = w->n_columns };
     return &w->target;
 }
 
@@ -86,18 +88,15 @@ static enum code find_columns(struct call *call, struct read_work *w, struct str
     if (index.n) return err_set(err, UNIMPLEMENTED, "Secondary indexes are not supported: read by the primary key");
     if (!w->table) return spanner_not_found(call, "spanner.googleapis.com/Table", "Table", table, err);
     if (n == 0) return err_set(err, INVALID_ARGUMENT, "Invalid read request: no columns are named");
-    w->columns = ARENA_ARRAY(call->arena, uint16_t, n);
     w->result = ARENA_ARRAY(call->arena, struct sql_result_column, n);
-    if (!w->columns || !w->result) return err_oom(err);
+    if (!w->result) return err_oom(err);
     for (size_t i = 0; i < n; i++) {
         int at = sql_table_find(w->table, columns[i]);
         if (at < 0)
             return err_set(err, NOT_FOUND, "Column not found in table %.*s: %.*s", STR_ARG(w->table->name),
                            STR_ARG(str_upto(columns[i], 128)));
-        w->columns[i] = (uint16_t)at;
         w->result[i] = (struct sql_result_column){ .name = w->table->columns[at].name, .type = w->table->columns[at].type };
     }
-    w->n_columns = n;
     return OK;
 }
 

@@ -7,5 +7,7 @@ enum code classify_partition_read(struct call *call, struct err *err);
 void handle_read(struct call *call); /* both, by the method's streaming */
 void handle_partition_read(struct call *call);
 
+/* What their classify prepared, of an upstream. ret_columns: NULL, or what its rows must have. */
 struct target;
-const struct target *read_target(const struct call *call); /* what their classify prepared */
+struct far_columns;
+const struct target *read_target(const struct call *call, struct far_columns *ret_columns);

@@ -148,10 +148,10 @@ static bool open_one(void *ctx, struct str database) {
     return !o->code;
 }
 
-static enum code open_far_sides(struct spanner *s, struct err *err) {
+static enum code open_far_sides(struct spanner *s, const char *keys, struct err *err) {
     enum code rc = OK;
     for (size_t i = 0; !rc && i < s->n_connections; i++)
-        if (s->connections[i].far) rc = far_side_new(&s->connections[i], &s->far_sides[i], err);
+        if (s->connections[i].far) rc = far_side_new(&s->connections[i], keys, &s->far_sides[i], err);
     return rc;
 }
 
@@ -181,7 +181,7 @@ enum code spanner_new(const struct spanner_config *config, struct spanner **ret,
     s->info = admin_thread_new();
     bool made = s->sealer && s->sessions && s->operations && s->statements && s->databases && s->admin && s->info;
     enum code rc = made ? open_all(s, err) : err_oom(err);
-    if (!rc) rc = open_far_sides(s, err);
+    if (!rc) rc = open_far_sides(s, config->keys, err);
     if (rc) spanner_free(s);
     else *ret = s;
     return rc;

@@ -26,6 +26,7 @@ struct spanner_config {
     struct engine *engine;
     struct spanner_connection connections[SPANNER_MAX_CONNECTIONS]; /* text borrowed */
     size_t n_connections;
+    const char *keys; /* the folder where each upstream's handles have their key; borrowed. Unused without upstreams */
 };
 
 struct spanner;

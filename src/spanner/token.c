@@ -1,6 +1,7 @@
 #include "spanner/token.h"
 #include <string.h>
 #include "crypto/hash.h"
+#include "spanner/far_side.h"
 
 enum { MAX_PLAIN = 48 << 10 };
 
@@ -44,7 +45,7 @@ enum code handle_seal(const struct target *t, const struct handle *h, struct are
     put_bytes(&plain, h->lo);
     put_bytes(&plain, h->hi);
     if (!buf_ok(&plain)) return err_oom(err);
-    enum code rc = seal(t->spanner->sealer, buf_str(&plain), context, &out, err);
+    enum code rc = seal(far_sealer_of(t), buf_str(&plain), context, &out, err);
     if (rc) return rc;
     *ret = str_dup(arena, buf_str(&out));
     return ret->p ? OK : err_oom(err);
@@ -56,7 +57,7 @@ enum code handle_open(const struct target *t, struct str token, uint8_t kind, co
     if (!context.p) return err_oom(err);
     *ret = (struct handle){ .kind = kind };
     struct err inner;
-    bool ok = !unseal(t->spanner->sealer, token, context, arena, &plain, &inner) &&
+    bool ok = !unseal(far_sealer_of(t), token, context, arena, &plain, &inner) &&
               get(&plain, &ret->timestamp_us, sizeof ret->timestamp_us) && get(&plain, &ret->rows, sizeof ret->rows) &&
               get(&plain, ret->request, sizeof ret->request) && get(&plain, ret->lowered, sizeof ret->lowered) &&
               get(&plain, &ret->seen_us, sizeof ret->seen_us) && get(&plain, &ret->now_us, sizeof ret->now_us) &&

@@ -195,3 +195,21 @@ def test_sessions_of_a_pool(site, as_user, database):
     session.delete()
     assert not session.exists()
     pool.clear()
+
+
+@pytest.mark.parametrize("ask", ["read", "query"])
+def test_the_log_says_what_went_out(site, database, ask):
+    """Rows and bytes of a stream of several parts, whoever made it: the server itself or another one behind it."""
+    with database.batch() as batch:
+        batch.insert("Notes", ("Owner", "Id", "Text"), [("a", n, "x" * 1000) for n in range(300)])
+    client, session = database.spanner_api, database.session()
+    session.create()
+    ask, method = {"read": (lambda: client.streaming_read({"session": session.name, "table": "Notes", "columns": ["Id", "Text"], "key_set": {"all_": True}}),
+                            "StreamingRead"),
+                   "query": (lambda: client.execute_streaming_sql({"session": session.name, "sql": "SELECT Id, Text FROM Notes"}), "ExecuteStreamingSql")}[ask]
+    parts = list(ask())
+    assert len(parts) > 3
+    told = setting.eventually(lambda: next((e["outcome"] for e in reversed(setting.audit(site).outcomes())
+                                            if e["protoPayload"].get("methodName", "").endswith(method)
+                                            and e["protoPayload"].get("resourceName") == database.name), None))
+    assert told["rows"] == 300 and told["bytesOut"] == sum(5 + type(part).pb(part).ByteSize() for part in parts)

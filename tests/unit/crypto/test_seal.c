@@ -2,8 +2,11 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "crypto/seal.h"
 #include "crypto/x509.h"
@@ -44,6 +47,69 @@ static void test_each_changed_byte_and_each_cut_is_refused(void **state) {
     assert_int_equal(unseal(sealer, buf_str(&token), STR("a"), arena, &plain, &err), OK);
     arena_free(arena);
     sealer_free(sealer);
+}
+
+/* What one start sealed, the next one opens; under no other key, and with no other salt. */
+static void test_salted_sealers_of_one_key_open_each_others(void **state) {
+    (void)state;
+    static const uint8_t key[SEAL_KEY_BYTES] = { 7 }, other_key[SEAL_KEY_BYTES] = { 8 };
+    struct err err = { 0 };
+    struct sealer *first = sealer_new_salted(key), *second = sealer_new_salted(key), *plain_one = sealer_new(key),
+                  *other = sealer_new_salted(other_key);
+    struct arena *arena = arena_new(1 << 20);
+    struct str plain;
+    DEFER(buf_free) struct buf token = BUF_INIT(4096), bare = BUF_INIT(4096);
+    assert_int_equal(seal(first, STR("session 7"), STR("alice"), &token, &err), OK);
+    assert_int_equal(seal(plain_one, STR("session 7"), STR("alice"), &bare, &err), OK);
+    struct str t = buf_str(&token);
+    assert_int_equal(unseal(first, t, STR("alice"), arena, &plain, &err), OK);
+    assert_int_equal(unseal(second, t, STR("alice"), arena, &plain, &err), OK);
+    assert_str(plain, "session 7");
+    assert_int_equal(unseal(second, t, STR("bob"), arena, &plain, &err), INVALID_ARGUMENT);
+    assert_int_equal(unseal(other, t, STR("alice"), arena, &plain, &err), INVALID_ARGUMENT);
+    assert_int_equal(unseal(plain_one, t, STR("alice"), arena, &plain, &err), INVALID_ARGUMENT);
+    assert_int_equal(unseal(second, buf_str(&bare), STR("alice"), arena, &plain, &err), INVALID_ARGUMENT);
+    for (size_t i = 0; i < t.n; i++) {
+        char kept = token.p[i];
+        token.p[i] = kept == 'A' ? 'B' : 'A';
+        assert_int_equal(unseal(second, t, STR("alice"), arena, &plain, &err), INVALID_ARGUMENT);
+        token.p[i] = kept;
+        assert_int_equal(unseal(second, str_upto(t, i), STR("alice"), arena, &plain, &err), INVALID_ARGUMENT);
+    }
+    arena_free(arena);
+    sealer_free(first);
+    sealer_free(second);
+    sealer_free(plain_one);
+    sealer_free(other);
+}
+
+static void test_a_key_is_kept_in_a_file(void **state) {
+    (void)state;
+    char folder[] = "/tmp/linkspan-seal-XXXXXX", path[64];
+    struct err err = { 0 };
+    struct sealer *sealer = NULL, *again = NULL;
+    struct arena *arena = arena_new(1 << 20);
+    struct str plain;
+    struct stat info;
+    DEFER(buf_free) struct buf token = BUF_INIT(4096);
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/a.key", folder);
+    assert_int_equal(sealer_open_file(path, sealer_new_salted, &sealer, &err), OK);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    assert_int_equal(info.st_size, SEAL_KEY_BYTES);
+    assert_int_equal(seal(sealer, STR("x"), STR("a"), &token, &err), OK);
+    assert_int_equal(sealer_open_file(path, sealer_new_salted, &again, &err), OK);
+    assert_int_equal(unseal(again, buf_str(&token), STR("a"), arena, &plain, &err), OK);
+    assert_int_equal(truncate(path, 31), 0);
+    struct sealer *none = NULL;
+    assert_int_equal(sealer_open_file(path, sealer_new_salted, &none, &err), FAILED_PRECONDITION);
+    assert_null(none);
+    (void)unlink(path);
+    (void)rmdir(folder);
+    arena_free(arena);
+    sealer_free(sealer);
+    sealer_free(again);
 }
 
 static X509 *read_cert(struct str pem) {
@@ -107,6 +173,8 @@ static void test_a_server_certificate_verifies_for_its_names_only(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_sealed_text_opens_for_its_owner_only),
+        cmocka_unit_test(test_salted_sealers_of_one_key_open_each_others),
+        cmocka_unit_test(test_a_key_is_kept_in_a_file),
         cmocka_unit_test(test_each_changed_byte_and_each_cut_is_refused),
         cmocka_unit_test(test_a_server_certificate_verifies_for_its_names_only),
     };

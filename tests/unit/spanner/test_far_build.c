@@ -223,6 +223,7 @@ static void test_columns_of_the_answer(void **state) {
     struct str reads;
     struct err err = { 0 };
     assert_int_equal(analyse(arena, c, "SELECT Title AS t, 1 + 1 FROM Albums", &analysis, &reads, &err), OK);
+    const struct far_columns columns = { .analysis = &analysis };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct spanner_Type types[3] = { 0 };
         struct spanner_StructType_Field fields[3] = { 0 };
@@ -232,16 +233,16 @@ static void test_columns_of_the_answer(void **state) {
         }
         struct spanner_StructType row = { .fields = { fields, cases[i].n } };
         struct spanner_ResultSetMetadata metadata = { .row_type = &row };
-        if (far_columns_same(&analysis, &metadata) != cases[i].same) fail_msg("%s", cases[i].what);
-        if ((far_columns_check(&analysis, &metadata, &err) == OK) != cases[i].same) fail_msg("%s", cases[i].what);
+        if ((far_columns_check(&columns, &metadata, &err) == OK) != cases[i].same) fail_msg("%s", cases[i].what);
     }
     struct spanner_Type text = { .code = NAME }, number = { .code = INT, .type_annotation = 2 };
     struct spanner_StructType_Field fields[] = { { STR("t"), &text }, { STR(""), &number } };
     struct spanner_StructType row = { .fields = { fields, 2 } };
     struct spanner_ResultSetMetadata metadata = { .row_type = &row };
-    assert_false(far_columns_same(&analysis, &metadata)); /* PG.NUMERIC and its like are other types */
-    assert_false(far_columns_same(&analysis, NULL));
-    assert_false(far_columns_same(&analysis, &(struct spanner_ResultSetMetadata){ 0 }));
+    static const struct spanner_ResultSetMetadata nothing;
+    assert_int_equal(far_columns_check(&columns, &metadata, &err), FAILED_PRECONDITION); /* PG.NUMERIC is another type */
+    assert_int_equal(far_columns_check(&columns, NULL, &err), FAILED_PRECONDITION);
+    assert_int_equal(far_columns_check(&columns, &nothing, &err), FAILED_PRECONDITION);
     far_schema_unref(c);
 }
 

@@ -1,11 +1,9 @@
-/* sealing.c: a connection's own key, in a file beside its state. */
-#include <limits.h>
+/* seal_file.c: a sealer's key, in a file. */
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <string.h>
 #include "base/file.h"
 #include "crypto/random.h"
-#include "dataproc/dataproc_priv.h"
+#include "crypto/seal.h"
 
 static enum code make_key(const char *path, uint8_t key[SEAL_KEY_BYTES], struct err *err) {
     random_bytes(key, SEAL_KEY_BYTES);
@@ -26,12 +24,11 @@ static enum code load_key(const char *path, uint8_t key[SEAL_KEY_BYTES], struct 
     return rc ? err_set(err, rc, "%s", first.message) : OK;
 }
 
-enum code sealing_open(const char *folder, const char *file, struct sealer **ret, struct err *err) {
-    char path[PATH_MAX];
+enum code sealer_open_file(const char *path, struct sealer *(*make)(const uint8_t key[SEAL_KEY_BYTES]), struct sealer **ret,
+                           struct err *err) {
     uint8_t key[SEAL_KEY_BYTES];
-    (void)snprintf(path, sizeof path, "%s/%s", folder, file);
     enum code rc = load_key(path, key, err);
-    if (!rc && !(*ret = sealer_new(key))) rc = err_oom(err);
+    if (!rc && !(*ret = make(key))) rc = err_oom(err);
     OPENSSL_cleanse(key, sizeof key);
     return rc;
 }
