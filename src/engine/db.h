@@ -53,6 +53,7 @@ struct engine_db {
     const struct engine_options *options;
     char *name, *path;
     _Atomic unsigned refs;
+    _Atomic bool dropped; /* reads in work end */
     int64_t created_us;
 
     pthread_mutex_t lock;

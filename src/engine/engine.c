@@ -214,7 +214,10 @@ static enum code drop_locked(struct engine *e, struct str instance, struct str d
     DEFER(free_text) char *shm = path ? printz("%s-shm", path) : NULL;
     if (!name || !path || !wal || !shm) return err_oom(err);
     struct engine_db *db = map_remove(e->databases, str_z(name));
-    if (db) shut_and_unref(db);
+    if (db) {
+        atomic_store(&db->dropped, true);
+        shut_and_unref(db);
+    }
     if (unlink(path) != 0)
         return errno == ENOENT ? err_set(err, NOT_FOUND, "Database not found: %s", name) : err_errno(err, path);
     unlink(wal);

@@ -42,7 +42,7 @@ void engine_close(struct engine *engine); /* drains the jobs, closes all databas
 /* --- databases: these block (files, fsync); not for an event loop --------------------------------------------------- */
 /* Ids: a lower-case letter, then a-z 0-9 _ -, not ending in - or _; database 2 to 30 characters, instance 2 to 64. */
 MUST_USE enum code engine_create_database(struct engine *engine, struct str instance, struct str database, struct err *err);
-/* Waits for jobs in work; later ones fail with NOT_FOUND. */
+/* Reads in work and later jobs fail with NOT_FOUND; waits for the commits in work. */
 MUST_USE enum code engine_drop_database(struct engine *engine, struct str instance, struct str database, struct err *err);
 typedef bool engine_name_fn(void *ctx, struct str name); /* false = enough */
 MUST_USE enum code engine_list_databases(struct engine *engine, struct str instance, engine_name_fn *each, void *ctx,

@@ -11,6 +11,7 @@ enum { PROGRESS_OPS = 1000 };
 static int progress(void *arg) {
     struct reader *r = arg;
     if (!r->when) return 0;
+    if (atomic_load_explicit(&r->db->dropped, memory_order_relaxed)) return 1;
     if (r->when->cancel && atomic_load_explicit(r->when->cancel, memory_order_relaxed)) return 1;
     r->stopped_by_deadline = r->when->deadline_mono_us && clock_mono_us() > r->when->deadline_mono_us;
     return r->stopped_by_deadline;
@@ -45,8 +46,9 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
 }
 
 enum code reader_error(struct reader *r, int sqlite_rc, struct err *err) {
-    if ((sqlite_rc & 0xff) == SQLITE_INTERRUPT && r->stopped_by_deadline)
-        return err_set(err, DEADLINE_EXCEEDED, "The deadline passed while reading.");
+    bool stopped = (sqlite_rc & 0xff) == SQLITE_INTERRUPT;
+    if (stopped && atomic_load(&r->db->dropped)) return err_set(err, NOT_FOUND, "Database not found: %s", r->db->name);
+    if (stopped && r->stopped_by_deadline) return err_set(err, DEADLINE_EXCEEDED, "The deadline passed while reading.");
     return store_error(store_sqlite(r->store), sqlite_rc, err);
 }
 

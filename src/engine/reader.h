@@ -33,7 +33,7 @@ void snapshot_put_columns(const struct sql_table *table, struct buf *out);
 /* The row source of a table: itself, or with its history as of the snapshot. */
 void snapshot_put_source(const struct engine_snapshot *snapshot, const struct sql_table *table, bool history,
                          struct buf *out);
-/* What an SQLite error means to a reader: cancelled, out of time, or as store_error. */
+/* What an SQLite error means to a reader: cancelled, out of time, its database dropped, or as store_error. */
 enum code reader_error(struct reader *r, int sqlite_rc, struct err *err);
 /* The post's checks of `when`; gives when the job is due. */
 MUST_USE enum code when_check(const struct engine_when *when, int64_t *ret_due_us, struct err *err);

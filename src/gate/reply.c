@@ -167,8 +167,9 @@ static size_t raw_details(struct request *r, struct buf *text, struct http_heade
     return n;
 }
 
-/* Node's client takes a stream that ends before it began for a lost connection: it asks twice more, over six seconds, before it tells
- * the error. Spanner's streams begin with header fields whatever follows. (One of an unknown method may be one.) */
+/* Node's client takes a stream that ends before it began for a lost connection: it asks twice more, over six seconds,
+ * before it tells the error. Spanner's streams begin with header fields whatever follows. (One of an unknown method may be
+ * one.) */
 static bool is_stream(const struct request *r) {
     return !r->call.method || r->call.method->streaming;
 }

@@ -42,6 +42,7 @@ async function main(cases, prepare) {
     console.log(JSON.stringify({ case: name, ...told, ms: Date.now() - began }));
   }
   await place.close();
+  process.exit(); // a stream that was left early would hold the process for as long as its call lasts
 }
 
 module.exports = { attempt, refused, collect, run: (cases, prepare) => main(cases, prepare).catch((error) => {

@@ -413,17 +413,23 @@ static void query_done(struct engine_query *q) {
     waiter_done(&((struct querying *)q->ctx)->w);
 }
 
+static struct engine_query query_of(struct querying *x, const struct sql_value *param, struct engine_when when) {
+    return (struct engine_query){
+        .when = when, .sql = query_sql, .params = param, .n_params = 1, .row = query_row, .done = query_done, .ctx = x
+    };
+}
+
 static enum code query_now(struct fixture *f, struct querying *x, struct engine_when when, struct err *err) {
     struct sql_value param = VALUE_INT64(100);
-    struct engine_query q = {
-        .when = when, .sql = query_sql, .params = &param, .n_params = 1, .row = query_row, .done = query_done, .ctx = x
-    };
+    struct engine_query q = query_of(x, &param, when);
     enum code rc = engine_post_query(f->db, &q, err);
     if (rc) return rc;
     waiter_wait(&x->w);
     *err = q.job.err;
     return q.job.code;
 }
+
+#define ENDLESS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n, "
 
 static void queries_read_at_a_timestamp(void **state) {
     (void)state;
@@ -450,11 +456,31 @@ static void queries_read_at_a_timestamp(void **state) {
         x.format = refused[i];
         if (query_now(&f, &x, (struct engine_when){ 0 }, &err) == OK) fail_msg("allowed: %s", refused[i]);
     }
-    x.format = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n, ";
+    x.format = ENDLESS;
     assert_int_equal(query_now(&f, &x, (struct engine_when){ .deadline_mono_us = clock_mono_us() + 50000 }, &err),
                      DEADLINE_EXCEEDED);
     _Atomic bool cancel = true;
     assert_int_equal(query_now(&f, &x, (struct engine_when){ .cancel = &cancel }, &err), CANCELLED);
+    engine_catalog_unref(c);
+    fixture_close(&f);
+}
+
+/* A query that nobody waits for any more may have an hour left: its database goes at once all the same. */
+static void a_drop_ends_reads(void **state) {
+    (void)state;
+    struct fixture f;
+    struct sql_value param = VALUE_INT64(100);
+    fixture_open(&f, NULL);
+    make_table(&f, "T");
+    assert_int_equal(write_now(&f, "T", MUTATION_INSERT, 1, 10, NULL, NULL), OK);
+    const struct sql_catalog *c = engine_catalog(f.db);
+    struct querying x = { .w = WAITER_INIT, .table = c->tables[0], .format = ENDLESS };
+    struct engine_query q = query_of(&x, &param, (struct engine_when){ .deadline_mono_us = clock_mono_us() + 10000000 });
+    assert_int_equal(engine_post_query(f.db, &q, NULL), OK);
+    assert_int_equal(engine_drop_database(f.engine, STR("inst"), STR("db1"), NULL), OK);
+    waiter_wait(&x.w);
+    assert_int_equal(q.job.code, NOT_FOUND);
+    assert_non_null(strstr(q.job.err.message, "inst/db1"));
     engine_catalog_unref(c);
     fixture_close(&f);
 }
@@ -471,6 +497,7 @@ int main(void) {
         cmocka_unit_test(audit_entries_come_until_they_are_done),
         cmocka_unit_test(tables_are_cut_evenly),
         cmocka_unit_test(queries_read_at_a_timestamp),
+        cmocka_unit_test(a_drop_ends_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
