@@ -18,7 +18,8 @@ struct spanner {
     struct spanner_connection connections[SPANNER_MAX_CONNECTIONS];
     size_t n_connections;
     struct far_side *far_sides[SPANNER_MAX_CONNECTIONS]; /* far_side.h; NULL: embedded */
-    struct sealer *sealer;
+    struct sealer *sealer;                               /* of tokens and read-only transactions: this process's */
+    struct sealer *session_sealer;                       /* of multiplexed sessions: its key is kept */
     struct sessions *sessions;
     struct operations *operations;
     struct statements *statements;

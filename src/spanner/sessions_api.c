@@ -87,8 +87,11 @@ static enum code create(struct call *call, const struct target *t, bool multiple
                         struct err *err) {
     struct str name;
     struct session session;
-    enum code rc = session_create(t->spanner->sessions, call->resource, t->owner, multiplexed, t->state.role, call->arena,
-                                  &name, &session, err);
+    const struct session wanted = { .database_us = engine_db_create_time(t->db),
+                                    .role = t->state.role,
+                                    .multiplexed = multiplexed };
+    enum code rc = session_create(t->spanner->sessions, call->resource, t->owner, wanted, call->arena, &name, &session,
+                                  err);
     if (rc) return rc;
     return describe(call->arena, t, ret, name, &session) ? OK : err_oom(err);
 }
@@ -123,11 +126,14 @@ void handle_get_session(struct call *call) {
 
 void handle_delete_session(struct call *call) {
     const struct target *t = call->prepared;
+    struct str name = ((const struct spanner_DeleteSessionRequest *)call->request)->name;
     struct pb_Empty empty = { 0 };
+    struct session session;
     struct err err = { 0 };
-    (void)session_delete(t->spanner->sessions, ((const struct spanner_DeleteSessionRequest *)call->request)->name,
-                         t->owner);
-    finish(call, OK, &empty, &err);
+    enum code rc = OK;
+    if (!session_delete(t->spanner->sessions, name, t->owner) && target_find_session(call, t, name, &session))
+        rc = err_set(&err, INVALID_ARGUMENT, "Multiplexed sessions cannot be deleted");
+    finish(call, rc, &empty, &err);
 }
 
 struct listing {

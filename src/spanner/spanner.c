@@ -1,4 +1,6 @@
 #include "spanner/spanner.h"
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -175,6 +177,15 @@ static enum code open_all(struct spanner *s, struct err *err) {
     return OK;
 }
 
+static enum code open_session_sealer(const char *keys, struct sealer **ret, struct err *err) {
+    char path[PATH_MAX];
+    if (!keys) return (*ret = sealer_new_random()) ? OK : err_oom(err);
+    int n = snprintf(path, sizeof path, "%s/sessions.key", keys);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_set(err, INVALID_ARGUMENT, "the folder of keys: its name is too long");
+    return sealer_open_file(path, sealer_new_salted, ret, err);
+}
+
 enum code spanner_new(const struct spanner_config *config, struct spanner **ret, struct err *err) {
     struct spanner *s = calloc(1, sizeof *s);
     if (!s) return err_oom(err);
@@ -182,15 +193,20 @@ enum code spanner_new(const struct spanner_config *config, struct spanner **ret,
     s->engine = config->engine;
     s->n_connections = config->n_connections;
     memcpy(s->connections, config->connections, sizeof s->connections);
+    enum code rc = open_session_sealer(config->keys, &s->session_sealer, err);
+    if (rc) {
+        spanner_free(s);
+        return rc;
+    }
     s->sealer = sealer_new_random();
-    s->sessions = sessions_new();
+    s->sessions = sessions_new(s->session_sealer);
     s->operations = operations_new();
     s->statements = statements_new();
     s->databases = map_new();
     s->admin = admin_thread_new();
     s->info = admin_thread_new();
     bool made = s->sealer && s->sessions && s->operations && s->statements && s->databases && s->admin && s->info;
-    enum code rc = made ? open_all(s, err) : err_oom(err);
+    rc = made ? open_all(s, err) : err_oom(err);
     if (!rc) rc = open_far_sides(s, config->keys, err);
     if (rc) spanner_free(s);
     else *ret = s;
@@ -210,6 +226,7 @@ void spanner_free(struct spanner *s) {
     operations_free(s->operations);
     statements_free(s->statements);
     sessions_free(s->sessions);
+    sealer_free(s->session_sealer);
     sealer_free(s->sealer);
     (void)pthread_mutex_destroy(&s->lock);
     free(s);

@@ -26,7 +26,9 @@ struct spanner_config {
     struct engine *engine;
     struct spanner_connection connections[SPANNER_MAX_CONNECTIONS]; /* text borrowed */
     size_t n_connections;
-    const char *keys; /* the folder where each upstream's handles have their key; borrowed. Unused without upstreams */
+    /* The folder of the keys of what outlives a restart: multiplexed sessions, each upstream's handles; borrowed. NULL,
+     * only without upstreams: nothing does. */
+    const char *keys;
 };
 
 struct spanner;

@@ -55,6 +55,13 @@ enum code target_schema(struct call *call, struct target *t, struct err *err) {
     return call_at_end(call, give_back_catalog, (void *)(uintptr_t)t->catalog) ? OK : err_oom(err);
 }
 
+bool target_find_session(struct call *call, const struct target *t, struct str name, struct session *ret) {
+    struct sessions *sessions = t->spanner->sessions;
+    int64_t database_us = engine_db_create_time(t->db);
+    if (session_use(sessions, name, t->owner, ret) && ret->database_us == database_us) return true;
+    return session_revive(sessions, name, t->owner, database_us, call->arena, ret);
+}
+
 enum code target_session(struct call *call, struct str name, struct target *ret, struct err *err) {
     *ret = (struct target){ .session = name };
     enum code rc = name_session(name, &ret->name, err);
@@ -64,7 +71,7 @@ enum code target_session(struct call *call, struct str name, struct target *ret,
     rc = find_database(call, ret, database, err);
     if (rc) return rc;
     if (ret->far) return far_target_session(call, ret, err);
-    if (!session_use(ret->spanner->sessions, name, ret->owner, &ret->state))
+    if (!target_find_session(call, ret, name, &ret->state))
         return spanner_not_found(call, "google.spanner.v1.Session", "Session", name, err);
     return role_fence(call, ret, err);
 }

@@ -24,6 +24,9 @@ struct target {
 MUST_USE enum code target_session(struct call *call, struct str name, struct target *ret, struct err *err);
 MUST_USE enum code target_database(struct call *call, struct str name, struct target *ret, struct err *err);
 
+/* Embedded: the caller's session of this name in the target's database. */
+bool target_find_session(struct call *call, const struct target *t, struct str name, struct session *ret);
+
 /* The connection alone, of which a database is asked for that need not exist; `database` may be empty. NOT_FOUND. */
 MUST_USE enum code target_connection(struct call *call, struct str project, struct str instance, struct str database,
                                      struct target *ret, struct err *err);

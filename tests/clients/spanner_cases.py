@@ -1,4 +1,4 @@
-"""What Spanner's clients of other languages must find: one table for all. A program (node/spanner.cjs, go/spanner) runs the cases in
+"""What Spanner's clients of other languages must find: one table for all. A program (node/spanner.cjs, go/cases.go) runs the cases in
 order with its language's unmodified client and tells what each gave; here stands what that must be."""
 import contextlib
 import itertools

@@ -181,6 +181,28 @@ def test_sigterm_drains_and_a_restart_serves_the_same(own_site):
     assert again.rows(again.session("stays")) == {1: "kept"}
 
 
+def test_multiplexed_sessions_outlive_a_kill(own_site):
+    """Go's client makes one, and never another because it is not found."""
+    site = own_site
+    site.start()
+    client = Plain(site)
+    client.create("stays")
+    database = client.session("stays").rpartition("/sessions/")[0]
+    session = client.ask("POST", f"/v1/{database}/sessions", {"session": {"multiplexed": True}})["name"]
+    client.insert(session, [(1, "kept")])
+    key = site.data / "keys" / "sessions.key"
+    assert key.stat().st_mode & 0o777 == 0o600 and len(key.read_bytes()) == 32
+    site.stop_server(hard=True)
+    site.start_server()
+    again = Plain(site)
+    assert again.rows(session) == {1: "kept"}
+    again.insert(session, [(2, "written after it")])
+    again.ask("DELETE", f"/v1/{database}")
+    again.create("stays")
+    with pytest.raises(AssertionError, match="Session not found"):  # it was another database
+        again.rows(session)
+
+
 def test_revoked_and_expired_grants_end_with_a_reload(own_site):
     site = own_site
     site.start()

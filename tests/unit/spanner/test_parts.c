@@ -88,12 +88,13 @@ static bool count_one(void *ctx, struct str name, const struct session *session)
 
 static void test_sessions(void **state) {
     (void)state;
-    struct sessions *s = sessions_new();
+    struct sealer *sealer = sealer_new_random();
+    struct sessions *s = sessions_new(sealer);
     struct str name, other;
     struct session session;
     struct err err;
-    assert_int_equal(session_create(s, STR(D), STR("me"), false, 0, arena, &name, &session, &err), OK);
-    assert_int_equal(session_create(s, STR(D "2"), STR("me"), false, 0, arena, &other, &session, &err), OK);
+    assert_int_equal(session_create(s, STR(D), STR("me"), (struct session){ 0 }, arena, &name, &session, &err), OK);
+    assert_int_equal(session_create(s, STR(D "2"), STR("me"), (struct session){ 0 }, arena, &other, &session, &err), OK);
     assert_true(session_use(s, name, STR("me"), &session));
     assert_false(session_use(s, name, STR("you"), &session));
     assert_false(session_use(s, name, STR("m"), &session));
@@ -104,16 +105,50 @@ static void test_sessions(void **state) {
     n = 0;
     session_each(s, STR(D), STR("you"), count_one, &n);
     assert_int_equal(n, 0);
-    assert_int_equal(session_create(s, STR(D), STR("me"), true, 0, arena, &other, &session, &err), OK);
+    assert_int_equal(
+        session_create(s, STR(D), STR("me"), (struct session){ .multiplexed = true }, arena, &other, &session, &err), OK);
     assert_true(session.multiplexed);
     session_each(s, STR(D), STR("me"), count_one, &n); /* multiplexed ones are not listed */
     assert_int_equal(n, 1);
     assert_true(session_delete(s, name, STR("me")));
     assert_false(session_use(s, name, STR("me"), &session));
     for (unsigned i = 0; i < 5000; i++)
-        assert_int_equal(session_create(s, STR(D), STR("me"), false, 0, arena, &name, &session, &err), OK);
+        assert_int_equal(session_create(s, STR(D), STR("me"), (struct session){ 0 }, arena, &name, &session, &err), OK);
     assert_true(session_use(s, name, STR("me"), &session)); /* sweeping takes none that live */
     sessions_free(s);
+    sealer_free(sealer);
+}
+
+/* A session made by one start of the server, at the next, which has the key. */
+static void test_multiplexed_sessions_outlive_the_server(void **state) {
+    (void)state;
+    static const uint8_t key[SEAL_KEY_BYTES] = { 1 }, other_key[SEAL_KEY_BYTES] = { 2 };
+    struct sealer *sealers[] = { sealer_new_salted(key), sealer_new_salted(key), sealer_new_salted(other_key) };
+    struct sessions *first = sessions_new(sealers[0]), *next = sessions_new(sealers[1]),
+                    *foreign = sessions_new(sealers[2]);
+    struct session made, found, wanted = { .database_us = 5, .role = 7, .multiplexed = true };
+    struct str name, single;
+    struct err err;
+    assert_int_equal(session_create(first, STR(D), STR("me"), wanted, arena, &name, &made, &err), OK);
+    assert_int_equal(
+        session_create(first, STR(D), STR("me"), (struct session){ .database_us = 5 }, arena, &single, &found, &err), OK);
+    assert_false(session_use(next, name, STR("me"), &found));
+    assert_false(session_revive(next, name, STR("you"), 5, arena, &found));
+    assert_false(
+        session_revive(next, name, STR("me"), made.created_us + 1, arena, &found)); /* of a database dropped before */
+    assert_false(session_revive(next, single, STR("me"), 5, arena, &found));
+    assert_false(session_revive(foreign, name, STR("me"), 5, arena, &found));
+    struct str elsewhere = arena_printf(arena, "%s2%.*s", D, STR_ARG(str_from(name, strlen(D))));
+    assert_false(session_revive(next, elsewhere, STR("me"), 5, arena, &found));
+    assert_true(session_revive(next, name, STR("me"), 5, arena, &found));
+    assert_true(found.multiplexed && found.role == 7 && found.created_us == made.created_us);
+    assert_true(session_use(next, name, STR("me"), &found)); /* known again */
+    assert_false(session_delete(next, name, STR("me")));
+    assert_true(session_use(next, name, STR("me"), &found));
+    sessions_free(first);
+    sessions_free(next);
+    sessions_free(foreign);
+    for (size_t i = 0; i < 3; i++) sealer_free(sealers[i]);
 }
 
 /* ---- tokens ---- */
@@ -398,11 +433,13 @@ static void test_ddl(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_owner),       cmocka_unit_test(test_sessions),
-        cmocka_unit_test(test_tokens),   cmocka_unit_test(test_sql_digests), cmocka_unit_test(test_read_digests),
-        cmocka_unit_test(test_values),   cmocka_unit_test(test_types),       cmocka_unit_test(test_times),
-        cmocka_unit_test(test_key_sets), cmocka_unit_test(test_operations),  cmocka_unit_test(test_operation_ids),
-        cmocka_unit_test(test_ddl),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_owner),
+        cmocka_unit_test(test_sessions),      cmocka_unit_test(test_multiplexed_sessions_outlive_the_server),
+        cmocka_unit_test(test_tokens),        cmocka_unit_test(test_sql_digests),
+        cmocka_unit_test(test_read_digests),  cmocka_unit_test(test_values),
+        cmocka_unit_test(test_types),         cmocka_unit_test(test_times),
+        cmocka_unit_test(test_key_sets),      cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_operation_ids), cmocka_unit_test(test_ddl),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
