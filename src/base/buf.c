@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/arena.h"
+#include "base/decimal.h"
 
 void buf_free(struct buf *b) {
     free(b->p);
@@ -63,6 +64,12 @@ void buf_printf(struct buf *b, const char *fmt, ...) {
     va_start(args, fmt);
     buf_vprintf(b, fmt, args);
     va_end(args);
+}
+
+void buf_add_numbered(struct buf *b, const char *name, uint64_t number) {
+    char text[DECIMAL_MAX];
+    buf_add_z(b, name);
+    buf_add(b, text, decimal_u64(number, text));
 }
 
 void buf_consume(struct buf *b, size_t n) {

@@ -25,6 +25,7 @@ struct str buf_str(const struct buf *b);
 bool buf_reserve(struct buf *b, size_t more); /* room for `more` bytes after n; false = failed */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
+void buf_add_numbered(struct buf *b, const char *name, uint64_t number); /* "t" and 5: t5; without printf */
 
 /* Inline, as encoders append a few bytes at a time: the buffer is asked only when it is nearly full. */
 static inline void buf_add(struct buf *b, const void *p, size_t n) {

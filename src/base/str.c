@@ -138,6 +138,17 @@ char *str_dupz(struct arena *arena, struct str s) {
     return p;
 }
 
+struct str str_join(struct arena *arena, const struct str *parts, size_t n) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) bytes += parts[i].n;
+    char *p = arena_alloc(arena, bytes + 1), *at = p;
+    if (!p) return (struct str){ NULL, 0 };
+    for (size_t i = 0; i < n; at += parts[i++].n)
+        if (parts[i].n) memcpy(at, parts[i].p, parts[i].n);
+    *at = '\0';
+    return (struct str){ p, bytes };
+}
+
 uint64_t str_hash(struct str s) {
     uint64_t h = 1469598103934665603u; /* FNV-1a */
     for (size_t i = 0; i < s.n; i++) h = (h ^ (unsigned char)s.p[i]) * 1099511628211u;

@@ -48,5 +48,6 @@ bool str_eq_secret(struct str a, struct str b);
 
 /* Copies into the arena; str_dupz adds a NUL. NULL / {NULL,0} when the arena is full. */
 struct str str_dup(struct arena *arena, struct str s);
+struct str str_join(struct arena *arena, const struct str *parts, size_t n); /* one behind the other, as str_dup */
 char *str_dupz(struct arena *arena, struct str s);
 uint64_t str_hash(struct str s); /* not keyed: for tables whose keys are not chosen by an attacker, or bounded in number */

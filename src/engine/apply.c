@@ -1,6 +1,5 @@
 #include "engine/apply.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 /* Places of parameters in every statement of this file. Cells follow at P_CELL. */
@@ -24,7 +23,7 @@ static enum code statement(struct engine_db *db, struct buf *sql, sqlite3_stmt *
 }
 
 static void put_columns(const struct sql_table *t, struct buf *out) {
-    for (uint16_t i = 0; i < t->n_columns; i++) buf_printf(out, ", c%" PRIu32, t->columns[i].id);
+    for (uint16_t i = 0; i < t->n_columns; i++) buf_add_numbered(out, ", c", t->columns[i].id);
 }
 
 static const char *where(bool point) {
@@ -35,35 +34,44 @@ static const char *where(bool point) {
 static enum code prepare_keep(struct engine_db *db, const struct sql_table *t, bool point, sqlite3_stmt **ret,
                               struct err *err) {
     DEFER(buf_free) struct buf sql = BUF_INIT(SQL_MAX_BYTES);
-    buf_printf(&sql, "INSERT INTO h%" PRIu32 "(key, until, ts", t->id);
+    buf_add_numbered(&sql, "INSERT INTO h", t->id);
+    buf_add_z(&sql, "(key, until, ts");
     put_columns(t, &sql);
     buf_add_z(&sql, ") SELECT key, ?2, ts");
     put_columns(t, &sql);
-    buf_printf(&sql, " FROM t%" PRIu32 "%s AND ts < ?2", t->id, where(point));
+    buf_add_numbered(&sql, " FROM t", t->id);
+    buf_add_z(&sql, where(point));
+    buf_add_z(&sql, " AND ts < ?2");
     return statement(db, &sql, ret, err);
 }
 
 static enum code prepare_delete(struct engine_db *db, const struct sql_table *t, bool point, sqlite3_stmt **ret,
                                 struct err *err) {
     DEFER(buf_free) struct buf sql = BUF_INIT(256);
-    buf_printf(&sql, "DELETE FROM t%" PRIu32 "%s", t->id, where(point));
+    buf_add_numbered(&sql, "DELETE FROM t", t->id);
+    buf_add_z(&sql, where(point));
     return statement(db, &sql, ret, err);
 }
 
 static enum code prepare_insert(struct write *w, struct err *err) {
     DEFER(buf_free) struct buf sql = BUF_INIT(SQL_MAX_BYTES);
-    buf_printf(&sql, "INSERT INTO t%" PRIu32 "(key, ts", w->t->sql.id);
-    for (size_t i = 0; i < w->m->n_columns; i++) buf_printf(&sql, ", c%" PRIu32, w->columns[i]->id);
+    buf_add_numbered(&sql, "INSERT INTO t", w->t->sql.id);
+    buf_add_z(&sql, "(key, ts");
+    for (size_t i = 0; i < w->m->n_columns; i++) buf_add_numbered(&sql, ", c", w->columns[i]->id);
     buf_add_z(&sql, ") VALUES(?1, ?2");
-    for (size_t i = 0; i < w->m->n_columns; i++) buf_printf(&sql, ", ?%zu", i + P_CELL);
+    for (size_t i = 0; i < w->m->n_columns; i++) buf_add_numbered(&sql, ", ?", i + P_CELL);
     buf_add_z(&sql, ") ON CONFLICT(key) DO NOTHING");
     return statement(w->a->db, &sql, &w->insert, err);
 }
 
 static enum code prepare_update(struct write *w, struct err *err) {
     DEFER(buf_free) struct buf sql = BUF_INIT(SQL_MAX_BYTES);
-    buf_printf(&sql, "UPDATE t%" PRIu32 " SET ts = ?2", w->t->sql.id);
-    for (size_t i = 0; i < w->m->n_columns; i++) buf_printf(&sql, ", c%" PRIu32 " = ?%zu", w->columns[i]->id, i + P_CELL);
+    buf_add_numbered(&sql, "UPDATE t", w->t->sql.id);
+    buf_add_z(&sql, " SET ts = ?2");
+    for (size_t i = 0; i < w->m->n_columns; i++) {
+        buf_add_numbered(&sql, ", c", w->columns[i]->id);
+        buf_add_numbered(&sql, " = ?", i + P_CELL);
+    }
     buf_add_z(&sql, " WHERE key = ?1");
     return statement(w->a->db, &sql, &w->update, err);
 }

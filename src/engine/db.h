@@ -60,6 +60,7 @@ struct engine_db {
     pthread_cond_t write_wake, read_wake, batch_done, keeper_wake;
     struct engine_catalog *catalog;                   /* [lock] */
     struct job_queue writes, reads;                   /* [lock] */
+    uint64_t n_posted_reads;                          /* [lock] ever */
     unsigned idle_readers;                            /* [lock] */
     bool reader_called;                               /* [lock] one of them is on its way */
     struct engine_job *waiting;                       /* [lock] reads at a time to come, soonest first */
@@ -133,8 +134,8 @@ MUST_USE enum code queue_post(struct engine_db *db, struct engine_job *job, cons
                               size_t bytes, int64_t due_us, struct err *err);
 void queue_push(struct job_queue *queue, struct engine_job *job);
 struct engine_job *queue_pop(struct job_queue *queue);
-/* Waits for a read job whose time has come; NULL when the database closes. */
-struct engine_job *queue_next_read(struct engine_db *db);
+/* A read job whose time has come. NULL: there is none now; with `wait`, the database closes. */
+struct engine_job *queue_next_read(struct engine_db *db, bool wait);
 void lock_wait_us(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t us);
 
 /* writer.c, prune.c, checkpoint.c, outbox.c, reader.c: the threads' bodies and what the writer does when idle */
@@ -147,5 +148,6 @@ MUST_USE enum code outbox_add(struct engine_db *db, int64_t seq, struct str entr
 MUST_USE enum code outbox_flush(struct engine_db *db, struct err *err); /* deletes what is done */
 MUST_USE enum code outbox_replay(struct engine_db *db, struct err *err);
 /* timestamp.c */
-int64_t db_strong_timestamp(struct engine_db *db); /* takes the lock */
+/* Takes the lock. *ret_posted, unless NULL: how many reads had been posted by then. */
+int64_t db_strong_timestamp(struct engine_db *db, uint64_t *ret_posted);
 MUST_USE enum code db_check_age(struct engine_db *db, int64_t at_us, struct err *err);

@@ -66,8 +66,9 @@ struct engine_job {
     struct engine_db *db;
     const struct engine_job_kind *kind;
     size_t bytes;
-    int64_t due_us; /* wall time before which a read waits */
-    enum code code; /* the outcome, for `done` */
+    uint64_t number; /* of a read: how many were posted up to it */
+    int64_t due_us;  /* wall time before which a read waits */
+    enum code code;  /* the outcome, for `done` */
     struct err err;
 };
 

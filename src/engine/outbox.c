@@ -31,16 +31,24 @@ static size_t take_done(struct engine_db *db, int64_t seqs[FLUSH_MOST]) {
     return n;
 }
 
+static enum code delete_run(struct engine_db *db, int64_t first, int64_t last, struct err *err) {
+    sqlite3_stmt *stmt = NULL;
+    enum code rc = store_prepare(db->store, STR("DELETE FROM outbox WHERE seq BETWEEN ?1 AND ?2"), &stmt, err);
+    if (rc) return rc;
+    sqlite3_bind_int64(stmt, 1, first);
+    sqlite3_bind_int64(stmt, 2, last);
+    return store_run(stmt, err);
+}
+
+/* The commits of a batch have timestamps that follow one another, and are done in that order: so there are few runs, and
+ * nothing between the ends of a run that is not done. */
 enum code outbox_flush(struct engine_db *db, struct err *err) {
     int64_t seqs[FLUSH_MOST];
     size_t n = take_done(db, seqs);
     enum code rc = OK;
-    for (size_t i = 0; i < n && !rc; i++) {
-        sqlite3_stmt *stmt = NULL;
-        rc = store_prepare(db->store, STR("DELETE FROM outbox WHERE seq = ?1"), &stmt, err);
-        if (rc) break;
-        sqlite3_bind_int64(stmt, 1, seqs[i]);
-        rc = store_run(stmt, err);
+    for (size_t i = 0, end; i < n && !rc; i = end) {
+        for (end = i + 1; end < n && seqs[end] == seqs[end - 1] + 1;) end++;
+        rc = delete_run(db, seqs[i], seqs[end - 1], err);
     }
     return rc;
 }

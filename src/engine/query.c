@@ -63,7 +63,7 @@ static void run_query(struct engine_job *job, void *thread) {
     struct engine_snapshot snapshot;
     DEFER(buf_free) struct buf sql = BUF_INIT(SQL_MAX_BYTES);
     sqlite3_stmt *stmt = NULL;
-    enum code rc = snapshot_open(r, &q->when, &snapshot, &job->err);
+    enum code rc = snapshot_open(r, job, &q->when, &snapshot);
     buf_add_char(&sql, ' '); /* never the text of a statement of our own, which was prepared without the authorizer */
     if (!rc) rc = q->sql(q, &snapshot, &sql, &job->err);
     if (!rc && !buf_ok(&sql)) rc = err_set(&job->err, RESOURCE_EXHAUSTED, "the lowered statement is too large");

@@ -39,6 +39,7 @@ static enum code post_locked(struct engine_db *db, struct engine_job *job, struc
     bool full = job->kind->write ? queue->n && queue->bytes + job->bytes > db->options->write_queue_bytes
                                  : queue->n >= db->options->read_queue_jobs;
     if (full) return err_set(err, RESOURCE_EXHAUSTED, "too many requests wait for database %s", db->name);
+    if (!job->kind->write) job->number = ++db->n_posted_reads;
     if (job->due_us > clock_wall_us()) wait_in_order(db, job);
     else queue_push(queue, job);
     return OK;
@@ -100,13 +101,13 @@ static void idle(struct engine_db *db) {
 }
 
 /* When closing, those that wait for a time are handed out, too: they find the database closed. */
-struct engine_job *queue_next_read(struct engine_db *db) {
+struct engine_job *queue_next_read(struct engine_db *db, bool wait) {
     pthread_mutex_lock(&db->lock);
     struct engine_job *job = NULL;
     for (;;) {
         job = pop_due(db, db->closing);
         if (!job && db->reads.first) job = queue_pop(&db->reads);
-        if (job || db->closing) break;
+        if (job || db->closing || !wait) break;
         idle(db);
     }
     pthread_cond_t *whom = call_reader(db);

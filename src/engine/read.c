@@ -1,5 +1,4 @@
 /* Rows by key: points and ranges, in key order, at a snapshot. */
-#include <inttypes.h>
 #include <string.h>
 #include "engine/reader.h"
 
@@ -15,10 +14,11 @@ struct reading {
     bool stop;
 };
 
-static void put_select(const struct engine_read *q, char table, struct buf *sql) {
+static void put_select(const struct engine_read *q, bool history, struct buf *sql) {
     buf_add_z(sql, "SELECT key");
-    for (uint16_t i = 0; i < q->n_columns; i++) buf_printf(sql, ", c%" PRIu32, q->table->columns[q->columns[i]].id);
-    buf_printf(sql, " FROM %c%" PRIu32 " WHERE ", table, q->table->id);
+    for (uint16_t i = 0; i < q->n_columns; i++) buf_add_numbered(sql, ", c", q->table->columns[q->columns[i]].id);
+    buf_add_numbered(sql, history ? " FROM h" : " FROM t", q->table->id);
+    buf_add_z(sql, " WHERE ");
 }
 
 /* In our own text only a column or table that went away can be wrong. */
@@ -32,12 +32,13 @@ static enum code prepare(struct reading *w, bool point, sqlite3_stmt **ret, stru
     if (*ret) return OK;
     const char *where = point ? "key = ?1" : "key >= ?1 AND key < ?2";
     DEFER(buf_free) struct buf sql = BUF_INIT(SQL_MAX_BYTES);
-    put_select(w->read, 't', &sql);
+    put_select(w->read, false, &sql);
     buf_add_z(&sql, where);
     if (w->history) {
         buf_add_z(&sql, " AND ts <= ?3 UNION ALL ");
-        put_select(w->read, 'h', &sql);
-        buf_printf(&sql, "%s AND until > ?3 AND ts <= ?3", where);
+        put_select(w->read, true, &sql);
+        buf_add_z(&sql, where);
+        buf_add_z(&sql, " AND until > ?3 AND ts <= ?3");
     }
     buf_add_z(&sql, point ? "" : " ORDER BY key");
     if (!buf_ok(&sql)) return err_oom(err);
@@ -133,7 +134,7 @@ static void run_read(struct engine_job *job, void *thread) {
     struct engine_read *q = CONTAINER_OF(job, struct engine_read, job);
     struct engine_snapshot snapshot;
     struct reading w = { .r = thread, .read = q, .snapshot = &snapshot, .from = BUF_INIT(KEY_MAX_BYTES + 2) };
-    job->code = snapshot_open(w.r, &q->when, &snapshot, &job->err);
+    job->code = snapshot_open(w.r, job, &q->when, &snapshot);
     if (!job->code) job->code = run_ranges(&w);
     store_done(w.point);
     store_done(w.range);

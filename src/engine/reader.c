@@ -52,6 +52,33 @@ enum code reader_error(struct reader *r, int sqlite_rc, struct err *err) {
     return store_error(store_sqlite(r->store), sqlite_rc, err);
 }
 
+/* --- the connection --------------------------------------------------------------------------------------------------- */
+
+static enum code connect(struct reader *r, struct err *err) {
+    DEFER(store_closep) struct store *store = NULL;
+    enum code rc = store_open(r->db->path, STORE_READ, &store, err);
+    if (rc) return rc;
+    sqlite3 *sqlite = store_sqlite(store);
+    sqlite3_limit(sqlite, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_progress_handler(sqlite, PROGRESS_OPS, progress, r);
+    int sql = key_register(sqlite);
+    if (sql == SQLITE_OK && r->db->options->setup) sql = r->db->options->setup(r->db->options->ctx, sqlite);
+    if (sql == SQLITE_OK) sql = sqlite3_set_authorizer(sqlite, authorize, r);
+    if (sql != SQLITE_OK) return store_error(sqlite, sql, err);
+    r->store = TAKE(store);
+    return OK;
+}
+
+/* An interrupted BEGIN leaves a transaction open behind itself, and every job after it would fail: neither BEGIN nor
+ * ROLLBACK may be stopped, and a connection that still does not leave its transaction goes. */
+static void let_go(struct reader *r) {
+    if (r->held.open && store_exec_kept(r->store, STR("ROLLBACK"), NULL) != OK) {
+        store_close(r->store);
+        r->store = NULL;
+    }
+    r->held = (struct held){ 0 };
+}
+
 /* --- snapshots ------------------------------------------------------------------------------------------------------- */
 
 enum code when_check(const struct engine_when *when, int64_t *ret_due_us, struct err *err) {
@@ -74,30 +101,43 @@ static bool settle_past(struct engine_db *db, int64_t at_us) {
     return !early;
 }
 
-static enum code open_at(struct reader *r, struct engine_snapshot *s, struct err *err) {
-    struct engine_when *when = s->when;
-    s->at_us = when->timestamp_us;
-    if (when->has_txn) {
-        enum code rc = txn_read_begin(r->db, when, &s->at_us, err);
-        if (rc) return rc;
-        s->txn = true;
-    }
-    return settle_past(r->db, s->at_us) ? OK : err_set(err, CANCELLED, "the database closes");
+static enum code choose_time(struct reader *r, struct engine_snapshot *s, struct err *err) {
+    s->at_us = s->when->timestamp_us;
+    if (!s->when->has_txn) return OK;
+    enum code rc = txn_read_begin(r->db, s->when, &s->at_us, err);
+    s->txn = !rc;
+    return rc;
 }
 
-enum code snapshot_open(struct reader *r, struct engine_when *when, struct engine_snapshot *ret, struct err *err) {
-    *ret = (struct engine_snapshot){ .db = r->db, .reader = r, .when = when, .live = !when->at && !when->has_txn };
-    int64_t last_us = 0;
-    /* A strong read takes SQLite's state as it is. All that committed up to `before` is in it, nothing behind its last
-     * commit is: so it is the state at the later of the two, for ever. */
-    int64_t before = ret->live ? db_strong_timestamp(r->db) : 0;
-    enum code rc = ret->live ? OK : open_at(r, ret, err);
+/* The held snapshot serves a read that was posted before it was taken (all that was acknowledged by then is in it), and at
+ * a time that nothing can commit at any more: so one snapshot serves all that wait, and no stream of reads keeps it. */
+static bool is_held_for(const struct reader *r, const struct engine_job *job, const struct engine_snapshot *s) {
+    return r->held.open && job->number <= r->held.posted && (s->live || s->at_us <= r->held.at_us);
+}
+
+/* Takes SQLite's state as it is. All that committed up to `before` is in it, nothing behind its last commit is: so it is
+ * the state at the later of the two, for ever. */
+static enum code take_hold(struct reader *r, struct err *err) {
+    let_go(r);
+    enum code rc = r->store ? OK : connect(r, err);
+    int64_t before = db_strong_timestamp(r->db, &r->held.posted);
     if (!rc) rc = store_exec_kept(r->store, STR("BEGIN"), err);
-    if (!rc) ret->open = true;
-    if (!rc) rc = clock_get(r->store, 0, &last_us, err); /* takes the snapshot */
+    r->held.open = !rc;
+    if (!rc) rc = clock_get(r->store, 0, &r->held.seen_us, err); /* takes the snapshot */
+    r->held.at_us = before > r->held.seen_us ? before : r->held.seen_us;
+    return rc;
+}
+
+enum code snapshot_open(struct reader *r, struct engine_job *job, struct engine_when *when, struct engine_snapshot *ret) {
+    struct err *err = &job->err;
+    *ret = (struct engine_snapshot){ .db = r->db, .reader = r, .when = when, .live = !when->at && !when->has_txn };
+    enum code rc = ret->live ? OK : choose_time(r, ret, err);
+    bool held = is_held_for(r, job, ret);
+    if (!rc && !held && !ret->live && !settle_past(r->db, ret->at_us)) rc = err_set(err, CANCELLED, "the database closes");
+    if (!rc && !held) rc = take_hold(r, err);
     if (rc) return rc;
-    ret->seen_us = last_us;
-    if (ret->live) ret->at_us = before > last_us ? before : last_us;
+    ret->seen_us = r->held.seen_us;
+    if (ret->live) ret->at_us = r->held.at_us;
     else rc = db_check_age(r->db, ret->at_us, err);
     if (rc && ret->txn) rc = err_set(err, ABORTED, "Transaction was aborted: it is too old.");
     when->ret_timestamp_us = ret->at_us;
@@ -105,16 +145,10 @@ enum code snapshot_open(struct reader *r, struct engine_when *when, struct engin
     return rc;
 }
 
-/* An interrupted BEGIN leaves a transaction open behind itself, and every job after it would fail: neither BEGIN nor
- * ROLLBACK may be stopped, and a connection that still does not leave its transaction goes. */
 void snapshot_close(struct reader *r, struct engine_snapshot *s) {
     r->when = NULL;
-    if (s->open && store_exec_kept(r->store, STR("ROLLBACK"), NULL) != OK) {
-        store_close(r->store);
-        r->store = NULL;
-    }
     if (s->txn) txn_read_end(r->db, s->when);
-    s->open = s->txn = false;
+    s->txn = false;
 }
 
 enum code snapshot_history(const struct engine_snapshot *s, const struct sql_table *table, bool *ret, struct err *err) {
@@ -139,12 +173,12 @@ int64_t engine_snapshot_seen(const struct engine_snapshot *snapshot) {
 
 void snapshot_put_columns(const struct sql_table *t, struct buf *out) {
     buf_add_z(out, "key, ts");
-    for (uint16_t i = 0; i < t->n_columns; i++) buf_printf(out, ", c%" PRIu32, t->columns[i].id);
+    for (uint16_t i = 0; i < t->n_columns; i++) buf_add_numbered(out, ", c", t->columns[i].id);
 }
 
 void snapshot_put_source(const struct engine_snapshot *s, const struct sql_table *table, bool history, struct buf *out) {
     if (!history) {
-        buf_printf(out, "t%" PRIu32, table->id);
+        buf_add_numbered(out, "t", table->id);
         return;
     }
     buf_add_z(out, "(SELECT ");
@@ -169,32 +203,16 @@ enum code engine_snapshot_table(struct engine_snapshot *s, const struct sql_tabl
 
 /* --- the thread ------------------------------------------------------------------------------------------------------ */
 
-static enum code connect(struct reader *r, struct err *err) {
-    enum code rc = store_open(r->db->path, STORE_READ, &r->store, err);
-    if (rc) return rc;
-    sqlite3 *sqlite = store_sqlite(r->store);
-    sqlite3_limit(sqlite, SQLITE_LIMIT_ATTACHED, 0);
-    sqlite3_progress_handler(sqlite, PROGRESS_OPS, progress, r);
-    int sql = key_register(sqlite);
-    if (sql == SQLITE_OK && r->db->options->setup) sql = r->db->options->setup(r->db->options->ctx, sqlite);
-    if (sql == SQLITE_OK) sql = sqlite3_set_authorizer(sqlite, authorize, r);
-    return sql == SQLITE_OK ? OK : store_error(sqlite, sql, err);
-}
-
-/* A connection that could not be made is tried again for each job, which fails with the reason. */
+/* What fails gives up its snapshot: who knows in what state SQLite left it. */
 void *reader_main(void *arg) {
     struct reader r = { .db = arg };
-    for (struct engine_job *job; (job = queue_next_read(r.db));) {
-        if (!r.store) {
-            job->code = connect(&r, &job->err);
-            if (job->code) {
-                store_close(r.store);
-                r.store = NULL;
-            }
-        }
+    for (;;) {
+        struct engine_job *job = queue_next_read(r.db, !r.held.open);
+        if (!job && !r.held.open) break;
         r.stopped_by_deadline = false;
-        if (!job->code) job->kind->run(job, &r);
-        job->kind->done(job);
+        if (job) job->kind->run(job, &r);
+        if (!job || job->code || r.held.used_up) let_go(&r);
+        if (job) job->kind->done(job);
     }
     store_close(r.store);
     return NULL;

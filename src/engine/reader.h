@@ -9,19 +9,29 @@ struct engine_snapshot {
     int64_t at_us;
     int64_t seen_us; /* the last commit in SQLite's snapshot */
     bool live;       /* SQLite's snapshot is the state at at_us: the tables themselves are read */
-    bool open, txn;  /* a SQLite transaction is open; a read of a read-write transaction is at work */
+    bool txn;        /* a read of a read-write transaction is at work */
+};
+
+/* SQLite's snapshot, kept while reads wait that were posted before it was taken. */
+struct held {
+    bool open, used_up;     /* a SQLite transaction is open; something was laid into it that the next must not see */
+    uint64_t posted;        /* reads up to this number may use it */
+    int64_t at_us, seen_us; /* what a strong read of it is at; the last commit in it */
 };
 
 struct reader {
     struct engine_db *db;
-    struct store *store;
+    struct store *store; /* NULL: not connected */
+    struct held held;
     struct engine_when *when; /* of the job at work, for the progress handler */
     bool untrusted;           /* a query's text is being prepared: the authorizer looks */
     bool stopped_by_deadline;
 };
 
-/* Waits for the batch at work when the timestamp demands it, opens SQLite's snapshot, settles the timestamp. */
-MUST_USE enum code snapshot_open(struct reader *r, struct engine_when *when, struct engine_snapshot *ret, struct err *err);
+/* Finds SQLite's snapshot for a job and settles its timestamp; connects, and waits for the batch at work, when it must. A
+ * failure is told in job->err. */
+MUST_USE enum code snapshot_open(struct reader *r, struct engine_job *job, struct engine_when *when,
+                                 struct engine_snapshot *ret);
 void snapshot_close(struct reader *r, struct engine_snapshot *snapshot);
 /* Must the table be read with its history? FAILED_PRECONDITION when its schema changed since. */
 MUST_USE enum code snapshot_history(const struct engine_snapshot *snapshot, const struct sql_table *table, bool *ret,

@@ -90,6 +90,7 @@ enum code engine_snapshot_replay(struct engine_snapshot *s, const struct sql_tab
     DEFER(buf_free) struct buf limit = BUF_INIT(64);
     buf_printf(&limit, "PRAGMA temp.max_page_count = %d", COPY_MAX_PAGES);
     if (changed) rc = run(s->reader, &limit, err);
+    if (changed) s->reader->held.used_up = true;
     if (!rc && changed) rc = lay_out(s, table, history, seen_us, err);
     if (!rc) snapshot_put_source(s, table, history, out);
     return rc;

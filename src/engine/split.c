@@ -79,7 +79,7 @@ static void run_split(struct engine_job *job, void *thread) {
     struct engine_split *q = CONTAINER_OF(job, struct engine_split, job);
     struct reader *r = thread;
     struct engine_snapshot snapshot;
-    job->code = snapshot_open(r, &q->when, &snapshot, &job->err);
+    job->code = snapshot_open(r, job, &q->when, &snapshot);
     if (!job->code) job->code = split(r, q);
     snapshot_close(r, &snapshot);
 }

@@ -8,10 +8,11 @@ static int64_t most(int64_t a, int64_t b) {
 }
 
 /* Sees all that was acknowledged, waits for nothing: just before the batch at work, else now. */
-int64_t db_strong_timestamp(struct engine_db *db) {
+int64_t db_strong_timestamp(struct engine_db *db, uint64_t *ret_posted) {
     pthread_mutex_lock(&db->lock);
     int64_t at = db->pending_us ? db->pending_us - 1 : most(clock_wall_us(), db->last_us);
     db->floor_us = most(db->floor_us, at);
+    if (ret_posted) *ret_posted = db->n_posted_reads;
     pthread_mutex_unlock(&db->lock);
     return at;
 }
@@ -33,8 +34,8 @@ enum code engine_pick_timestamp(struct engine_db *db, struct engine_bound bound,
         return err_set(err, DEADLINE_EXCEEDED, "The read timestamp is more than an hour in the future.");
     switch (bound.kind) {
     case ENGINE_STRONG:
-    case ENGINE_MAX_STALENESS: at = db_strong_timestamp(db); break; /* the freshest is never too stale */
-    case ENGINE_MIN_READ_TIMESTAMP: at = most(bound.us, db_strong_timestamp(db)); break;
+    case ENGINE_MAX_STALENESS: at = db_strong_timestamp(db, NULL); break; /* the freshest is never too stale */
+    case ENGINE_MIN_READ_TIMESTAMP: at = most(bound.us, db_strong_timestamp(db, NULL)); break;
     case ENGINE_READ_TIMESTAMP: at = bound.us; break;
     case ENGINE_EXACT_STALENESS: at = now - (bound.us > now ? now : bound.us); break;
     }

@@ -162,7 +162,7 @@ static enum code check_active(const struct txn *t, const char *what, struct err 
 }
 
 enum code txn_read_begin(struct engine_db *db, const struct engine_when *when, int64_t *ret_us, struct err *err) {
-    int64_t now = db_strong_timestamp(db); /* before our lock: see the lock order */
+    int64_t now = db_strong_timestamp(db, NULL); /* before our lock: see the lock order */
     pthread_mutex_lock(&db->txns.lock);
     struct txn *t = find(&db->txns, when->txn, when->owner);
     enum code rc = check_active(t, "read", err);

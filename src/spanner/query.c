@@ -22,8 +22,8 @@ struct query_work {
     struct rows rows;
     const struct sql_source *partitioned; /* the scan that `partition` cuts, or NULL */
     struct handle partition, resume;
-    bool resuming;
-    struct handle next; /* what the next resume token says */
+    bool resuming, tokens; /* tokens: one came, or some go out */
+    struct handle next;    /* what the next resume token says */
     struct engine_snapshot *snapshot;
     struct sql_value *params;
 };
@@ -146,7 +146,7 @@ static enum code write_sql(struct engine_query *q, struct engine_snapshot *snaps
     if (!w->resuming) w->next.seen_us = engine_snapshot_seen(snapshot);
     enum code rc = sql_lower(call->arena, &w->analysis.sql, &how, &lowered, err);
     if (rc) return rc;
-    hash_sha256(lowered.sql, w->next.lowered);
+    if (w->tokens) hash_sha256(lowered.sql, w->next.lowered);
     w->next.timestamp_us = w->rows.timestamp_us = engine_snapshot_timestamp(snapshot);
     rc = check_replay(w, err);
     if (rc) return rc;
@@ -177,7 +177,8 @@ static void query_done(struct engine_query *q) {
 static enum code open_tokens(struct call *call, struct query_work *w, const struct spanner_ExecuteSqlRequest *q,
                              struct err *err) {
     const char *why;
-    handle_request_of_sql(q, w->next.request);
+    w->tokens = handle_is_used(call, q->partition_token, q->resume_token);
+    if (w->tokens) handle_request_of_sql(q, w->next.request);
     w->next.kind = HANDLE_RESUME_QUERY;
     w->next.now_us = clock_wall_us();
     if (q->partition_token.n) {

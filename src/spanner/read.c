@@ -5,18 +5,20 @@
 #include "spanner/rows.h"
 #include "spanner/token.h"
 
+enum { NO_COLUMN = UINT16_MAX };
+
 struct read_work {
     struct target target;
     const struct sql_table *table;
-    uint16_t *columns;
-    struct sql_result_column *result;
+    uint16_t *columns; /* where each that is named stands in the table, or NO_COLUMN */
     size_t n_columns;
+    struct sql_result_column *result;
     struct when when;
     struct engine_read read;
     struct key_set keys;
     struct rows rows;
     struct handle partition, resume, next;
-    char last[KEY_MAX_BYTES]; /* the key of the newest row, for its resume token */
+    struct buf last; /* the key of the newest row, for its resume token */
 };
 
 /* ---- classify ---- */
@@ -41,11 +43,13 @@ static enum code add_atoms(struct call *call, struct read_work *w, struct str ta
     struct str *names = ARENA_ARRAY(call->arena, struct str, n + n_table + 1);
     bool *used = ARENA_ARRAY(call->arena, bool, 2 * n_table + 1);
     w->columns = ARENA_ARRAY(call->arena, uint16_t, n + 1);
+    w->n_columns = n;
     if (!names || !used || !w->columns) return err_oom(err);
     enum code rc = !t && w->target.far ? far_unresolved(call, &w->target, table, STR(""), err) : OK;
     for (size_t i = 0; !rc && i < n; i++) {
         int at = t ? sql_table_find(t, columns[i]) : -1;
-        if (at >= 0) used[at] = true, w->columns[w->n_columns++] = (uint16_t)at;
+        w->columns[i] = at < 0 ? NO_COLUMN : (uint16_t)at;
+        if (at >= 0) used[at] = true;
         else if (t && w->target.far) rc = far_unresolved(call, &w->target, table, columns[i], err);
         names[count++] = at < 0 ? columns[i] : t->columns[at].name;
     }
@@ -91,8 +95,8 @@ static enum code find_columns(struct call *call, struct read_work *w, struct str
     w->result = ARENA_ARRAY(call->arena, struct sql_result_column, n);
     if (!w->result) return err_oom(err);
     for (size_t i = 0; i < n; i++) {
-        int at = sql_table_find(w->table, columns[i]);
-        if (at < 0)
+        uint16_t at = w->columns[i];
+        if (at == NO_COLUMN)
             return err_set(err, NOT_FOUND, "Column not found in table %.*s: %.*s", STR_ARG(w->table->name),
                            STR_ARG(str_upto(columns[i], 128)));
         w->result[i] = (struct sql_result_column){ .name = w->table->columns[at].name, .type = w->table->columns[at].type };
@@ -122,7 +126,7 @@ static enum code cut_keys(struct read_work *w, struct err *err) {
 }
 
 static enum code open_tokens(struct call *call, struct read_work *w, const struct spanner_ReadRequest *q, struct err *err) {
-    handle_request_of_read(q, w->next.request);
+    if (handle_is_used(call, q->partition_token, q->resume_token)) handle_request_of_read(q, w->next.request);
     w->next.kind = HANDLE_RESUME_READ;
     enum code rc = OK;
     if (q->partition_token.n) {
@@ -147,6 +151,7 @@ static struct str next_token(struct rows *rows, struct arena *scratch, void *ctx
     struct read_work *w = ctx;
     struct str token = { NULL, 0 };
     struct err err;
+    if (!buf_ok(&w->last)) return token;
     w->next.timestamp_us = rows->timestamp_us;
     w->next.rows = w->resume.rows + rows->count;
     if (handle_seal(&w->target, &w->next, scratch, &token, &err)) token = (struct str){ NULL, 0 };
@@ -164,8 +169,11 @@ static enum engine_next add_row(struct engine_read *read, const struct engine_ro
     struct call *call = read->ctx;
     struct read_work *w = call->prepared;
     if (begin_rows(w, read)) return ENGINE_FAIL;
-    memcpy(w->last, row->key.p, row->key.n);
-    w->next.lo = (struct str){ w->last, row->key.n };
+    if (w->rows.resume_token) {
+        buf_clear(&w->last);
+        buf_add_str(&w->last, row->key);
+        w->next.lo = buf_str(&w->last);
+    }
     return rows_add(&w->rows, row, &read->job.err) ? ENGINE_FAIL : ENGINE_MORE;
 }
 
@@ -176,6 +184,7 @@ static void read_done(struct engine_read *read) {
     if (!rc) rc = begin_rows(w, read); /* no rows: the metadata still goes out */
     if (!rc) rc = rows_end(&w->rows, &read->job.err);
     rows_free(&w->rows);
+    buf_free(&w->last);
     buf_free(&read->ret_last);
     if (rc) when_failed(&w->target, &w->when);
     spanner_end(call, rc, &read->job.err);
@@ -198,6 +207,7 @@ static enum code start(struct call *call, struct read_work *w, const struct span
     w->rows.with_timestamp = w->when.return_timestamp;
     if (!w->rows.unary) w->rows.resume_token = next_token;
     w->rows.ctx = w;
+    w->last = (struct buf)BUF_INIT(KEY_MAX_BYTES);
     w->read = (struct engine_read){ .when = w->when.engine,
                                     .table = w->table,
                                     .columns = w->columns,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "engine/sql/functions.h"
 #include "policy/policy.h"
 #include "spanner/far_side.h"
@@ -118,13 +119,25 @@ const struct spanner_connection *spanner_connection_of(const struct spanner *s, 
 }
 
 struct str spanner_policy_path(struct arena *arena, const struct spanner_connection *connection, struct str database) {
-    return arena_printf(arena, "spanner %.*s/%.*s", STR_ARG(connection ? connection->name : STR("?")), STR_ARG(database));
+    const struct str parts[] = { STR("spanner "), connection ? connection->name : STR("?"), STR("/"), database };
+    return str_join(arena, parts, COUNT(parts));
 }
 
 struct str spanner_owner(struct arena *arena, const struct principal *p) {
     /* subjects hold what they like: lengths keep "a|b" of one and "a", "b" of another apart */
-    return arena_printf(arena, "%d|%zu:%.*s|%zu:%.*s|%.*s", (int)p->actor.kind, p->actor.issuer.n, STR_ARG(p->actor.issuer),
-                        p->actor.subject.n, STR_ARG(p->actor.subject), STR_ARG(p->job_run));
+    char kind[DECIMAL_MAX], n_issuer[DECIMAL_MAX], n_subject[DECIMAL_MAX];
+    const struct str parts[] = { { kind, decimal_u64(p->actor.kind, kind) },
+                                 STR("|"),
+                                 { n_issuer, decimal_u64(p->actor.issuer.n, n_issuer) },
+                                 STR(":"),
+                                 p->actor.issuer,
+                                 STR("|"),
+                                 { n_subject, decimal_u64(p->actor.subject.n, n_subject) },
+                                 STR(":"),
+                                 p->actor.subject,
+                                 STR("|"),
+                                 p->job_run };
+    return str_join(arena, parts, COUNT(parts));
 }
 
 /* ---- ends ---- */

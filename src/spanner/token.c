@@ -31,6 +31,10 @@ static bool get_bytes(struct str *rest, struct str *ret) {
     return true;
 }
 
+bool handle_is_used(const struct call *call, struct str partition_token, struct str resume_token) {
+    return call->method->streaming || partition_token.n || resume_token.n;
+}
+
 enum code handle_seal(const struct target *t, const struct handle *h, struct arena *arena, struct str *ret,
                       struct err *err) {
     DEFER(buf_free) struct buf plain = BUF_INIT(MAX_PLAIN), out = BUF_INIT(2 * MAX_PLAIN);

@@ -23,6 +23,8 @@ MUST_USE enum code handle_seal(const struct target *t, const struct handle *h, s
 /* INVALID_ARGUMENT: not made here, for another database, owner, kind or request. */
 MUST_USE enum code handle_open(const struct target *t, struct str token, uint8_t kind, const uint8_t request[32],
                                struct arena *arena, struct handle *ret, struct err *err);
+/* Does the call take or give tokens? A unary one without does not: then nobody needs to know what it is for. */
+bool handle_is_used(const struct call *call, struct str partition_token, struct str resume_token);
 /* What a token is for: the request without tokens, transaction and options. */
 void handle_request_of_sql(const struct spanner_ExecuteSqlRequest *q, uint8_t ret[32]);
 void handle_request_of_partition_sql(const struct spanner_PartitionQueryRequest *q, uint8_t ret[32]);

@@ -96,6 +96,19 @@ sqlite3 *store_sqlite(struct store *s) {
     return s->db;
 }
 
+/* Eight bytes at a time; statements are told apart by their text, this only has to differ mostly. */
+static uint64_t text_hash(struct str sql) {
+    uint64_t hash = sql.n, word = 0;
+    for (size_t i = 0; i < sql.n; i += sizeof word) {
+        size_t n = sql.n - i < sizeof word ? sql.n - i : sizeof word;
+        word = 0;
+        memcpy(&word, sql.p + i, n);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
 static struct cached *find(struct store *s, struct str sql, uint64_t hash) {
     for (size_t i = 0; i < s->n; i++)
         if (s->cache[i].hash == hash && str_eq(s->cache[i].sql, sql)) return &s->cache[i];
@@ -113,7 +126,7 @@ static struct cached *make_place(struct store *s) {
 }
 
 enum code store_prepare(struct store *s, struct str sql, sqlite3_stmt **ret, struct err *err) {
-    uint64_t hash = str_hash(sql);
+    uint64_t hash = text_hash(sql);
     struct cached *c = find(s, sql, hash);
     if (!c) {
         sqlite3_stmt *stmt = NULL;

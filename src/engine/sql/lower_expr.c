@@ -54,8 +54,9 @@ static void write_literal(struct lowerer *l, const struct sql_expr *e) {
 }
 
 void lower_column(struct lowerer *l, const struct sql_source *source, uint16_t column) {
-    if (source->table) buf_printf(&l->out, "r%u.c%u", source->id, source->table->columns[column].id);
-    else buf_printf(&l->out, "r%u.o%u", source->id, column);
+    buf_add_numbered(&l->out, "r", source->id);
+    if (source->table) buf_add_numbered(&l->out, ".c", source->table->columns[column].id);
+    else buf_add_numbered(&l->out, ".o", column);
 }
 
 static bool constant_float(const struct sql_expr *e) {
@@ -116,7 +117,9 @@ static enum code lower_compare(struct lowerer *l, const struct sql_expr *e) {
     if (constant_float(b) && a->kind == EX_COLUMN) {
         buf_add_char(&l->out, '(');
         rc = lower_expr(l, a);
-        buf_printf(&l->out, " %s ", op);
+        buf_add_char(&l->out, ' ');
+        buf_add_z(&l->out, op);
+        buf_add_char(&l->out, ' ');
         if (!rc) rc = lower_expr(l, b);
         if (!rc && greater) {
             buf_add_z(&l->out, " AND typeof(");
@@ -233,9 +236,9 @@ enum code lower_expr(struct lowerer *l, const struct sql_expr *e) {
     switch (e->kind) {
     case EX_NULL: buf_add_z(&l->out, "NULL"); return OK;
     case EX_LITERAL: write_literal(l, e); return OK;
-    case EX_PARAM: buf_printf(&l->out, "?%lld", (long long)e->i + 1); return OK;
+    case EX_PARAM: buf_add_numbered(&l->out, "?", (uint64_t)e->i + 1); return OK;
     case EX_COLUMN: lower_column(l, e->source, e->column); return OK;
-    case EX_ITEM: buf_printf(&l->out, "o%lld", (long long)e->i); return OK;
+    case EX_ITEM: buf_add_numbered(&l->out, "o", (uint64_t)e->i); return OK;
     case EX_PART: buf_printf(&l->out, "%lld", (long long)e->i); return OK;
     case EX_CALL: return lower_call(l, e);
     case EX_AND:

@@ -7,7 +7,7 @@ static enum code lower_leaf(struct lowerer *l, const struct sql_from *from) {
     const struct sql_table *table = source->table;
     enum code rc = OK;
     if (source->cte) {
-        buf_printf(&l->out, "w%u", source->cte->id);
+        buf_add_numbered(&l->out, "w", source->cte->id);
     } else if (!table) {
         buf_add_char(&l->out, '(');
         rc = lower_query(l, source->query);
@@ -18,9 +18,9 @@ static enum code lower_leaf(struct lowerer *l, const struct sql_from *from) {
     } else if (l->how->source) {
         rc = l->how->source(l->how->ctx, source, &l->out, l->err);
     } else {
-        buf_printf(&l->out, "t%u", table->id);
+        buf_add_numbered(&l->out, "t", table->id);
     }
-    buf_printf(&l->out, " AS r%u", source->id);
+    buf_add_numbered(&l->out, " AS r", source->id);
     return rc;
 }
 

@@ -41,11 +41,13 @@ static enum code write_range(struct lowerer *l, const struct key_bounds *b) {
     const struct sql_expr *from = desc ? b->high : b->low, *to = desc ? b->low : b->high;
     enum code rc = OK;
     if (from || b->n_equal) {
-        buf_printf(&l->out, " AND r%u.key >= ", id);
+        buf_add_numbered(&l->out, " AND r", id);
+        buf_add_z(&l->out, ".key >= ");
         rc = write_lk(l, b, from);
     }
     if (!rc && (to || b->n_equal)) {
-        buf_printf(&l->out, " AND r%u.key < lkz(", id);
+        buf_add_numbered(&l->out, " AND r", id);
+        buf_add_z(&l->out, ".key < lkz(");
         rc = write_lk(l, b, to);
         buf_add_char(&l->out, ')');
     }
@@ -53,7 +55,8 @@ static enum code write_range(struct lowerer *l, const struct key_bounds *b) {
 }
 
 static enum code write_points(struct lowerer *l, const struct key_bounds *b) {
-    buf_printf(&l->out, b->in ? " AND r%u.key IN (" : " AND r%u.key = ", b->source->id);
+    buf_add_numbered(&l->out, " AND r", b->source->id);
+    buf_add_z(&l->out, b->in ? ".key IN (" : ".key = ");
     if (!b->in) return write_lk(l, b, NULL);
     for (size_t i = 1; i < b->in->n_args; i++) {
         if (i > 1) buf_add_z(&l->out, ", ");

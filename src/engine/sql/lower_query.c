@@ -19,7 +19,7 @@ static enum code lower_items(struct lowerer *l, const struct sql_query *q) {
         if (i) buf_add_z(&l->out, ", ");
         enum code rc = lower_expr(l, q->items[i].expr);
         if (rc) return rc;
-        buf_printf(&l->out, " AS o%zu", i);
+        buf_add_numbered(&l->out, " AS o", i);
     }
     return OK;
 }
