@@ -314,7 +314,7 @@ def query(pair, admin, big):
         def ask(sql):
             request = spanner_v1.ExecuteSqlRequest.serialize(spanner_v1.ExecuteSqlRequest(session=big.removeprefix("v1/"), sql=sql))
             return channel.unary_stream("/google.spanner.v1.Spanner/ExecuteStreamingSql")(
-                request, timeout=120, metadata=(("authorization", f"Bearer {admin.token}"),))
+                request, timeout=300, metadata=(("authorization", f"Bearer {admin.token}"),))
         yield ask
 
 
