@@ -124,6 +124,9 @@ MUST_USE enum code submission_names(struct dataproc *dataproc, const struct data
 /* submit.c: on the desk: the row, then the runner; or the first job of the same requestId. */
 MUST_USE enum code submission_serve(struct dataproc *dataproc, struct call *call, struct dataproc_submission *submission,
                                     struct job_row *ret, struct err *err);
+/* jobs.c: what a call on this job of the connection asks for; once access_belongs was said */
+MUST_USE enum code job_classify(struct dataproc *dataproc, struct call *call, enum verb verb, struct str id,
+                                struct err *err);
 /* jobs.c: on the desk */
 MUST_USE enum code job_cancel(struct dataproc *dataproc, struct call *call, struct job_row *row, struct err *err);
 
@@ -150,7 +153,7 @@ void job_run_free(struct job_run *run);
 struct runner_hooks run_hooks(struct dataproc *dataproc);
 MUST_USE enum code run_hooks_recover(struct dataproc *dataproc, struct err *err); /* at start */
 
-/* submit.c, jobs.c, clusters.c, operations.c: the methods' functions */
+/* submit.c, jobs.c, driver_objects.c, clusters.c, operations.c: the methods' functions */
 #define DECLARE_METHOD(name)                                                                                               \
     MUST_USE enum code classify_##name(struct call *call, struct err *err);                                                \
     void handle_##name(struct call *call);
@@ -162,6 +165,7 @@ DECLARE_METHOD(update_job)
 DECLARE_METHOD(cancel_job)
 DECLARE_METHOD(delete_job)
 DECLARE_METHOD(driver_output)
+DECLARE_METHOD(driver_object)
 DECLARE_METHOD(bridge_submit)
 DECLARE_METHOD(bridge_poll)
 DECLARE_METHOD(create_cluster)

@@ -7,8 +7,7 @@ enum { OUTPUT_MAX_BYTES = 1 << 20, LIST_MAX_BYTES = 4 << 20 };
 
 /* ---- classify: one job ---- */
 
-static enum code classify_entered(struct dataproc *dataproc, struct call *call, enum verb verb, struct str id,
-                                  struct err *err) {
+enum code job_classify(struct dataproc *dataproc, struct call *call, enum verb verb, struct str id, struct err *err) {
     struct job_known known;
     enum code rc = names_check_id("jobId", id, DATAPROC_ID_MAX, err);
     if (rc) return rc;
@@ -23,7 +22,7 @@ static enum code classify_job(struct call *call, enum verb verb, struct str proj
                               struct err *err) {
     struct dataproc *dataproc;
     enum code rc = access_enter(call, project, region, &dataproc, err);
-    return rc ? rc : classify_entered(dataproc, call, verb, id, err);
+    return rc ? rc : job_classify(dataproc, call, verb, id, err);
 }
 
 enum code classify_get_job(struct call *call, struct err *err) {
@@ -227,7 +226,7 @@ enum code classify_driver_output(struct call *call, struct err *err) {
     if (dataproc->remote)
         return err_set(err, UNIMPLEMENTED,
                        "driver output of an upstream connection is read where the job's driverOutputResourceUri says");
-    return classify_entered(dataproc, call, VERB_SEE_JOBS, r->job, err);
+    return job_classify(dataproc, call, VERB_SEE_JOBS, r->job, err);
 }
 
 static enum code driver_output(struct dataproc *dataproc, struct call *call, struct err *err) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "dataproc/filter.h"
+#include "wire/header.h"
 
 /* ---- tests ---- */
 
@@ -36,6 +37,78 @@ static void a_job_from_submit_to_output(void **state) {
     run_call(a);
     assert_int_equal(a->code, OK);
     assert_str(a->text, "world\n");
+    free_answer(a);
+}
+
+/* Object 0 and 1 of a job, as gcloud asks for them: what is there, and which bytes. */
+static struct answer *object(const char *job, const char *number, const char *query, const char *range) {
+    struct answer *shown = get_job("runner", "j1"), *a = new_answer("runner", "/o/{object}");
+    const struct dataproc_Job *known = shown->message;
+    a->call.http.path = arena_printf(
+        a->call.arena,
+        "/storage/v1/b/linkspan-%.*s/o/google-cloud-dataproc-metainfo%%2F%.*s%%2Fjobs%%2F%s%%2Fdriveroutput.%s",
+        STR_ARG(dataproc->connection), STR_ARG(known->placement->cluster_uuid), job, number);
+    struct http_header *header = ARENA_NEW(a->call.arena, struct http_header);
+    *header = (struct http_header){ STR("range"), range ? str_z(range) : STR("") };
+    a->call.http.headers = header;
+    a->call.http.n_headers = range ? 1 : 0;
+    a->call.http.query = str_z(query);
+    free_answer(shown);
+    run_call(a);
+    return a;
+}
+
+static void output_is_two_objects(void **state) {
+    (void)state;
+    char uuid[64], error[1024];
+    make_cluster();
+    if (submit("runner", "j1", "hello.py", NULL, NULL, uuid, error)) fail_msg("%s", error);
+    free_answer(wait_done("runner", "j1"));
+    static const struct {
+        const char *job, *number, *query, *range;
+        enum code code;
+        unsigned status;
+        const char *text; /* the answer's end */
+    } rows[] = {
+        { "j1", "000000000", "alt=json", NULL, OK, 200, "\"size\":\"12\"}\n" },
+        { "j1", "000000000", "alt=media", NULL, OK, 200, "hello world\n" },
+        { "j1", "000000000", "alt=media", "bytes=6-8", OK, 206, "wor" },
+        { "j1", "000000000", "alt=media", "bytes=6-", OK, 206, "world\n" },
+        { "j1", "000000000", "alt=media", "bytes=0-18446744073709551615", OK, 206, "hello world\n" },
+        { "j1", "000000000", "alt=media", "bytes=12-20", OUT_OF_RANGE, 416, "12 bytes" },
+        { "j1", "000000000", "alt=media", "bytes=8-6", OK, 200, "hello world\n" },
+        { "j1", "000000000", "alt=media", "bytes=-3", OK, 200, "hello world\n" },
+        { "j1", "000000000", "generation=7", NULL, INVALID_ARGUMENT, 0, NULL },
+        { "j1", "000000001", "alt=json", NULL, OK, 200, "\"size\":\"0\"}\n" },
+        { "j1", "000000001", "alt=media", NULL, OK, 200, "" },
+        { "j1", "000000002", "alt=json", NULL, NOT_FOUND, 0, NULL },
+        { "j2", "000000000", "alt=json", NULL, NOT_FOUND, 0, NULL },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct answer *a = object(rows[i].job, rows[i].number, rows[i].query, rows[i].range);
+        bool as_told = a->code == rows[i].code && a->status == rows[i].status &&
+                       (!rows[i].text || (str_ends(a->text, str_z(rows[i].text)) && (rows[i].text[0] || !a->text.n)));
+        if (!as_told) fail_msg("row %zu: %s %u %.*s", i, code_name(a->code), a->status, STR_ARG(a->text));
+        free_answer(a);
+    }
+}
+
+static void output_that_has_not_begun_is_not_there(void **state) {
+    (void)state;
+    char uuid[64], error[1024];
+    make_cluster();
+    if (submit("runner", "j1", "long.py", NULL, NULL, uuid, error)) fail_msg("%s", error);
+    struct answer *a;
+    for (unsigned n = 0; n < 2; n++) {
+        a = object("j1", n ? "000000001" : "000000000", "alt=json", NULL);
+        assert_int_equal(a->code, NOT_FOUND);
+        free_answer(a);
+    }
+    struct dataproc_CancelJobRequest cancel = { .project_id = STR("acme"), .region = STR("local"), .job_id = STR("j1") };
+    ask_for("runner", "CancelJob", &cancel, OK, NULL);
+    free_answer(wait_done("runner", "j1"));
+    a = object("j1", "000000001", "alt=json", NULL);
+    assert_int_equal(a->code, OK);
     free_answer(a);
 }
 
@@ -254,10 +327,16 @@ int main(int argc, char **argv) {
     if (world_is_child(argc, argv)) return world_child_main();
     setting_is_main = true;
     const struct CMUnitTest tests[] = {
-        TEST(a_job_from_submit_to_output), TEST(who_may_what),
-        TEST(a_failure_tells_its_cause),   TEST(bad_requests),
-        TEST(pages_do_not_lose_jobs),      TEST(operations_show_jobs),
-        TEST(a_restart_marks_what_ran),    TEST(an_end_that_was_not_written_is_not_running),
+        TEST(a_job_from_submit_to_output),
+        TEST(output_is_two_objects),
+        TEST(output_that_has_not_begun_is_not_there),
+        TEST(who_may_what),
+        TEST(a_failure_tells_its_cause),
+        TEST(bad_requests),
+        TEST(pages_do_not_lose_jobs),
+        TEST(operations_show_jobs),
+        TEST(a_restart_marks_what_ran),
+        TEST(an_end_that_was_not_written_is_not_running),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
