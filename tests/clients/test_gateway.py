@@ -139,13 +139,13 @@ def test_the_schema_has_no_partitions(admin, session):
 
 def test_the_schema_may_begin_a_transaction(pair, admin, session):
     """What follows is in it: the transaction is the upstream's, and the answer the snapshot's."""
-    admin.commit(session, ("insert_or_update", "Notes", ["Owner", "Id"], [["begun", "1"]]))
+    admin.commit(session, ("insert_or_update", "Notes", ["Owner", "Id", "Text"], [["begun", "1", "x"]]))
     strong = {"strong": True, "returnReadTimestamp": True}
     names = "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = '' ORDER BY 1"
     got = admin.ask("POST", f"{session}:executeSql", {"sql": names, "transaction": {"begin": {"readOnly": strong}}})
     begun = got["metadata"]["transaction"]
     assert got["rows"] == [["Notes"], ["Singers"]] and begun["id"] and begun["readTimestamp"]
-    later = admin.commit(session, ("insert_or_update", "Notes", ["Owner", "Id"], [["begun", "2"]]))
+    later = admin.commit(session, ("insert_or_update", "Notes", ["Owner", "Id", "Text"], [["begun", "2", "x"]]))
     assert begun["readTimestamp"] < later
     count = "SELECT COUNT(*) FROM Notes WHERE Owner = 'begun'"
     assert admin.sql(session, count, transaction={"id": begun["id"]}) == [["1"]] and admin.sql(session, count) == [["2"]]
@@ -166,10 +166,6 @@ def test_a_transaction_that_the_schema_cannot_begin(pair, admin, session):
     assert refused.value.status == "NOT_FOUND" and session.removeprefix("v1/") in refused.value.text
 
 
-def begin_with(admin, session, key):
-    return admin.ask("POST", f"{session}:beginTransaction", {"options": {"readWrite": {}}, "mutationKey": key})
-
-
 def test_the_upstreams_instance_is_shown_to_who_may_use_it(pair):
     """Nobody is asked: the connection names it."""
     config = "projects/demo/instanceConfigs/linkspan-upstream"
@@ -187,20 +183,6 @@ def test_the_upstreams_instance_is_shown_to_who_may_use_it(pair):
             stranger.ask("GET", path)
         assert refused.value.http == 403
     assert not [e for e in setting.audit(pair.far).entries if "Instance" in e.get("protoPayload", {}).get("methodName", "")]
-
-
-def test_a_mutation_key_is_a_mutation(pair, admin, session):
-    """An upstream sees its values: it is decided before it goes on."""
-    key = lambda column: {"insert": {"table": "Singers", "columns": ["SingerId", column], "values": [["1", "2"]]}}  # noqa: E731
-    reader = plain.Plain(pair.near, "reader")
-    mine = reader.session("beyond")
-    assert begin_with(admin, session, key("Name"))["id"]
-    before = len(far_entries(pair, "BeginTransaction"))
-    with pytest.raises(plain.Refused) as refused:
-        begin_with(reader, mine, key("Name"))
-    assert refused.value.http == 403 and "NO_RULE" in refused.value.text
-    assert begin_with(admin, session, key("Name"))["id"]
-    assert setting.eventually(lambda: n if (n := len(far_entries(pair, "BeginTransaction"))) > before else None) == before + 1
 
 
 def test_a_role_is_not_the_clients_to_choose(admin):
@@ -359,6 +341,24 @@ def test_an_upstream_killed_in_the_midst(pair, query):
         assert entry, "the audit does not tell of it"
     finally:
         pair.far.start_server()
+
+
+def begin_with(admin, session, key):
+    return admin.ask("POST", f"{session}:beginTransaction", {"options": {"readWrite": {}}, "mutationKey": key})
+
+
+def test_a_mutation_key_is_a_mutation(pair, admin, session):
+    """An upstream sees its values: it is decided before it goes on."""
+    key = lambda column: {"insert": {"table": "Singers", "columns": ["SingerId", column], "values": [["1", "2"]]}}  # noqa: E731
+    writer = plain.Plain(pair.near, "writer")
+    mine = writer.session("beyond")
+    assert begin_with(writer, mine, key("Name"))["id"]
+    before = len(far_entries(pair, "BeginTransaction"))
+    with pytest.raises(plain.Refused) as refused:
+        begin_with(writer, mine, key("Salary"))
+    assert refused.value.http == 403 and "NO_RULE_FOR_COLUMN" in refused.value.text
+    assert begin_with(writer, mine, key("Name"))["id"]
+    assert setting.eventually(lambda: n if (n := len(far_entries(pair, "BeginTransaction"))) > before else None) == before + 1
 
 
 def test_a_restart_of_ours_ends_no_session(pair, admin, session):
