@@ -182,7 +182,7 @@ def c_tests(tally, pattern):
 
 # What clients do to Spanner, they do again to a server that forwards it all to a second one: with the same results.
 THROUGH_GATEWAY = ["rows", "rest", "transactions", "errors", "resume", "policy", "races", "limits", "differential", "node_spanner", "go_spanner",
-                   "gcloud"]
+                   "gcloud", "jobs_make_nothing"]
 
 
 def client_tests(tally, cache, pattern, name="clients", files=("tests/clients",), options=()):

@@ -21,11 +21,18 @@ struct create_work {
     struct err err; /* of the tables that could not be made */
 };
 
-/* On a job's own endpoint nothing is made, and no right grows: what exists and may be used is said to exist. */
+/* On a job's own endpoint nothing is made, and no right grows: what exists and may be used is said to exist. Whether it
+ * exists at an upstream is told by its schema, which is read anyway before the database can be used. */
+static enum code not_by_jobs(const struct create_work *w, struct err *err) {
+    return err_set(err, PERMISSION_DENIED, "Databases are not made by jobs: %.*s", STR_ARG(w->full_name));
+}
+
 static enum code create_atoms(struct call *call, struct create_work *w, struct err *err) {
     struct atom atom = { .verb = call->endpoint ? VERB_USE : VERB_ADMINISTER, .path = w->path };
     if (!atoms_add(&call->atoms, call->arena, atom)) return err_oom(err);
-    return call->endpoint ? OK : ddl_atoms(call, w->path, &w->ddl, err);
+    if (!call->endpoint) return ddl_atoms(call, w->path, &w->ddl, err);
+    enum code rc = w->target.far ? target_schema(call, &w->target, err) : OK;
+    return rc == NOT_FOUND ? not_by_jobs(w, err) : rc;
 }
 
 enum code classify_create_database(struct call *call, struct err *err) {
@@ -110,8 +117,7 @@ void handle_create_database(struct call *call) {
     enum code rc = OK;
     struct engine_db *db = w->connection ? spanner_database(call->service, w->instance.instance, w->database) : NULL;
     if (db) rc = err_set(&err, ALREADY_EXISTS, "Database already exists: %.*s", STR_ARG(w->full_name));
-    else if (call->endpoint)
-        rc = err_set(&err, PERMISSION_DENIED, "Databases are not made by jobs: %.*s", STR_ARG(w->full_name));
+    else if (call->endpoint) rc = not_by_jobs(w, &err);
     else if (!w->connection)
         rc = err_set(&err, NOT_FOUND, "Instance not found: projects/%.*s/instances/%.*s", STR_ARG(w->instance.project),
                      STR_ARG(w->instance.instance));

@@ -15,7 +15,9 @@ static void send_as_is(struct call *call, const struct target *t) {
 }
 
 void far_create_database(struct call *call) {
-    send_as_is(call, create_database_target(call));
+    struct err err;
+    if (!call->endpoint) send_as_is(call, create_database_target(call));
+    else spanner_end(call, err_set(&err, ALREADY_EXISTS, "Database already exists: %.*s", STR_ARG(call->resource)), &err);
 }
 
 void far_get_database(struct call *call) {
