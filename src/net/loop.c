@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "base/arena_keep.h"
 #include "net/timers.h"
 
-enum { MAX_SIGNALS = 8 };
+enum { MAX_SIGNALS = 8, ARENA_BLOCKS = 256 };
 
 struct signal_watch {
     uv_signal_t handle;
@@ -241,7 +242,9 @@ void loop_freep(struct loop **loop) {
 }
 
 void loop_run(struct loop *loop) {
+    arena_keep(ARENA_BLOCKS);
     while (!atomic_exchange_explicit(&loop->stop, false, memory_order_acq_rel)) uv_run(&loop->uv, UV_RUN_DEFAULT);
+    arena_keep(0);
 }
 
 void loop_stop(struct loop *loop) {
