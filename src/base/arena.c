@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/arena_keep.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ARENA_ASAN 1
@@ -16,11 +17,11 @@
 #include <sanitizer/asan_interface.h>
 #define POISON(p, n)   ASAN_POISON_MEMORY_REGION((p), (n))
 #define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION((p), (n))
-enum { GAP = 16 };
+enum { GAP = 16, KEEPS = false };
 #else
 #define POISON(p, n)   ((void)(p), (void)(n))
 #define UNPOISON(p, n) ((void)(p), (void)(n))
-enum { GAP = 0 };
+enum { GAP = 0, KEEPS = true };
 #endif
 
 enum { FIRST_BLOCK = 4096, LAST_BLOCK = 1 << 20 };
@@ -47,13 +48,47 @@ bool arena_should_fail(void) {
     return fail_after && --fail_after == 0;
 }
 
+/* First blocks for this thread's next arenas. */
+static _Thread_local struct {
+    struct block *blocks;
+    unsigned n, max;
+} kept;
+
+void arena_keep(unsigned blocks) {
+    kept.max = KEEPS ? blocks : 0;
+    while (kept.n > kept.max) {
+        struct block *b = kept.blocks;
+        kept.blocks = b->next;
+        kept.n--;
+        free(b);
+    }
+}
+
+static struct block *take_block(size_t cap) {
+    struct block *b = kept.blocks;
+    if (!b || cap != FIRST_BLOCK) return malloc(sizeof *b + cap);
+    kept.blocks = b->next;
+    kept.n--;
+    return b;
+}
+
+static void give_block(struct block *b) {
+    if (b->cap != FIRST_BLOCK || kept.n >= kept.max) {
+        free(b);
+        return;
+    }
+    b->next = kept.blocks;
+    kept.blocks = b;
+    kept.n++;
+}
+
 static struct block *block_new(struct arena *arena, size_t need) {
     size_t cap = arena->blocks ? arena->blocks->cap * 2 : FIRST_BLOCK;
     if (cap > LAST_BLOCK) cap = LAST_BLOCK;
     if (cap > arena->max - arena->held) cap = arena->max - arena->held;
     if (cap < need) cap = need;
     if (cap > arena->max - arena->held) return NULL;
-    struct block *b = malloc(sizeof *b + cap);
+    struct block *b = take_block(cap);
     if (!b) return NULL;
     *b = (struct block){ .next = arena->blocks, .cap = cap };
     POISON(b->data, cap);
@@ -66,7 +101,7 @@ static void block_free(struct arena *arena, struct block *b) {
     UNPOISON(b->data, b->cap);
     if (arena->secret) explicit_bzero(b->data, b->used);
     arena->held -= b->cap;
-    free(b);
+    give_block(b);
 }
 
 struct arena *arena_new(size_t max_bytes) {

@@ -47,41 +47,60 @@ void enc_hex(struct buf *out, struct str bytes) {
     }
 }
 
-enum alphabet { STANDARD = 1, URL = 2 };
+enum { STANDARD, URL, EITHER }; /* which of the two last characters are taken */
 
-static int sextet(char c, unsigned alphabets) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (alphabets & STANDARD) {
-        if (c == '+') return 62;
-        if (c == '/') return 63;
+/* Value + 1 of each character: what is not named is 0, which is none. */
+#define DIGITS                                                                                                             \
+    ['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8, ['I'] = 9, ['J'] = 10,         \
+    ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18, ['S'] = 19,            \
+    ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28,            \
+    ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37,            \
+    ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46,            \
+    ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55,            \
+    ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62
+
+static const uint8_t sextets[][256] = {
+    [STANDARD] = { DIGITS, ['+'] = 63, ['/'] = 64 },
+    [URL] = { DIGITS, ['-'] = 63, ['_'] = 64 },
+    [EITHER] = { DIGITS, ['+'] = 63, ['/'] = 64, ['-'] = 63, ['_'] = 64 },
+};
+
+/* One to four characters: their bits, the first highest. False: one of them is none of the alphabet's. */
+static bool gather(const uint8_t sextet[256], const char *p, size_t n, uint32_t *ret) {
+    uint32_t bits = 0;
+    bool fine = true;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t v = sextet[(unsigned char)p[i]];
+        fine &= v != 0;
+        bits = bits << 6 | ((v - 1) & 63);
     }
-    if (alphabets & URL) {
-        if (c == '-') return 62;
-        if (c == '_') return 63;
-    }
-    return -1;
+    *ret = bits;
+    return fine;
 }
 
 /* `in` has no padding any more. */
-static bool decode64(struct arena *arena, struct str in, unsigned alphabets, struct str *ret) {
+static bool decode64(struct arena *arena, struct str in, unsigned alphabet, struct str *ret) {
+    const uint8_t *sextet = sextets[alphabet];
     if (in.n % 4 == 1) return false;
     char *out = arena_alloc(arena, in.n / 4 * 3 + 3);
     if (!out) return false;
-    uint32_t bits = 0;
-    unsigned held = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < in.n; i++) {
-        int v = sextet(in.p[i], alphabets);
-        if (v < 0) return false;
-        bits = bits << 6 | (uint32_t)v;
-        held += 6;
-        if (held < 8) continue;
-        held -= 8;
-        out[n++] = (char)(unsigned char)(bits >> held & 255);
+    uint32_t v;
+    size_t n = 0, i = 0;
+    for (; i + 4 <= in.n; i += 4) {
+        if (!gather(sextet, in.p + i, 4, &v)) return false;
+        out[n++] = (char)(unsigned char)(v >> 16);
+        out[n++] = (char)(unsigned char)(v >> 8);
+        out[n++] = (char)(unsigned char)v;
     }
-    if (bits & ((1u << held) - 1)) return false; /* trailing bits are set: two texts for one value */
+    size_t left = in.n - i; /* 0, 2 or 3 */
+    if (left) {
+        unsigned unused = left == 2 ? 4 : 2;
+        if (!gather(sextet, in.p + i, left, &v)) return false;
+        if (v & ((1u << unused) - 1)) return false; /* trailing bits are set: two texts for one value */
+        v >>= unused;
+        if (left == 3) out[n++] = (char)(unsigned char)(v >> 8);
+        out[n++] = (char)(unsigned char)v;
+    }
     *ret = (struct str){ out, n };
     return true;
 }
@@ -102,7 +121,7 @@ bool dec_base64url(struct arena *arena, struct str text, struct str *ret) {
 bool dec_base64_any(struct arena *arena, struct str text, struct str *ret) {
     struct str bare = without_padding(text);
     if (bare.n != text.n && text.n % 4 != 0) return false;
-    return decode64(arena, bare, STANDARD | URL, ret);
+    return decode64(arena, bare, EITHER, ret);
 }
 
 static int nibble(char c) {

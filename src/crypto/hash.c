@@ -66,6 +66,10 @@ void hash_sha256_2(struct str first, struct str second, uint8_t ret_digest[SHA25
     digest(evp_sha2(256), parts, 2, ret_digest);
 }
 
+void hash_sha256_n(const struct str *parts, unsigned n, uint8_t ret_digest[SHA256_BYTES]) {
+    digest(evp_sha2(256), parts, n, ret_digest);
+}
+
 size_t hash_sha2(unsigned bits, struct str bytes, uint8_t ret_digest[HASH_MAX_BYTES]) {
     return digest(evp_sha2(bits), &bytes, 1, ret_digest);
 }

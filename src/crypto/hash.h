@@ -10,6 +10,7 @@ enum { SHA256_BYTES = 32, HASH_MAX_BYTES = 64 };
 void hash_sha256(struct str bytes, uint8_t ret_digest[SHA256_BYTES]);
 void hash_sha256_2(struct str first, struct str second,
                    uint8_t ret_digest[SHA256_BYTES]); /* of both, one after the other */
+void hash_sha256_n(const struct str *parts, unsigned n, uint8_t ret_digest[SHA256_BYTES]);
 void hash_hmac_sha256(struct str key, struct str bytes, uint8_t ret_mac[SHA256_BYTES]);
 
 /* `bits` is 256, 384 or 512; returns the digest's length in bytes. */

@@ -4,40 +4,47 @@
 
 /* What a request says about itself and about the answer that it wants. Nothing that speaks for somebody, nothing that was
  * added on the way (forwarded, x-forwarded-*, via), nothing of a browser. */
-static const char *const towards[] = {
-    "accept",
-    "accept-charset",
-    "accept-encoding",
-    "accept-language",
-    "cache-control",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "content-type",
-    "grpc-accept-encoding",
-    "grpc-encoding",
-    "grpc-message-type",
-    "grpc-previous-rpc-attempts",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "idempotency-key",
-    "prefer",
-    "range",
-    "user-agent",
+static const struct str towards[] = {
+    STR_INIT("accept"),
+    STR_INIT("accept-charset"),
+    STR_INIT("accept-encoding"),
+    STR_INIT("accept-language"),
+    STR_INIT("cache-control"),
+    STR_INIT("content-disposition"),
+    STR_INIT("content-encoding"),
+    STR_INIT("content-language"),
+    STR_INIT("content-type"),
+    STR_INIT("grpc-accept-encoding"),
+    STR_INIT("grpc-encoding"),
+    STR_INIT("grpc-message-type"),
+    STR_INIT("grpc-previous-rpc-attempts"),
+    STR_INIT("if-match"),
+    STR_INIT("if-modified-since"),
+    STR_INIT("if-none-match"),
+    STR_INIT("if-range"),
+    STR_INIT("if-unmodified-since"),
+    STR_INIT("idempotency-key"),
+    STR_INIT("prefer"),
+    STR_INIT("range"),
+    STR_INIT("user-agent"),
 };
 
 /* alt-svc would lead the client around us, the others would stay with it under our name. */
-static const char *const kept_back[] = {
-    "alt-svc",     "authentication-info",       "clear-site-data", "proxy-authenticate",       "set-cookie",
-    "set-cookie2", "strict-transport-security", "trailer",         "proxy-authentication-info"
+static const struct str kept_back[] = {
+    STR_INIT("alt-svc"),
+    STR_INIT("authentication-info"),
+    STR_INIT("clear-site-data"),
+    STR_INIT("proxy-authenticate"),
+    STR_INIT("set-cookie"),
+    STR_INIT("set-cookie2"),
+    STR_INIT("strict-transport-security"),
+    STR_INIT("trailer"),
+    STR_INIT("proxy-authentication-info"),
 };
 
-static bool is_in(struct str name, const char *const *names, size_t n) {
+static bool is_in(struct str name, const struct str *names, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (str_eq_z(name, names[i])) return true;
+        if (name.n == names[i].n && str_eq(name, names[i])) return true; /* most end at the lengths */
     return false;
 }
 
@@ -69,18 +76,18 @@ size_t relay_answer_headers(const struct http_header *headers, size_t n, struct 
 
 const char *relay_bad_header(struct str name) {
     /* The second row: some services serve what such a field names, and not the path that was decided. */
-    static const char *const never[] = { "forwarded",
-                                         "via",
-                                         "x-real-ip",
-                                         "grpc-timeout",
-                                         "x-goog-iap-jwt-assertion",
-                                         "x-original-url",
-                                         "x-rewrite-url",
-                                         "traceparent",
-                                         "tracestate",
-                                         "x-http-method-override",
-                                         "x-http-method",
-                                         "x-method-override" };
+    static const struct str never[] = { STR_INIT("forwarded"),
+                                        STR_INIT("via"),
+                                        STR_INIT("x-real-ip"),
+                                        STR_INIT("grpc-timeout"),
+                                        STR_INIT("x-goog-iap-jwt-assertion"),
+                                        STR_INIT("traceparent"),
+                                        STR_INIT("tracestate"),
+                                        STR_INIT("x-original-url"),
+                                        STR_INIT("x-rewrite-url"),
+                                        STR_INIT("x-http-method-override"),
+                                        STR_INIT("x-http-method"),
+                                        STR_INIT("x-method-override") };
     const struct http_header field = { name, STR("x") };
     struct err err;
     for (size_t i = 0; i < name.n; i++)

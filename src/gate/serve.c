@@ -1,4 +1,5 @@
 #include "gate/serve.h"
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -392,9 +393,17 @@ static enum code run(struct server *s, struct err *err) {
     return OK;
 }
 
+/* The heap's end goes up and down with the requests under way: by default each time to the system and back, with all its
+ * pages. What is larger than the threshold still goes back at once. */
+static void keep_heap(void) {
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 16 << 20);
+}
+
 enum code serve(const struct config *config, struct err *err) {
     struct server *s = calloc(1, sizeof *s);
     if (!s) return err_oom(err);
+    keep_heap();
     s->lock_fd = -1;
     s->gate.config = config;
     s->gate.spool_dir = s->spool;

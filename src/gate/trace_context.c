@@ -1,5 +1,5 @@
 #include "gate/trace_context.h"
-#include <sys/random.h>
+#include "gate/id.h"
 
 enum { TRACE_BYTES = TRACE_ID_LENGTH / 2, SPAN_BYTES = TRACE_SPAN_LENGTH / 2 };
 
@@ -33,7 +33,7 @@ void trace_context_begin(struct request *r) {
     uint8_t random[TRACE_BYTES + SPAN_BYTES];
     char id[TRACE_ID_LENGTH], span[TRACE_SPAN_LENGTH];
     struct trace_parent parent;
-    while (getrandom(random, sizeof random, 0) != sizeof random) {}
+    id_random(random, sizeof random);
     hex(random, TRACE_BYTES, id);
     hex(random + TRACE_BYTES, SPAN_BYTES, span);
     if (callers_parent(r->http, &parent)) r->call.tracestate = callers_state(r->http, r->call.arena);

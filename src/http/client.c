@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -278,6 +279,12 @@ static void forget_idle_origins(struct http_client *client) {
     }
 }
 
+static void print_authority(struct origin *o) {
+    bool v6 = strchr(o->host, ':') != NULL, usual = o->port == (o->tls ? 443 : 80);
+    int n = snprintf(o->authority, sizeof o->authority, v6 ? "[%s]" : "%s", o->host);
+    if (n > 0 && !usual) (void)snprintf(o->authority + n, sizeof o->authority - (size_t)n, ":%u", o->port);
+}
+
 static struct origin *find_origin(struct http_client *client, const struct http_client_request *r, bool tls,
                                   uint16_t port) {
     for (struct origin *o = client->origins; o; o = o->next)
@@ -287,6 +294,7 @@ static struct origin *find_origin(struct http_client *client, const struct http_
     if (!o) return NULL;
     *o = (struct origin){ .client = client, .port = port, .tls = tls, .prior_h2 = r->prior_h2, .next = client->origins };
     memcpy(o->host, r->host.p, r->host.n);
+    print_authority(o);
     o->known_h1 = !tls && !r->prior_h2;
     o->pump = (struct loop_task){ .fn = on_pump, .ctx = o };
     return client->origins = o;

@@ -25,13 +25,9 @@ static bool start(struct link *l, struct http_call *call) {
 
 static void write_head(struct http_call *call, struct buf *out) {
     const struct http_client_request *r = &call->request;
-    const struct origin *o = call->origin;
-    bool v6 = str_find_char(r->host, ':') >= 0, usual = o->port == (o->tls ? 443 : 80);
     bool sends = r->body.n || str_eq(r->method, STR("POST")) || str_eq(r->method, STR("PUT"));
     h1_write_request(out, r->method, r->path, r->headers, r->n_headers);
-    buf_printf(out, v6 ? "host: [%s]" : "host: %s", o->host);
-    if (!usual) buf_printf(out, ":%u", o->port);
-    buf_add_z(out, "\r\n");
+    buf_printf(out, "host: %s\r\n", call->origin->authority);
     if (r->streams && !r->has_length) buf_add_z(out, "transfer-encoding: chunked\r\n");
     else if (r->streams) buf_printf(out, "content-length: %llu\r\n", (unsigned long long)r->length);
     else if (sends) buf_printf(out, "content-length: %zu\r\n", r->body.n);

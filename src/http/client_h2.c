@@ -1,17 +1,8 @@
-#include <stdio.h>
-
 #include "http/client_parts.h"
 
 enum { STREAM_WINDOW = 256 * 1024, H2_PROTOCOL_ERROR = 1, H2_REFUSED_STREAM = 7 };
 
 /* ---- out ---- */
-
-static struct str authority(struct http_call *call) {
-    const struct origin *o = call->origin;
-    bool v6 = str_find_char(str_z(o->host), ':') >= 0, usual = o->port == (o->tls ? 443 : 80);
-    return usual ? arena_printf(call->arena, v6 ? "[%s]" : "%s", o->host)
-                 : arena_printf(call->arena, v6 ? "[%s]:%u" : "%s:%u", o->host, o->port);
-}
 
 static void push_body(struct http_call *call) {
     if (!call->h2 || call->body_at >= call->request.body.n) return;
@@ -29,7 +20,7 @@ static bool start(struct link *l, struct http_call *call) {
         length = arena_printf(call->arena, "%llu", (unsigned long long)(r->streams ? r->length : r->body.n));
     all[n++] = (struct http_header){ STR(":method"), r->method };
     all[n++] = (struct http_header){ STR(":scheme"), r->scheme };
-    all[n++] = (struct http_header){ STR(":authority"), authority(call) };
+    all[n++] = (struct http_header){ STR(":authority"), str_z(call->origin->authority) };
     all[n++] = (struct http_header){ STR(":path"), r->path };
     for (size_t i = 0; i < r->n_headers; i++) all[n++] = r->headers[i];
     if (length.n) all[n++] = (struct http_header){ STR("content-length"), length };

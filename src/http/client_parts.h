@@ -40,7 +40,7 @@ struct origin { /* scheme, host, port */
     struct origin *next;
     struct link *links;
     struct loop_task pump;
-    char host[HOST_MAX];
+    char host[HOST_MAX], authority[HOST_MAX + 9]; /* as requests name it */
     uint16_t port;
     bool tls, prior_h2, known_h1;
 };

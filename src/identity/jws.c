@@ -6,22 +6,15 @@
 
 enum { HEADER_DEPTH = 4, SEGMENTS = 3 };
 
-static bool is_token_char(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-}
-
-/* Cuts at the dots: exactly two. Five parts would be a JWE. */
+/* Cuts at the dots: exactly two. Five parts would be a JWE. What the parts may hold, their decoding says. */
 static bool cut(struct str token, struct str parts[SEGMENTS]) {
-    unsigned n = 0;
-    size_t from = 0;
-    for (size_t i = 0; i <= token.n; i++) {
-        if (i < token.n && !is_token_char(token.p[i])) return false;
-        if (i < token.n && token.p[i] != '.') continue;
-        if (n == SEGMENTS) return false;
-        parts[n++] = (struct str){ token.p + from, i - from };
-        from = i + 1;
+    struct str rest = token;
+    for (unsigned i = 0; i < SEGMENTS - 1; i++) {
+        if (str_find_char(rest, '.') < 0) return false;
+        parts[i] = str_cut(&rest, '.');
     }
-    return n == SEGMENTS;
+    parts[SEGMENTS - 1] = rest;
+    return str_find_char(rest, '.') < 0;
 }
 
 /* Printable text without spaces' cousins: a kid goes into comparisons and the operator's log. */

@@ -55,15 +55,14 @@ static struct str key_str(const uint8_t key[SHA256_BYTES]) {
     return (struct str){ (const char *)key, SHA256_BYTES };
 }
 
-/* One digest over the digests of the token, the door and all that was asked for, each at a length that cannot be shifted:
- * what one service's audience opened must not be found by another. */
+/* One digest of the door, of all that was asked for and of the token, behind the lengths of all but the last: what one
+ * service's audience opened must not be found by another. */
 static void make_key(struct str token, struct str listener, const struct jwt_ask *ask, uint8_t key[SHA256_BYTES]) {
-    uint8_t parts[4][SHA256_BYTES];
-    hash_sha256(token, parts[0]);
-    hash_sha256(listener, parts[1]);
-    hash_sha256(ask->audience, parts[2]);
-    hash_sha256(ask->service_audience, parts[3]);
-    hash_sha256((struct str){ (const char *)parts, sizeof parts }, key);
+    const size_t lengths[] = { listener.n, ask->audience.n, ask->service_audience.n };
+    const struct str parts[] = {
+        { (const char *)lengths, sizeof lengths }, listener, ask->audience, ask->service_audience, token
+    };
+    hash_sha256_n(parts, COUNT(parts), key);
 }
 
 static void drop(struct verified *cache, struct slot *slot) {

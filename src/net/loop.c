@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "base/arena_keep.h"
 #include "net/timers.h"
 
-enum { MAX_SIGNALS = 8 };
+enum { MAX_SIGNALS = 8, ARENA_BLOCKS = 256 };
 
 struct signal_watch {
     uv_signal_t handle;
@@ -165,6 +166,7 @@ static void on_alarm(uv_timer_t *alarm) {
 
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms) {
     timers_remove(&loop->timers, timer);
+    uv_update_time(&loop->uv); /* in a long turn the loop's clock stands: a deadline must not pass early for it */
     timer->due_ms = uv_now(&loop->uv) + (delay_ms ? delay_ms : 1); /* 0 would starve the loop when fn restarts it */
     timers_insert(&loop->timers, timer);
     arm(loop);
@@ -241,7 +243,9 @@ void loop_freep(struct loop **loop) {
 }
 
 void loop_run(struct loop *loop) {
+    arena_keep(ARENA_BLOCKS);
     while (!atomic_exchange_explicit(&loop->stop, false, memory_order_acq_rel)) uv_run(&loop->uv, UV_RUN_DEFAULT);
+    arena_keep(0);
 }
 
 void loop_stop(struct loop *loop) {

@@ -398,7 +398,7 @@ static bool finish_rules(struct policy *p) {
 
 bool policy_compile(struct policy *policy, struct policy_faults *faults) {
     struct compiler c = { .policy = policy, .faults = faults };
-    if (!gather(policy) || !finish_rules(policy)) return false;
+    if (!gather(policy) || !bearers_index(policy) || !finish_rules(policy)) return false;
     walk(&c);
     if (c.oom || c.too_many) return !c.oom;
     make_room(&c);

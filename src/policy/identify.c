@@ -29,14 +29,22 @@ static enum truth contains(const json_t *value, struct str wanted) {
     return found;
 }
 
+bool claim_text(const struct names *claim, const struct actor *actor, struct str *ret) {
+    const json_t *value = claim_value(actor, claim);
+    bool is_subject = claim->n == 1 && str_eq(claim->items[0].text, STR("sub"));
+    if (json_is_string(value)) *ret = json_text(value);
+    else if (!value && is_subject && actor->subject.p) *ret = actor->subject; /* known even where claims were not kept */
+    else return false;
+    return true;
+}
+
 static enum truth run_test(const struct test *t, const struct actor *actor) {
-    const json_t *value = claim_value(actor, &t->claim);
-    struct str text = json_is_string(value) ? json_text(value) : (struct str){ 0 };
-    bool is_subject = t->claim.n == 1 && str_eq(t->claim.items[0].text, STR("sub"));
-    if (t->op == TEST_CONTAINS) return value ? contains(value, t->values.items[0].text) : UNKNOWN_;
-    if (!value && is_subject) text = actor->subject; /* known even where claims were not kept */
-    else if (!json_is_string(value)) return UNKNOWN_;
-    if (!text.p) return UNKNOWN_;
+    if (t->op == TEST_CONTAINS) {
+        const json_t *value = claim_value(actor, &t->claim);
+        return value ? contains(value, t->values.items[0].text) : UNKNOWN_;
+    }
+    struct str text;
+    if (!claim_text(&t->claim, actor, &text)) return UNKNOWN_;
     bool equal = false;
     for (size_t i = 0; i < t->values.n; i++) equal = equal || str_eq(text, t->values.items[i].text);
     return equal != (t->op == TEST_DIFFERS) ? TRUE_ : FALSE_;
@@ -121,40 +129,53 @@ static struct policy_subject *subject_new(const struct policy *p, struct arena *
     return s;
 }
 
+static void test_actor(const struct policy *p, struct policy_subject *s, const struct actor *actor, uint64_t *may,
+                       bool is_current) {
+    size_t words = p->n_subjects / 64 + 1;
+    memset(may, 0, words * sizeof *may);
+    bearers_mark(p, actor, may);
+    for (size_t w = 0; w < words; w++)
+        for (uint64_t rest = may[w]; rest; rest &= rest - 1) {
+            uint32_t i = (uint32_t)(w * 64 + (unsigned)__builtin_ctzll(rest));
+            enum truth now = bears(p->subjects[i].stmt, actor);
+            if (is_current && now == TRUE_) bit_set(s->sure, i);
+            if (is_current && now == UNKNOWN_) bit_set(s->unsure, i);
+            if (now != FALSE_) bit_set(s->any, i);
+        }
+}
+
 const struct policy_subject *policy_identify(const struct policy *policy, const struct principal *principal,
                                              struct arena *arena) {
     struct policy_subject *s = subject_new(policy, arena);
-    if (!s) return NULL;
-    for (uint32_t i = 0; i < policy->n_subjects; i++) {
-        const struct stmt *stmt = policy->subjects[i].stmt;
-        enum truth now = bears(stmt, &principal->actor);
-        if (now == TRUE_) bit_set(s->sure, i);
-        if (now == UNKNOWN_) bit_set(s->unsure, i);
-        if (now != FALSE_) bit_set(s->any, i);
-        for (unsigned k = 0; k < principal->n_chain && k < PRINCIPAL_MAX_CHAIN; k++)
-            if (bears(stmt, &principal->chain[k]) != FALSE_) bit_set(s->any, i);
-    }
+    uint64_t *may = s ? ARENA_ARRAY(arena, uint64_t, policy->n_subjects / 64 + 1) : NULL;
+    if (!may) return NULL;
+    test_actor(policy, s, &principal->actor, may, true);
+    for (unsigned k = 0; k < principal->n_chain && k < PRINCIPAL_MAX_CHAIN; k++)
+        test_actor(policy, s, &principal->chain[k], may, false);
     judge_conds(policy, s, principal->job, &principal->from);
     return make_lists(policy, s, arena) ? s : NULL;
 }
 
 /* ---- the same, to and from names ---- */
 
-static bool list(const struct policy *p, const uint64_t *bits, const uint64_t *without, struct arena *arena,
-                 struct policy_names *ret) {
+static bool list(const struct policy *p, const uint64_t *bits, struct arena *arena, struct policy_names *ret) {
     ret->n = 0;
-    ret->items = ARENA_ARRAY(arena, struct str, p->n_subjects + 1);
-    for (uint32_t i = 0; ret->items && i < p->n_subjects; i++)
-        if (bit_get(bits, i) && !(without && bit_get(without, i))) ret->items[ret->n++] = p->subjects[i].name;
-    return ret->items != NULL;
+    size_t words = p->n_subjects / 64 + 1, n = 0;
+    for (size_t w = 0; w < words; w++) n += (size_t)__builtin_popcountll(bits[w]);
+    ret->items = ARENA_ARRAY(arena, struct str, n + 1);
+    if (!ret->items) return false;
+    for (size_t w = 0; w < words; w++)
+        for (uint64_t rest = bits[w]; rest; rest &= rest - 1)
+            ret->items[ret->n++] = p->subjects[w * 64 + (unsigned)__builtin_ctzll(rest)].name;
+    return true;
 }
 
 bool policy_bearing_of(const struct policy *policy, const struct policy_subject *subject, struct arena *arena,
                        struct policy_bearing *ret) {
     struct policy_bearing out;
-    if (!list(policy, subject->sure, NULL, arena, &out.sure) || !list(policy, subject->unsure, NULL, arena, &out.unsure))
+    if (!list(policy, subject->sure, arena, &out.sure) || !list(policy, subject->unsure, arena, &out.unsure) ||
+        !list(policy, subject->any, arena, &out.chain))
         return false;
-    if (!list(policy, subject->any, NULL, arena, &out.chain)) return false;
     *ret = out;
     return true;
 }

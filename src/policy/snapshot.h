@@ -66,6 +66,25 @@ struct node {
     struct entries limits; /* of a path: whatever the verb */
 };
 
+/* bearers.c: names by a value of a claim that they ask for. */
+struct bearer_row {
+    struct str value;
+    uint32_t group, subject;
+};
+
+struct bearer_group {
+    struct str issuer;
+    const struct names *claim; /* NULL: accounts, by their address */
+    size_t first, n;           /* its rows */
+};
+
+struct bearers {
+    struct bearer_row *rows; /* by group, then value */
+    struct bearer_group *groups;
+    uint32_t *loose; /* names that ask for no certain value */
+    size_t n_rows, n_groups, n_loose;
+};
+
 struct policy {
     atomic_uint refs;
     uint64_t serial; /* differs between snapshots of this process */
@@ -74,6 +93,7 @@ struct policy {
     size_t n_files;
     struct map *names; /* kind letter + name → statement: see symbol() */
     struct subject_def *subjects;
+    struct bearers bearers;
     struct rule *rules; /* by name */
     struct cond *conds;
     const struct stmt **jobs, **domains;
@@ -108,6 +128,12 @@ struct str path_wild(struct str path, char out[256]);
 bool policy_check(struct policy *policy, const struct policy_context *context, struct policy_faults *faults);
 bool policy_compile(struct policy *policy, struct policy_faults *faults);
 uint32_t subject_index(const struct policy *policy, struct str name); /* NO_INDEX */
+
+bool bearers_index(struct policy *policy); /* false: memory is short */
+/* Sets the bits of all names that the actor may bear; what is not set it does not. */
+void bearers_mark(const struct policy *policy, const struct actor *actor, uint64_t *may);
+/* A claim as text; false: nobody knows, as the issuer did not send it, or not as text. */
+bool claim_text(const struct names *claim, const struct actor *actor, struct str *ret);
 
 const struct node *node_find(const struct policy *policy, enum node_kind kind, struct str path, struct str object);
 uint64_t node_hash(enum node_kind kind, struct str path,

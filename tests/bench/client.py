@@ -11,15 +11,15 @@ class Client:
     def __init__(self, tools, ca):
         self.program, self.ca = tools / "bench_client", ca
 
-    def run(self, mode, peer, *, url=None, tokens=None, rotate=False, clients=64, connections=8, seconds=2, **more):
-        """`tokens`: a file, or text with one a line. `more`: client.c's other options."""
+    def run(self, mode, peer, *, url=None, tokens=None, rotate=False, clients=64, connections=8, seconds=2, ca=None, **more):
+        """`tokens`: a file, or text with one a line. `ca`: of a peer that has another. `more`: client.c's other options."""
         url = url or peer.url
         command = [*machine.pinned(1), str(self.program), "--url", url, "--server-pid", str(peer.pid), "--clients", str(clients),
                    "--connections", str(connections), "--seconds", str(seconds)]
         for name, value in more.items():
             command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
         if url.startswith("https"):
-            command += ["--ca", str(self.ca)]
+            command += ["--ca", str(ca or self.ca)]
         if tokens:
             command += ["--tokens-stdin"] + (["--rotate"] if rotate else [])
         done = subprocess.run(command + [mode], capture_output=True, text=True, timeout=PATIENCE_SECONDS,

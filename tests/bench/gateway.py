@@ -16,7 +16,7 @@ OTHER = '''other{i}: allow caller{i} to call "{origin}/other{i}.Service/*" with 
 '''
 
 
-def add_service(issuer, origin):
+def add_service(issuer, origin, record="prompt"):
     """An edit of the site of `linkspan init --development`: the bench's issuer, the service behind, and 100 rules."""
     def edit(folder):
         config, policy = folder / "linkspan.yaml", folder / "policy/demo.policy"
@@ -25,7 +25,7 @@ def add_service(issuer, origin):
                             f"  bench: {{ preset: entra, tenant: {issuer.tenant}, jwks: {issuer.folder / 'keys.json'}, "
                             f"audiences: [\"{issuer.audience}\"] }}\n", 1)
         text = text.replace("connections:\n", "connections:\n"
-                            f"  far:\n    service: {{ back: upstream, hosts: [localhost], endpoint: \"{origin.url}\" }}\n", 1)
+                            f"  far:\n    service: {{ back: upstream, hosts: [localhost], endpoint: \"{origin.url}\", record: {record} }}\n", 1)
         config.write_text("workers: 1\n" + text)
         until = policy.read_text().split("until ")[1].split()[0]
         rules = POLICY.format(subject=issuer.subject, origin=origin.url, until=until)
@@ -42,11 +42,13 @@ class Gateway:
         self.place, server = place, place.linkspan
         haproxy = place.start(proxies.HAProxy, place.scratch, server.folder, place.issuer, place.origin)
         ours = f"https://localhost:{server.port}"
+        enforced = place.start(place.another_linkspan, place.fresh_folder(), record="enforced")
         self.cases = [  # row, peer, its address, mode, another token each time
             ("unary, every", haproxy, haproxy.url, "echo", True),
             ("unary, every", server, ours, "echo", True),
             ("unary, kept", haproxy, haproxy.url, "echo", False),
             ("unary, kept", server, ours, "echo", False),
+            ("unary, every, enforced", enforced, f"https://localhost:{enforced.port}", "echo", True),
             ("unary, unverified", haproxy, haproxy.plain_url, "echo", True),
             ("bulk", haproxy, haproxy.url, "bulk", False),
             ("bulk", server, ours, "bulk", False),
@@ -77,4 +79,4 @@ class Gateway:
             tokens = self.place.issuer.tokens if every else self.place.issuer.kept
             clients = 64 if mode == "echo" else 8
             yield case, peer.name, self.place.client.run(mode, peer, url=url, tokens=tokens, rotate=every, clients=clients,
-                                                         seconds=seconds)
+                                                         seconds=seconds, ca=getattr(peer, "ca", None))

@@ -36,8 +36,8 @@ class Place:
     def __exit__(self, *_):
         self.stop_from(0)
 
-    def another_linkspan(self, folder):
-        return linkspan.Linkspan(self.binary, folder, gateway.add_service(self.issuer, self.origin))
+    def another_linkspan(self, folder, **service):
+        return linkspan.Linkspan(self.binary, folder, gateway.add_service(self.issuer, self.origin, **service))
 
     def start(self, make, *arguments, **options):
         self.started.append(make(*arguments, **options))
