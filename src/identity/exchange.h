@@ -9,7 +9,7 @@
  * who asks within max(600 s, 20 % of its life) before the end, at most half its life, starts the renewal in the background.
  * Up to 10 % is added, so that not all renew at once. After a failure its key waits: 1 s, doubled up to 60 s. After 5
  * failures of the endpoint in a row, whoever's, nobody asks it for that long, then one does. Whoever cannot have a token in
- * the meantime hears at once. A refusal (4xx) is the asker's own: it opens no breaker.
+ * the meantime hears at once. A refusal (4xx but 408 and 429) is the asker's own: it opens no breaker.
  *
  * DESIGN §4 "Outbound"; RFC 8693; docs/decisions/0006-upstream.md. */
 #pragma once

@@ -316,6 +316,21 @@ static void test_breaker(void **state) {
     assert_false(stats.open);
 }
 
+/* The quota is no asker's own: when it is used up, all wait. */
+static void test_too_many_opens_it_too(void **state) {
+    (void)state;
+    struct asker a;
+    char name[16];
+    begin(true, 0);
+    at.auto_status = 429;
+    for (unsigned i = 0; i < 6; i++) {
+        (void)snprintf(name, sizeof name, "p%u", i);
+        struct principal p = person(name);
+        assert_int_equal(ask_as(&a, &p, &DATA, 1)->code, UNAVAILABLE);
+    }
+    assert_int_equal(at.posts, 5);
+}
+
 static void test_a_refusal_is_the_askers_own(void **state) {
     (void)state;
     struct asker a;
@@ -516,6 +531,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_served_stale_while_the_endpoint_is_down, finish),
         cmocka_unit_test_teardown(test_a_failure_waits, finish),
         cmocka_unit_test_teardown(test_breaker, finish),
+        cmocka_unit_test_teardown(test_too_many_opens_it_too, finish),
         cmocka_unit_test_teardown(test_a_refusal_is_the_askers_own, finish),
         cmocka_unit_test_teardown(test_the_second_step_refuses, finish),
         cmocka_unit_test_teardown(test_no_subject_token, finish),
