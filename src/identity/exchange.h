@@ -51,9 +51,9 @@ MUST_USE enum code exchange_get(struct exchange *exchange, const struct principa
                                 struct err *err);
 /* True: `done` will not come. False: it came, or is on its way. */
 bool exchange_wait_cancel(struct exchange *exchange, struct exchange_wait *wait);
-/* A principal's proof ended, its job is over: its tokens are dropped, and what is under way goes to nobody: those who wait
- * hear UNAUTHENTICATED. */
-void exchange_forget(struct exchange *exchange, const struct principal *principal);
+/* A job is over: the tokens of all who acted in this run of it, as whichever account, are dropped, and what is under way
+ * goes to nobody: those who wait hear UNAUTHENTICATED. An empty id is no job's. */
+void exchange_forget_job(struct exchange *exchange, struct str job_run);
 
 struct exchange_stats {
     uint64_t had, waited, refused; /* askers: a token at once; wait->done; neither */

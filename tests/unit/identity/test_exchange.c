@@ -375,24 +375,34 @@ static void test_no_subject_token(void **state) {
     assert_int_equal(ask(&a)->code, OK); /* the endpoint had no part in it: no breaker is open */
 }
 
+/* All who acted in the job's run: its own account, and the one that its code went on to act as. Bob is nobody of it. */
 static void test_forgotten(void **state) {
     (void)state;
     struct asker a, bob;
-    struct principal ada = person("ada"), p = person("bob");
+    struct principal ada = person("ada"), batch, p = person("bob");
+    ada.job_run = STR("run-1");
+    batch = ada;
+    batch.chain[batch.n_chain++] = ada.actor;
+    batch.actor = (struct actor){ .kind = ACTOR_ACCOUNT, .subject = STR("batch@demo") };
     begin(false, 0);
     at.auto_status = 200;
-    (void)ask(&a);
+    (void)ask_as(&a, &ada, &DATA, 1);
+    assert_string_equal(ask_as(&a, &batch, &DATA, 1)->token, "fed-2");
     (void)ask_as(&bob, &p, &DATA, 1);
-    exchange_forget(exchange, &ada);
-    assert_string_equal(ask_as(&bob, &p, &DATA, 1)->token, "fed-2");
+    exchange_forget_job(exchange, STR("run-2"));
+    exchange_forget_job(exchange, STR(""));
+    assert_string_equal(ask_as(&a, &ada, &DATA, 1)->token, "fed-1");
+    exchange_forget_job(exchange, STR("run-1"));
+    assert_string_equal(ask_as(&bob, &p, &DATA, 1)->token, "fed-3");
+    assert_string_equal(ask_as(&a, &batch, &DATA, 1)->token, "fed-4");
     at.auto_status = 0;
-    assert_int_equal(ask(&a)->told, 0); /* its token is gone */
-    exchange_forget(exchange, &ada);
+    assert_int_equal(ask_as(&a, &ada, &DATA, 1)->told, 0); /* its token is gone */
+    exchange_forget_job(exchange, STR("run-1"));
     answer(200);
-    assert_int_equal(a.code, UNAUTHENTICATED); /* what was under way goes to nobody */
-    assert_int_equal(ask(&a)->told, 0);        /* and is not kept */
+    assert_int_equal(a.code, UNAUTHENTICATED);             /* what was under way goes to nobody */
+    assert_int_equal(ask_as(&a, &ada, &DATA, 1)->told, 0); /* and is not kept */
     answer(200);
-    assert_string_equal(a.token, "fed-4");
+    assert_string_equal(a.token, "fed-6");
 }
 
 static void test_rejected_upstream(void **state) {
