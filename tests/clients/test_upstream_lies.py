@@ -1,9 +1,13 @@
 """In front of an upstream that answers as the test says: only what was decided goes out, and what went out is what the log says."""
+import os
+
+import grpc
 import pytest
 from google.api_core import exceptions
 from google.cloud import spanner_v1
 from google.cloud.spanner_v1 import TypeCode
 from google.oauth2.credentials import Credentials
+from google.rpc import error_details_pb2, status_pb2
 
 import conftest
 import lying_spanner
@@ -142,3 +146,32 @@ def test_a_type_that_is_none_of_ours_is_compared_too(asker):
     assert len(got) == 1 and not error
     got, error = asker.read([part(["x"], metadata=metadata(("Extra", STRING)))], columns=("Extra",))
     assert not got and isinstance(error, exceptions.FailedPrecondition)
+
+
+TABLES = "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES"
+
+
+def test_a_transaction_that_a_query_of_the_schema_begins(asker, liar):
+    """It is begun there, in the caller's trace; what the upstream says of it comes in the client's names, with all its details."""
+    heard = {}
+
+    def begin(request, context):
+        heard.update(context.invocation_metadata(), session=request.session)
+        status = status_pb2.Status(code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0])
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromSeconds(7)
+        status.details.add().Pack(retry)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"too many in {request.session}")
+
+    trace, kept, liar.begin = os.urandom(16).hex(), liar.begin, begin
+    request = {"session": asker.session, "sql": TABLES, "transaction": {"begin": {"read_only": {"strong": True}}}}
+    try:
+        with pytest.raises(exceptions.ResourceExhausted) as refused:
+            asker.api.execute_sql(request, retry=None, metadata=[("traceparent", f"00-{trace}-00f067aa0ba902b7-01")])
+    finally:
+        liar.begin = kept
+    assert heard["traceparent"].split("-")[1] == trace
+    assert refused.value.message == f"too many in {asker.session}" and heard["session"] != asker.session
+    assert [detail.retry_delay.seconds for detail in refused.value.details if isinstance(detail, error_details_pb2.RetryInfo)] == [7]
+    assert asker.api.execute_sql(request, retry=None).metadata.transaction.id
