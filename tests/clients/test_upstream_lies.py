@@ -1,5 +1,7 @@
 """In front of an upstream that answers as the test says: only what was decided goes out, and what went out is what the log says."""
 import os
+import queue
+import threading
 
 import grpc
 import pytest
@@ -175,3 +177,25 @@ def test_a_transaction_that_a_query_of_the_schema_begins(asker, liar):
     assert refused.value.message == f"too many in {asker.session}" and heard["session"] != asker.session
     assert [detail.retry_delay.seconds for detail in refused.value.details if isinstance(detail, error_details_pb2.RetryInfo)] == [7]
     assert asker.api.execute_sql(request, retry=None).metadata.transaction.id
+
+
+def test_who_waits_for_a_schema_may_leave(near, liar):
+    """The request ends with its client, and not with the reading, which goes on."""
+    readings, go_on, trace = queue.Queue(), threading.Event(), os.urandom(16).hex()
+    admin = plain.Plain(near)
+    request = spanner_v1.ExecuteSqlRequest(session=admin.session("held").removeprefix("v1/"), sql="SELECT Name FROM Singers")
+    kept, liar.before_schema = liar.before_schema, lambda context: (readings.put(context), go_on.wait(60))
+    try:
+        with grpc.secure_channel(f"127.0.0.1:{near.port}", grpc.ssl_channel_credentials(near.ca.read_bytes())) as channel:
+            call = channel.unary_stream("/google.spanner.v1.Spanner/ExecuteStreamingSql")(
+                type(request).serialize(request), metadata=(("authorization", f"Bearer {admin.token}"),
+                                                            ("traceparent", f"00-{trace}-00f067aa0ba902b7-01")))
+            reading = readings.get(timeout=30)
+            call.cancel()
+            left = setting.eventually(lambda: next((entry for entry in setting.audit(near).entries
+                                                    if entry["kind"] == "outcome" and entry.get("trace") == trace), None))
+            assert left["protoPayload"]["status"]["code"] == grpc.StatusCode.CANCELLED.value[0]
+            assert reading.is_active()
+    finally:
+        liar.before_schema = kept
+        go_on.set()
