@@ -15,6 +15,7 @@ import pytest
 import setting
 import two_sites
 from google.cloud import spanner_v1
+from google.oauth2.credentials import Credentials
 from siege import resident_mb
 
 CREATE_SESSION = "/google.spanner.v1.Spanner/CreateSession"
