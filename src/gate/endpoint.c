@@ -177,7 +177,7 @@ static enum code close_endpoint(void *ctx, void *endpoint, struct err *err) {
                                    clock_wall_s() + MINT_MAX_LIFE_S + JWT_SKEW_S, err);
     struct on_loop work = { .endpoint = e };
     run_on_loop(&work, gate, close_task);
-    upstreams_forget(gate->upstreams, &e->principal); /* what was fetched for it ends with it */
+    upstreams_forget_job(gate->upstreams, e->principal.job_run); /* what was fetched for it ends with it */
     endpoint_unref(e);
     return rc;
 }

@@ -130,9 +130,9 @@ enum code upstreams_make(struct upstreams *u, struct str name, const struct conf
     return rc;
 }
 
-void upstreams_forget(struct upstreams *u, const struct principal *principal) {
+void upstreams_forget_job(struct upstreams *u, struct str job_run) {
     for (size_t i = 0; u && i < CONFIG_MAX_EXCHANGES; i++)
-        if (u->tokens[i].exchange) exchange_forget(u->tokens[i].exchange, principal);
+        if (u->tokens[i].exchange) exchange_forget_job(u->tokens[i].exchange, job_run);
 }
 
 bool upstreams_exchange(struct upstreams *u, size_t i, struct str *ret_name, struct exchange_stats *ret) {

@@ -10,14 +10,13 @@
 #include "upstream/upstream.h"
 
 struct upstreams;
-struct principal;
 
 MUST_USE enum code upstreams_open(struct gate *gate, struct upstreams **ret, struct err *err);
 /* `name`: "prod.spanner". The upstream lives as long as `upstreams`. */
 MUST_USE enum code upstreams_make(struct upstreams *upstreams, struct str name, const struct config_upstream *config,
                                   const struct str *scopes, size_t n_scopes, const struct upstream **ret, struct err *err);
-/* The principal's proof ended, its job is over: none of its tokens is used again. Any thread; NULL is fine. */
-void upstreams_forget(struct upstreams *upstreams, const struct principal *principal);
+/* The job is over: no token that was fetched in this run of it is used again. Any thread; NULL is fine. */
+void upstreams_forget_job(struct upstreams *upstreams, struct str job_run);
 /* The figures of the i-th of `exchanges`; false: there are fewer. Any thread; NULL is fine. `ret_name` lives as long as the
  * configuration. */
 bool upstreams_exchange(struct upstreams *upstreams, size_t i, struct str *ret_name, struct exchange_stats *ret);

@@ -49,31 +49,28 @@ static void add_actor(struct hash *h, const struct actor *a) {
     add_text(h, a->subject);
 }
 
-static void principal_digest(struct hash *h, const struct principal *p, uint8_t ret[SHA256_BYTES]) {
+static void add_principal(struct hash *h, const struct principal *p) {
     char links = (char)p->n_chain;
     hash_add(h, (struct str){ &links, 1 });
     add_actor(h, &p->actor);
     for (unsigned i = 0; i < p->n_chain; i++) add_actor(h, &p->chain[i]);
     add_text(h, p->job);
     add_text(h, p->job_run);
-    hash_end(h, ret);
 }
 
 static int by_text(const void *a, const void *b) {
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-static bool digests(const struct principal *p, const struct str *scopes, size_t n, uint8_t ret_principal[SHA256_BYTES],
-                    uint8_t ret_key[SHA256_BYTES]) {
+static bool make_key(const struct principal *p, const struct str *scopes, size_t n, uint8_t ret[SHA256_BYTES]) {
     DEFER(hash_freep) struct hash *h = hash_new();
     struct str sorted[EXCHANGE_SCOPES_MAX];
     if (!h) return false;
     memcpy(sorted, scopes, n * sizeof *scopes);
     qsort(sorted, n, sizeof *sorted, by_text);
-    principal_digest(h, p, ret_principal);
-    hash_add(h, (struct str){ (const char *)ret_principal, SHA256_BYTES });
+    add_principal(h, p);
     for (size_t i = 0; i < n; i++) add_text(h, sorted[i]);
-    hash_end(h, ret_key);
+    hash_end(h, ret);
     return true;
 }
 
@@ -100,11 +97,10 @@ static bool make_room(struct exchange *x) {
 }
 
 /* NULL: there is no room, or no memory. */
-static struct exchange_entry *add_entry(struct exchange *x, const uint8_t principal[SHA256_BYTES],
-                                        const uint8_t key[SHA256_BYTES]) {
+static struct exchange_entry *add_entry(struct exchange *x, struct str job_run, const uint8_t key[SHA256_BYTES]) {
     struct exchange_entry *e = make_room(x) ? calloc(1, sizeof *e) : NULL;
     if (!e) return NULL;
-    memcpy(e->principal, principal, SHA256_BYTES);
+    hash_sha256(job_run, e->job_run);
     memcpy(e->key, key, SHA256_BYTES);
     if (!map_put(x->by_key, key_of(e), e, NULL)) {
         free(e);
@@ -118,10 +114,10 @@ static struct exchange_entry *add_entry(struct exchange *x, const uint8_t princi
 
 static struct exchange_entry *find_entry(struct exchange *x, const struct principal *p, const struct str *scopes,
                                          size_t n) {
-    uint8_t principal[SHA256_BYTES], key[SHA256_BYTES];
-    if (!digests(p, scopes, n, principal, key)) return NULL;
+    uint8_t key[SHA256_BYTES];
+    if (!make_key(p, scopes, n, key)) return NULL;
     struct exchange_entry *e = map_get(x->by_key, (struct str){ (const char *)key, SHA256_BYTES });
-    if (!e) e = add_entry(x, principal, key);
+    if (!e) e = add_entry(x, p->job_run, key);
     if (e) e->used = ++x->count;
     return e;
 }
@@ -261,16 +257,15 @@ void exchange_stats(struct exchange *x, struct exchange_stats *ret) {
     (void)pthread_mutex_unlock(&x->lock);
 }
 
-void exchange_forget(struct exchange *x, const struct principal *principal) {
+void exchange_forget_job(struct exchange *x, struct str job_run) {
     uint8_t digest[SHA256_BYTES];
-    DEFER(hash_freep) struct hash *h = hash_new();
-    if (!h) abort(); /* what ended must not go on because memory is short */
-    principal_digest(h, principal, digest);
+    if (!job_run.n) return;
+    hash_sha256(job_run, digest);
     (void)pthread_mutex_lock(&x->lock);
     struct exchange_entry *next;
     for (struct exchange_entry *e = x->entries; e; e = next) {
         next = e->next;
-        if (memcmp(e->principal, digest, sizeof digest) != 0) continue;
+        if (memcmp(e->job_run, digest, sizeof digest) != 0) continue;
         e->token = exchange_token_unref(e->token);
         if (e->flight) e->flight->forgotten = true;
         else entry_free(x, e);

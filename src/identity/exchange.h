@@ -9,7 +9,7 @@
  * who asks within max(600 s, 20 % of its life) before the end, at most half its life, starts the renewal in the background.
  * Up to 10 % is added, so that not all renew at once. After a failure its key waits: 1 s, doubled up to 60 s. After 5
  * failures of the endpoint in a row, whoever's, nobody asks it for that long, then one does. Whoever cannot have a token in
- * the meantime hears at once. A refusal (4xx) is the asker's own: it opens no breaker.
+ * the meantime hears at once. A refusal (4xx but 408 and 429) is the asker's own: it opens no breaker.
  *
  * DESIGN §4 "Outbound"; RFC 8693; docs/decisions/0006-upstream.md. */
 #pragma once
@@ -51,9 +51,9 @@ MUST_USE enum code exchange_get(struct exchange *exchange, const struct principa
                                 struct err *err);
 /* True: `done` will not come. False: it came, or is on its way. */
 bool exchange_wait_cancel(struct exchange *exchange, struct exchange_wait *wait);
-/* A principal's proof ended, its job is over: its tokens are dropped, and what is under way goes to nobody: those who wait
- * hear UNAUTHENTICATED. */
-void exchange_forget(struct exchange *exchange, const struct principal *principal);
+/* A job is over: the tokens of all who acted in this run of it, as whichever account, are dropped, and what is under way
+ * goes to nobody: those who wait hear UNAUTHENTICATED. An empty id is no job's. */
+void exchange_forget_job(struct exchange *exchange, struct str job_run);
 
 struct exchange_stats {
     uint64_t had, waited, refused; /* askers: a token at once; wait->done; neither */

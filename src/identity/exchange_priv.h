@@ -23,10 +23,11 @@ struct backoff {
 
 struct exchange_entry {
     struct exchange_entry *next, **at;
-    uint8_t key[SHA256_BYTES], principal[SHA256_BYTES];
-    struct exchange_token *token; /* NULL: none */
-    int64_t renew_us;             /* from then on somebody renews it */
-    struct flight *flight;        /* NULL: none under way */
+    uint8_t key[SHA256_BYTES];
+    uint8_t job_run[SHA256_BYTES]; /* of its id; of nothing: no job's */
+    struct exchange_token *token;  /* NULL: none */
+    int64_t renew_us;              /* from then on somebody renews it */
+    struct flight *flight;         /* NULL: none under way */
     struct exchange_wait *waiting;
     struct backoff backoff;
     enum code code; /* of the last failure */

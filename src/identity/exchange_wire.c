@@ -129,15 +129,17 @@ static bool is_token(struct str s) {
     return ok;
 }
 
+/* `endpoint`: no refusal of this asker. A 429 is none: quotas are of the project, and of the one service account that all
+ * of an exchange share, whoever used them up. */
 static enum code refused(const char *who, unsigned status, struct str body, struct err *err) {
     DEFER(json_freep) json_t *doc = NULL;
     struct str word = { 0 };
-    bool ours = status == 0 || status == 408 || status == 429 || status >= 500 || status < 400;
+    bool endpoint = status == 0 || status == 408 || status == 429 || status >= 500 || status < 400;
     if (status == 0) return err_set(err, UNAVAILABLE, "%s does not answer", who);
     if (json_read(body, EXCHANGE_REPLY_MAX, 0, &doc, NULL) == OK && !json_member_str(doc, "error", &word))
         (void)json_member_str(json_object_get(doc, "error"), "status", &word);
     if (!is_word(word)) word = STR("no reason that can be told");
-    return err_set(err, ours ? UNAVAILABLE : PERMISSION_DENIED, "%s answers HTTP %u: %.*s", who, status, STR_ARG(word));
+    return err_set(err, endpoint ? UNAVAILABLE : PERMISSION_DENIED, "%s answers HTTP %u: %.*s", who, status, STR_ARG(word));
 }
 
 static enum code not_a_token(const char *who, struct err *err) {

@@ -25,7 +25,10 @@ static bool add_routing(struct far_call *f, struct call *call) {
 struct far_call *far_new(struct call *call, const struct target *t) {
     struct far_call *f = ARENA_NEW(call->arena, struct far_call);
     struct err err;
-    if (f) *f = (struct far_call){ .forward = { .call = call, .upstream = t->far }, .target = t };
+    if (f)
+        *f = (struct far_call){
+            .forward = { .call = call, .upstream = t->far, .hidden = t->far_session, .shown = t->session }, .target = t
+        };
     if (f && add_routing(f, call)) return f;
     call_end(call, err_oom(&err), &err);
     return NULL;
@@ -45,8 +48,6 @@ void far_send(struct far_call *f, const void *message, bool to_leader,
     f->forward.message = message;
     f->forward.answer = answer;
     if (!f->forward.end) f->forward.end = doubt_schema;
-    f->forward.hidden = f->target->far_session;
-    f->forward.shown = f->target->session;
     forward_start(&f->forward);
 }
 

@@ -1,17 +1,14 @@
 /* far_begin.c: a transaction of an upstream that begins with a query over INFORMATION_SCHEMA. The query is answered here,
  * from the snapshot; the transaction is begun there first, with the same options, and the answer says its id, so that what
  * comes next is in it. */
-#include "base/clock.h"
 #include "spanner/far.h"
 #include "spanner/far_handle.h"
 #include "spanner/query.h"
 
-enum { REQUEST_MAX = 16 << 10, ANSWER_MAX = 64 << 10 };
+enum { ANSWER_MAX = 64 << 10 };
 
 struct beginning {
     struct far_call *far;
-    struct ask *ask;
-    uint64_t started_us;
     struct str id; /* sealed; empty: none came */
     int64_t read_us;
     enum code code; /* of what the answer was found to be */
@@ -38,14 +35,9 @@ static bool on_message(struct ask *ask, struct str message, void *ctx) {
     return true;
 }
 
-/* The upstream's words may name its session as the client does not know it. */
-static enum code say(struct beginning *b, const struct upstream_status *status, struct err *err) {
-    const struct target *t = b->far->target;
-    if (status->code == NOT_FOUND && !status->ours)
-        return spanner_not_found(b->far->forward.call, "google.spanner.v1.Session", "Session", t->session, err);
-    if (status->code && str_find(status->message, t->far_session) >= 0)
-        return err_set(err, status->code, "the upstream begins no transaction");
-    if (status->code) return err_set(err, status->code, "%.*s", STR_ARG(str_upto(status->message, 900)));
+static enum code outcome(struct beginning *b, const struct upstream_status *status, struct err *err) {
+    enum code rc = forward_status(&b->far->forward, status, err);
+    if (rc) return rc;
     if (b->code) return *err = b->err, b->code;
     return b->id.n ? OK : err_set(err, INTERNAL, "the upstream begins no transaction");
 }
@@ -54,14 +46,10 @@ static void on_end(struct ask *ask, const struct upstream_status *status, void *
     (void)ask;
     struct beginning *b = ctx;
     struct call *call = b->far->forward.call;
-    struct err err = { 0 };
-    b->ask = NULL;
-    call->outcome.upstream = upstream_config(b->far->target->far)->name;
-    call->outcome.upstream_us = clock_mono_us() - b->started_us;
-    if (status->ours) call->outcome.detail = str_dup(call->arena, str_upto(status->reason, 300));
-    enum code rc = say(b, status, &err);
+    struct err err;
+    enum code rc = outcome(b, status, &err);
     if (rc) {
-        spanner_end(call, rc, &err);
+        call_end(call, rc, &err);
         return;
     }
     query_begun(call, b->id, b->read_us);
@@ -70,30 +58,21 @@ static void on_end(struct ask *ask, const struct upstream_status *status, void *
 
 static void on_cancel(void *ctx) {
     struct beginning *b = ctx;
-    struct ask *ask = b->ask;
+    struct ask *ask = b->far->forward.ask;
     struct err err;
     if (!ask) return; /* the query itself is under way */
-    b->ask = NULL;
+    b->far->forward.ask = NULL;
     ask_cancel(ask);
-    spanner_end(b->far->forward.call, err_set(&err, CANCELLED, "nobody waits for the answer"), &err);
+    call_end(b->far->forward.call, err_set(&err, CANCELLED, "nobody waits for the answer"), &err);
 }
 
 static enum code send_begin(struct beginning *b, struct spanner_TransactionOptions *options, struct err *err) {
     static const struct ask_handler handler = { on_message, on_end };
-    const struct far_call *f = b->far;
-    const struct call *call = f->forward.call;
-    DEFER(buf_free) struct buf message = BUF_INIT(REQUEST_MAX);
+    struct far_call *f = b->far;
     const struct spanner_BeginTransactionRequest begin = { .session = f->target->far_session, .options = options };
-    enum code rc = pb_encode(&spanner_BeginTransactionRequest_msg, &begin, &message, err);
-    if (rc) return rc;
-    const struct upstream_request request = { .path = STR("/google.spanner.v1.Spanner/BeginTransaction"),
-                                              .metadata = f->forward.metadata,
-                                              .n_metadata = f->forward.n_metadata,
-                                              .message = buf_str(&message),
-                                              .max_message_bytes = ANSWER_MAX,
-                                              .deadline_us = call->deadline_us };
-    b->started_us = clock_mono_us();
-    return ask_start(call->loop, f->target->far, call->principal, &request, &handler, b, &b->ask, err);
+    f->forward.path = "/google.spanner.v1.Spanner/BeginTransaction";
+    f->forward.max_message_bytes = ANSWER_MAX;
+    return forward_ask(&f->forward, &spanner_BeginTransactionRequest_msg, &begin, &handler, b, err);
 }
 
 void far_begin_and_query(struct call *call, const struct target *t, struct spanner_TransactionOptions *options) {

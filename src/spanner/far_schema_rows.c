@@ -255,11 +255,16 @@ static enum code add_source(struct far_build *b, const struct cell *c, struct er
     return OK;
 }
 
-/* the child's schema and table, the parent's, delete rule, the key's schema and name, those of what it refers to, enforced
- */
+/* the child's schema and table, the parent's, delete rule, the key's schema and name, those of what it refers to, enforced.
+ *
+ * A delete that goes on to a child must be decided there too: a key that carries it on is known whole, or nothing is. One
+ * that merely refuses (NO ACTION) widens nobody's request: when a table of it was not read, it is only not shown. */
 static enum code add_foreign_key(struct far_build *b, const struct cell *c, struct err *err) {
     struct far_table *child = far_find_table(b, c[0].text, c[1].text), *parent = far_find_table(b, c[2].text, c[3].text);
-    if (!child || !parent || child->what || parent->what) return far_odd(err, "a foreign key of a table that is not there");
+    bool refuses = str_eq(c[4].text, STR("NO ACTION"));
+    bool whole = !c[0].null && !c[2].null && !c[9].null && child && parent && !child->what && !parent->what;
+    if (!whole && refuses) return OK;
+    if (!whole) return far_odd(err, "a foreign key of a table that is not there");
     if (b->n_foreign_keys >= MAX_EDGES)
         return err_set(err, RESOURCE_EXHAUSTED, "the database has more than %d foreign keys", MAX_EDGES);
     if (!arena_grow(b->arena, &b->foreign_keys, &b->cap_foreign_keys, b->n_foreign_keys + 1, sizeof *b->foreign_keys))
@@ -270,7 +275,7 @@ static enum code add_foreign_key(struct far_build *b, const struct cell *c, stru
         !keep(b, c[7].text, &key->unique_schema) || !keep(b, c[8].text, &key->unique_name) ||
         !keep(b, c[9].text, &key->enforced))
         return err_oom(err);
-    return str_eq(key->delete_rule, STR("NO ACTION")) ? OK : far_add_edge(b, parent, child, err);
+    return refuses ? OK : far_add_edge(b, parent, child, err);
 }
 
 /* ---- the queries ---- */
@@ -309,7 +314,7 @@ static const struct {
                            " LEFT JOIN INFORMATION_SCHEMA.CONSTRAINT_TABLE_USAGE AS p"
                            " ON p.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND p.CONSTRAINT_NAME = r.CONSTRAINT_NAME"
                            " ORDER BY 1, 2, 3, 4, 6, 7",
-                           "TTTTTTTttT", add_foreign_key },
+                           "ttttTTTttt", add_foreign_key },
     [FAR_INDEXES] = { "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, INDEX_TYPE, PARENT_TABLE_NAME,"
                       " CAST(IS_UNIQUE AS STRING), CAST(IS_NULL_FILTERED AS STRING), INDEX_STATE,"
                       " CAST(SPANNER_IS_MANAGED AS STRING)"

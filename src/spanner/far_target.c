@@ -6,6 +6,7 @@
 
 struct schema_wait {
     struct far_schema_wait wait;
+    struct far_schema *schemas;
     struct call *call;
 };
 
@@ -14,6 +15,12 @@ static void on_schema(struct far_schema_wait *wait, const struct sql_catalog *sn
     (void)err;
     far_schema_unref(snapshot);
     call_again(CONTAINER_OF(wait, struct schema_wait, wait)->call);
+}
+
+/* Who asked has gone: the reading is others', and goes on without him. False: on_schema is called, or was. */
+static void on_cancel(void *ctx) {
+    struct schema_wait *w = ctx;
+    if (far_schema_wait_cancel(w->schemas, &w->wait)) call_again(w->call);
 }
 
 static void give_back(void *ctx) {
@@ -27,11 +34,13 @@ enum code far_target_schema(struct call *call, struct target *t, struct err *err
     if (!w || !database.p) return err_oom(err);
     t->catalog = &nothing;
     if (!target_may_learn(call, t)) return OK; /* the atoms refuse him, whatever the schema is */
-    *w = (struct schema_wait){ .wait = { .done = on_schema }, .call = call };
+    *w = (struct schema_wait){ .wait = { .done = on_schema }, .schemas = far_side_of(t)->schemas, .call = call };
     const struct sql_catalog *snapshot = NULL;
     call_wait(call); /* before the answer can come, on another thread */
-    enum code rc = far_schema_get(far_side_of(t)->schemas, database, &w->wait, &snapshot, err);
+    call_on_cancel(call, on_cancel, w);
+    enum code rc = far_schema_get(w->schemas, database, &w->wait, &snapshot, err);
     if (!rc && !snapshot) return err_set(err, UNAVAILABLE, "the schema is being read");
+    call_on_cancel(call, NULL, NULL);
     call_wait_over(call);
     if (rc) return rc;
     t->catalog = snapshot;

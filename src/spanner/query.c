@@ -212,6 +212,7 @@ static enum code check_mode(const struct spanner_ExecuteSqlRequest *q, struct er
 
 static void only_plan(struct call *call, struct query_work *w) {
     struct err err;
+    w->rows.plan = true;
     w->rows.undeclared = w->analysis.sql.params;
     w->rows.n_undeclared = w->analysis.sql.n_params;
     w->rows.timestamp_us = w->when.engine.timestamp_us;

@@ -8,9 +8,11 @@ enum { /* google.spanner.v1.PartialResultSet */
        PART_METADATA = 1,
        PART_VALUES = 2,
        PART_RESUME_TOKEN = 4,
+       PART_STATS = 5,
        PART_PRECOMMIT = 8,
        PART_LAST = 9,
        SET_ROWS = 2,
+       SET_STATS = 3,
        SET_PRECOMMIT = 5 /* ResultSet */
 };
 
@@ -120,6 +122,19 @@ static void put_precommit(struct rows *r) {
     pb_end(&r->chunk, mark);
 }
 
+/* Clients take the root of a PLAN's answer without looking whether there is one. It stands for the whole: SQLite plans when
+ * the statement runs, and operators are not made up. */
+static enum code put_plan(struct rows *r, struct err *err) {
+    struct spanner_PlanNode root = { .kind = spanner_PlanNode_Kind_RELATIONAL, .display_name = STR("Query") };
+    struct spanner_QueryPlan plan = { .plan_nodes = { &root, 1 } };
+    const struct spanner_ResultSetStats stats = { .query_plan = &plan };
+    if (!r->plan) return OK;
+    size_t mark = pb_begin(&r->chunk, r->unary ? SET_STATS : PART_STATS);
+    enum code rc = pb_encode(&spanner_ResultSetStats_msg, &stats, &r->chunk, err);
+    pb_end(&r->chunk, mark);
+    return rc;
+}
+
 /* ---- rows ---- */
 
 static enum code flush(struct rows *r, bool last, struct err *err) {
@@ -152,6 +167,8 @@ enum code rows_add(struct rows *r, const struct engine_row *row, struct err *err
 }
 
 enum code rows_end(struct rows *r, struct err *err) {
+    enum code rc = put_plan(r, err);
+    if (rc) return rc;
     if (!r->unary) return flush(r, true, err);
     put_precommit(r);
     if (!buf_ok(&r->chunk)) return err_oom(err);

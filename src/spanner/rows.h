@@ -14,7 +14,8 @@ struct rows {
     const struct when *when;
     bool with_timestamp; /* tell the read timestamp in the metadata */
     int64_t timestamp_us;
-    const struct sql_param *undeclared; /* PLAN mode */
+    bool plan; /* PLAN mode: no rows, and at the end a plan; what follows is of it too */
+    const struct sql_param *undeclared;
     size_t n_undeclared;
     /* The token that continues behind the rows written so far; empty: no token. In `scratch` or static: a long stream has
      * many. */

@@ -53,28 +53,37 @@ static void add_details(struct forward *f, const struct upstream_status *status)
     if (!has_retry && status->retry_info.n) call_add_detail(f->call, "google.rpc.RetryInfo", status->retry_info);
 }
 
-static void finish(struct forward *f, enum code code, struct err *err) {
+static void note_upstream(struct forward *f) {
     f->call->outcome.upstream = upstream_config(f->upstream)->name;
     f->call->outcome.upstream_us = clock_mono_us() - f->started_us;
+}
+
+static void finish(struct forward *f, enum code code, struct err *err) {
     if (f->end) f->end(f, &code, err);
     call_end(f->call, code, err);
+}
+
+enum code forward_status(struct forward *f, const struct upstream_status *status, struct err *err) {
+    f->ask = NULL;
+    f->ours = status->ours;
+    note_upstream(f);
+    if (status->ours) f->call->outcome.detail = str_dup(f->call->arena, str_upto(status->reason, 300));
+    if (!status->code) return OK;
+    if (!status->ours) add_details(f, status);
+    return err_set(err, status->code, "%.*s", STR_ARG(reworded(f, f->call->arena, status->message)));
 }
 
 static void on_end(struct ask *ask, const struct upstream_status *status, void *ctx) {
     (void)ask;
     struct forward *f = ctx;
     struct err err = { 0 };
-    f->ask = NULL;
-    f->ours = status->ours;
-    if (status->code) (void)err_set(&err, status->code, "%.*s", STR_ARG(reworded(f, f->call->arena, status->message)));
-    if (status->code && !status->ours) add_details(f, status);
-    if (status->ours) f->call->outcome.detail = str_dup(f->call->arena, str_upto(status->reason, 300));
-    finish(f, status->code, &err);
+    finish(f, forward_status(f, status, &err), &err);
 }
 
 static void give_up(struct forward *f, enum code code, struct err *err) {
     struct ask *ask = f->ask;
     f->ask = NULL;
+    note_upstream(f);
     finish(f, code, err);
     ask_cancel(ask);
 }
@@ -128,29 +137,34 @@ static void add_metadata(struct forward *f, struct str name, struct str value) {
     if (value.n && f->n_metadata < FORWARD_METADATA_MAX) f->metadata[f->n_metadata++] = (struct http_header){ name, value };
 }
 
-static enum code start(struct forward *f, struct err *err) {
-    static const struct ask_handler handler = { on_message, on_end };
+enum code forward_ask(struct forward *f, const struct pb_msg *type, const void *message, const struct ask_handler *handler,
+                      void *ctx, struct err *err) {
     struct call *call = f->call;
-    DEFER(buf_free) struct buf message = BUF_INIT(REQUEST_MAX);
+    DEFER(buf_free) struct buf bytes = BUF_INIT(REQUEST_MAX);
     struct str path = f->path ? str_z(f->path) : arena_printf(call->arena, "/%s", call->method->grpc);
+    f->started_us = clock_mono_us();
     if (!path.p) return err_oom(err);
     add_metadata(f, STR("traceparent"), call->traceparent);
     add_metadata(f, STR("tracestate"), call->tracestate);
-    enum code rc = pb_encode(call->method->request, f->message, &message, err);
+    enum code rc = pb_encode(type, message, &bytes, err);
     if (rc) return rc;
     const struct upstream_request request = { .path = path,
                                               .metadata = f->metadata,
                                               .n_metadata = f->n_metadata,
-                                              .message = buf_str(&message),
+                                              .message = buf_str(&bytes),
                                               .max_message_bytes = f->max_message_bytes,
                                               .deadline_us = deadline_of(f) };
-    return ask_start(call->loop, f->upstream, call->principal, &request, &handler, f, &f->ask, err);
+    return ask_start(call->loop, f->upstream, call->principal, &request, handler, ctx, &f->ask, err);
 }
 
 void forward_start(struct forward *f) {
+    static const struct ask_handler handler = { on_message, on_end };
     struct err err;
-    f->started_us = clock_mono_us();
-    enum code rc = start(f, &err);
-    if (rc) finish(f, rc, &err);
-    else call_on_cancel(f->call, on_cancel, f);
+    enum code rc = forward_ask(f, f->call->method->request, f->message, &handler, f, &err);
+    if (!rc) {
+        call_on_cancel(f->call, on_cancel, f);
+        return;
+    }
+    note_upstream(f);
+    finish(f, rc, &err);
 }

@@ -33,3 +33,11 @@ struct forward {
 
 /* `forward` lives in the call's arena. */
 void forward_start(struct forward *forward);
+
+/* For who asks the upstream something else before it answers by itself (`path` and the routing set): what forward_start
+ * sends, but this message of `type` (borrowed), whose answer is the handler's. Until forward_status, `ask` is what a cancel
+ * ends. */
+MUST_USE enum code forward_ask(struct forward *forward, const struct pb_msg *type, const void *message,
+                               const struct ask_handler *handler, void *ctx, struct err *err);
+/* In the handler's end: the status in the client's words, its details added to the call, the audit told. */
+enum code forward_status(struct forward *forward, const struct upstream_status *status, struct err *err);

@@ -41,12 +41,15 @@ class Liar:
     def __init__(self):
         self.parts, self.cut = [], False
         self.asked = []  # names of methods, but for the schema's reader
+        self.before_schema = lambda context: None  # runs before the schema's reader is answered
+        self.begin = lambda request, context: types.Transaction(id=b"begun")
         pool = concurrent.futures.ThreadPoolExecutor(8)
         self.server = grpc.server(pool)
         unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
         rows = {
             "CreateSession": (unary, self.create_session, types.CreateSessionRequest, types.Session),
             "DeleteSession": (unary, lambda request, context: Empty(), types.DeleteSessionRequest, Empty),
+            "BeginTransaction": (unary, lambda request, context: self.begin(request, context), types.BeginTransactionRequest, types.Transaction),
             "ExecuteSql": (unary, self.execute_sql, types.ExecuteSqlRequest, types.ResultSet),
             "ExecuteStreamingSql": (stream, self.stream, types.ExecuteSqlRequest, types.PartialResultSet),
             "StreamingRead": (stream, self.stream, types.ReadRequest, types.PartialResultSet),
@@ -70,6 +73,7 @@ class Liar:
 
     def execute_sql(self, request, context):
         """For the schema's reader: any transaction is the one."""
+        self.before_schema(context)
         rows = next(rows for words, rows in SCHEMA if words in request.sql)
         made = types.ResultSet(metadata=types.ResultSetMetadata(transaction=types.Transaction(id=b"one")))
         types.ResultSet.pb(made).rows.extend(ListValue(values=map(value, row)) for row in rows)

@@ -54,6 +54,12 @@ def test_rows(gcloud, music):
     assert [line.split() for line in printed.stdout.splitlines()] == [["SingerId", "Name"], ["1", "ann"], ["2", "bob"]]
 
 
+def test_a_plan(gcloud, music):
+    """It prints the tree of operators without looking whether there is one."""
+    printed = gcloud.run("spanner", "databases", "execute-sql", music, INSTANCE, "--sql=SELECT Name FROM Singers", "--query-mode=PLAN")
+    assert printed.returncode == 0 and "RELATIONAL Query" in printed.stdout, (printed.stdout, printed.stderr)
+
+
 def test_who_may_what(gcloud, music):
     assert rows(gcloud, "SELECT Name FROM Singers WHERE SingerId = 1", who="reader") == [["ann"]]
     refused = gcloud.run("spanner", "databases", "execute-sql", music, INSTANCE, "--sql=SELECT Salary FROM Singers", who="reader")

@@ -1,9 +1,15 @@
 """In front of an upstream that answers as the test says: only what was decided goes out, and what went out is what the log says."""
+import os
+import queue
+import threading
+
+import grpc
 import pytest
 from google.api_core import exceptions
 from google.cloud import spanner_v1
 from google.cloud.spanner_v1 import TypeCode
 from google.oauth2.credentials import Credentials
+from google.rpc import error_details_pb2, status_pb2
 
 import conftest
 import lying_spanner
@@ -142,3 +148,54 @@ def test_a_type_that_is_none_of_ours_is_compared_too(asker):
     assert len(got) == 1 and not error
     got, error = asker.read([part(["x"], metadata=metadata(("Extra", STRING)))], columns=("Extra",))
     assert not got and isinstance(error, exceptions.FailedPrecondition)
+
+
+TABLES = "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES"
+
+
+def test_a_transaction_that_a_query_of_the_schema_begins(asker, liar):
+    """It is begun there, in the caller's trace; what the upstream says of it comes in the client's names, with all its details."""
+    heard = {}
+
+    def begin(request, context):
+        heard.update(context.invocation_metadata(), session=request.session)
+        status = status_pb2.Status(code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0])
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromSeconds(7)
+        status.details.add().Pack(retry)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"too many in {request.session}")
+
+    trace, kept, liar.begin = os.urandom(16).hex(), liar.begin, begin
+    request = {"session": asker.session, "sql": TABLES, "transaction": {"begin": {"read_only": {"strong": True}}}}
+    try:
+        with pytest.raises(exceptions.ResourceExhausted) as refused:
+            asker.api.execute_sql(request, retry=None, metadata=[("traceparent", f"00-{trace}-00f067aa0ba902b7-01")])
+    finally:
+        liar.begin = kept
+    assert heard["traceparent"].split("-")[1] == trace
+    assert refused.value.message == f"too many in {asker.session}" and heard["session"] != asker.session
+    assert [detail.retry_delay.seconds for detail in refused.value.details if isinstance(detail, error_details_pb2.RetryInfo)] == [7]
+    assert asker.api.execute_sql(request, retry=None).metadata.transaction.id
+
+
+def test_who_waits_for_a_schema_may_leave(near, liar):
+    """The request ends with its client, and not with the reading, which goes on."""
+    readings, go_on, trace = queue.Queue(), threading.Event(), os.urandom(16).hex()
+    admin = plain.Plain(near)
+    request = spanner_v1.ExecuteSqlRequest(session=admin.session("held").removeprefix("v1/"), sql="SELECT Name FROM Singers")
+    kept, liar.before_schema = liar.before_schema, lambda context: (readings.put(context), go_on.wait(60))
+    try:
+        with grpc.secure_channel(f"127.0.0.1:{near.port}", grpc.ssl_channel_credentials(near.ca.read_bytes())) as channel:
+            call = channel.unary_stream("/google.spanner.v1.Spanner/ExecuteStreamingSql")(
+                type(request).serialize(request), metadata=(("authorization", f"Bearer {admin.token}"),
+                                                            ("traceparent", f"00-{trace}-00f067aa0ba902b7-01")))
+            reading = readings.get(timeout=30)
+            call.cancel()
+            left = setting.eventually(lambda: next((entry for entry in setting.audit(near).entries
+                                                    if entry["kind"] == "outcome" and entry.get("trace") == trace), None))
+            assert left["protoPayload"]["status"]["code"] == grpc.StatusCode.CANCELLED.value[0]
+            assert reading.is_active()
+    finally:
+        liar.before_schema = kept
+        go_on.set()

@@ -1,13 +1,23 @@
-"""Asks for a database of each name that it is given, as the Spark-Spanner connector does before it reads; says what it was told."""
+"""Asks for an instance and a database of each name that it is given, as the Spark-Spanner connector does before it reads; says what it
+was told."""
 import sys
 
 from google.api_core import exceptions
 from google.cloud import spanner
 
-instance = spanner.Client(project="demo", disable_builtin_metrics=True).instance("flights")
-for name in sys.argv[1:]:
+
+def tell(what, create):
     try:
-        instance.database(name).create()
-        print(f"{name}: made", flush=True)
+        create()
+        print(f"{what}: made", flush=True)
     except exceptions.GoogleAPICallError as error:
-        print(f"{name}: {error.grpc_status_code.name}", flush=True)
+        print(f"{what}: {error.grpc_status_code.name}", flush=True)
+
+
+client = spanner.Client(project="demo", disable_builtin_metrics=True)
+for name in sys.argv[1:]:
+    instance, _, database = name.partition("/")
+    if database:
+        tell(name, client.instance(instance).database(database).create)
+    else:
+        tell(name, client.instance(instance, configuration_name="projects/demo/instanceConfigs/linkspan-embedded").create)

@@ -242,6 +242,9 @@ static void test_sql(void **state) {
     expect("POST", sql, "{\"sql\":\"SELECT Nope FROM Singers\"}", 400, "Nope");
     expect("POST", sql, "{\"sql\":\"SELECT Name FROM Singers WHERE Id = @id\",\"queryMode\":\"PLAN\"}", 200,
            "undeclaredParameters");
+    expect("POST", sql, "{\"sql\":\"SELECT Name FROM Singers\",\"queryMode\":\"PLAN\"}", 200,
+           "\"stats\":{\"queryPlan\":{\"planNodes\":[{\"kind\":\"RELATIONAL\",\"displayName\":\"Query\"}]}}");
+    expect("POST", stream, "{\"sql\":\"SELECT Name FROM Singers\",\"queryMode\":\"PLAN\"}", 200, "\"queryPlan\"");
     expect("POST", sql, "{\"sql\":\"DELETE FROM Singers WHERE true\"}", 501, "DML");
     expect("POST", stream, "{\"sql\":\"SELECT Id FROM Singers ORDER BY Id\"}", 200, "resumeToken");
     const char *token = field("resumeToken");

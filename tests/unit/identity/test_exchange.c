@@ -316,6 +316,21 @@ static void test_breaker(void **state) {
     assert_false(stats.open);
 }
 
+/* The quota is no asker's own: when it is used up, all wait. */
+static void test_too_many_opens_it_too(void **state) {
+    (void)state;
+    struct asker a;
+    char name[16];
+    begin(true, 0);
+    at.auto_status = 429;
+    for (unsigned i = 0; i < 6; i++) {
+        (void)snprintf(name, sizeof name, "p%u", i);
+        struct principal p = person(name);
+        assert_int_equal(ask_as(&a, &p, &DATA, 1)->code, UNAVAILABLE);
+    }
+    assert_int_equal(at.posts, 5);
+}
+
 static void test_a_refusal_is_the_askers_own(void **state) {
     (void)state;
     struct asker a;
@@ -360,24 +375,34 @@ static void test_no_subject_token(void **state) {
     assert_int_equal(ask(&a)->code, OK); /* the endpoint had no part in it: no breaker is open */
 }
 
+/* All who acted in the job's run: its own account, and the one that its code went on to act as. Bob is nobody of it. */
 static void test_forgotten(void **state) {
     (void)state;
     struct asker a, bob;
-    struct principal ada = person("ada"), p = person("bob");
+    struct principal ada = person("ada"), batch, p = person("bob");
+    ada.job_run = STR("run-1");
+    batch = ada;
+    batch.chain[batch.n_chain++] = ada.actor;
+    batch.actor = (struct actor){ .kind = ACTOR_ACCOUNT, .subject = STR("batch@demo") };
     begin(false, 0);
     at.auto_status = 200;
-    (void)ask(&a);
+    (void)ask_as(&a, &ada, &DATA, 1);
+    assert_string_equal(ask_as(&a, &batch, &DATA, 1)->token, "fed-2");
     (void)ask_as(&bob, &p, &DATA, 1);
-    exchange_forget(exchange, &ada);
-    assert_string_equal(ask_as(&bob, &p, &DATA, 1)->token, "fed-2");
+    exchange_forget_job(exchange, STR("run-2"));
+    exchange_forget_job(exchange, STR(""));
+    assert_string_equal(ask_as(&a, &ada, &DATA, 1)->token, "fed-1");
+    exchange_forget_job(exchange, STR("run-1"));
+    assert_string_equal(ask_as(&bob, &p, &DATA, 1)->token, "fed-3");
+    assert_string_equal(ask_as(&a, &batch, &DATA, 1)->token, "fed-4");
     at.auto_status = 0;
-    assert_int_equal(ask(&a)->told, 0); /* its token is gone */
-    exchange_forget(exchange, &ada);
+    assert_int_equal(ask_as(&a, &ada, &DATA, 1)->told, 0); /* its token is gone */
+    exchange_forget_job(exchange, STR("run-1"));
     answer(200);
-    assert_int_equal(a.code, UNAUTHENTICATED); /* what was under way goes to nobody */
-    assert_int_equal(ask(&a)->told, 0);        /* and is not kept */
+    assert_int_equal(a.code, UNAUTHENTICATED);             /* what was under way goes to nobody */
+    assert_int_equal(ask_as(&a, &ada, &DATA, 1)->told, 0); /* and is not kept */
     answer(200);
-    assert_string_equal(a.token, "fed-4");
+    assert_string_equal(a.token, "fed-6");
 }
 
 static void test_rejected_upstream(void **state) {
@@ -516,6 +541,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_served_stale_while_the_endpoint_is_down, finish),
         cmocka_unit_test_teardown(test_a_failure_waits, finish),
         cmocka_unit_test_teardown(test_breaker, finish),
+        cmocka_unit_test_teardown(test_too_many_opens_it_too, finish),
         cmocka_unit_test_teardown(test_a_refusal_is_the_askers_own, finish),
         cmocka_unit_test_teardown(test_the_second_step_refuses, finish),
         cmocka_unit_test_teardown(test_no_subject_token, finish),

@@ -310,7 +310,12 @@ static void test_lies(void **state) {
         { "computed of it twice", FAR_SOURCES, "|Singers|Name|Card\n|Singers|Name|Card", INTERNAL },
         { "a foreign key of a missing table", FAR_FOREIGN_KEYS, "|Nix||Singers" TAIL, INTERNAL },
         { "a foreign key to a missing table", FAR_FOREIGN_KEYS, "|Tours||Nix" TAIL, INTERNAL },
+        { "a foreign key to a view", FAR_FOREIGN_KEYS, "|Tours||Loud" TAIL, INTERNAL },
         { "a foreign key of which half is not there", FAR_FOREIGN_KEYS, "|Tours|~|~" TAIL, INTERNAL },
+        { "a foreign key of which the other half is not there", FAR_FOREIGN_KEYS, "~|~||Singers|CASCADE||fk||pk|~",
+          INTERNAL },
+        { "a foreign key of an unknown rule", FAR_FOREIGN_KEYS, "|Tours||Nix|SET NULL||fk||pk|YES", INTERNAL },
+        { "a foreign key without a rule", FAR_FOREIGN_KEYS, "|Tours||Nix|~||fk||pk|YES", INTERNAL },
         { "an index without a key", FAR_INDEXES, "|Albums|Nix|INDEX|~|true|false|READ_WRITE|false", INTERNAL },
         { "an index of no kind", FAR_INDEXES, "|Albums|ByTitle|~|~|true|false|READ_WRITE|false", INTERNAL },
     };
@@ -329,6 +334,31 @@ static void test_what_belongs_to_nobody_is_left_out(void **state) {
     struct err err = { 0 };
     assert_int_equal(far_build_with(FAR_SOURCES, "|Nix|a|b\n|Loud|Name|Other", &c, &err), OK);
     far_schema_unref(c);
+}
+
+/* The rest of the schema is as good as ever. */
+static void test_a_key_that_carries_no_delete_on_may_lack_a_table(void **state) {
+    (void)state;
+    static const struct {
+        const char *what, *row;
+    } cases[] = {
+        { "its child is not there", "|Nix||Singers|NO ACTION||fk||pk|YES" },
+        { "what it refers to is not there", "|Tours||Nix|NO ACTION||fk||pk|YES" },
+        { "it refers to a view", "|Tours||Loud|NO ACTION||fk||pk|YES" },
+        { "the child's half is not there", "~|~||Singers|NO ACTION||fk||pk|~" },
+        { "the other half is not there", "|Tours|~|~|NO ACTION||fk||pk|YES" },
+        { "a name without its schema", "|Tours|~|Singers|NO ACTION||fk||pk|YES" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct sql_catalog *c = NULL;
+        struct err err = { 0 };
+        char rows[300];
+        (void)snprintf(rows, sizeof rows, "%s\n%s", cases[i].row, far_music[FAR_FOREIGN_KEYS]);
+        if (far_build_with(FAR_FOREIGN_KEYS, rows, &c, &err)) fail_msg("%s: %s", cases[i].what, err.message);
+        if (c->n_tables != 5 || c->n_foreign_keys != 2 || table_of(c, "Singers")->n_cascades != 2)
+            fail_msg("%s", cases[i].what);
+        far_schema_unref(c);
+    }
 }
 
 /* ---- limits ---- */
@@ -432,6 +462,7 @@ int main(void) {
         cmocka_unit_test(test_columns_of_the_answer),
         cmocka_unit_test(test_lies),
         cmocka_unit_test(test_what_belongs_to_nobody_is_left_out),
+        cmocka_unit_test(test_a_key_that_carries_no_delete_on_may_lack_a_table),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_a_key_has_sixteen_parts),
         cmocka_unit_test(test_a_page_that_is_too_long),
