@@ -96,15 +96,15 @@ static int by_group(const void *left, const void *right) {
 /* False: no memory. */
 static bool gather(const struct atoms *list, size_t from, struct brief *b) {
     DEFER(free_map) struct map *seen = map_new();
-    DEFER(buf_free) struct buf name = BUF_INIT(1 << 20);
+    DEFER(buf_free) struct buf name = BUF_INIT(4096);
     if (!seen) return false;
     for (size_t i = from; i < list->n && b->n < BRIEF_ROOM; i++) { /* each takes some bytes: more would not fit */
         const struct atom *a = &list->items[i];
         buf_clear(&name);
         buf_printf(&name, "%d ", (int)a->verb);
-        buf_add_str(&name, a->path);
+        buf_add_str(&name, str_upto(a->path, ENTRY_SHORT)); /* what is told of them */
         buf_add_char(&name, '\0');
-        buf_add_str(&name, a->object);
+        buf_add_str(&name, str_upto(a->object, object_max(a)));
         if (!buf_ok(&name)) return false;
         if (map_get(seen, buf_str(&name))) continue;
         if (!map_put(seen, buf_str(&name), &list->items[i], NULL)) return false;

@@ -267,6 +267,24 @@ static void test_few_are_told(void **state) {
     }
 }
 
+/* What a caller makes up may be as long as its request. */
+static void test_huge_names(void **state) {
+    (void)state;
+    static char huge[3 << 20];
+    memset(huge, 'x', sizeof huge);
+    struct principal p = a_principal();
+    struct atoms atoms = tables(400, 8);
+    for (size_t i = 0; i < 200; i++) list[i].object = (struct str){ huge, sizeof huge - i };
+    struct event e = an_event(&p, &atoms);
+    DEFER(buf_free) struct buf out = BUF_INIT(2 * AUDIT_ENTRY_MAX);
+    DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
+    struct audit_entry entry;
+    assert_int_equal(audit_entry_tells(&atoms, NULL), OK);
+    encode(&e, arena, &out, &entry);
+    assert_int_equal(entry.atoms_total, 400);
+    assert_int_equal(count_told(&out, 400), 200);
+}
+
 static void test_long_list_without_memory(void **state) {
     (void)state;
     struct principal p = a_principal();
@@ -328,15 +346,11 @@ static void test_bad_entries(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_none_hides),
-        cmocka_unit_test(test_refused_is_told),
-        cmocka_unit_test(test_tells),
-        cmocka_unit_test(test_few_are_told),
-        cmocka_unit_test(test_long_list_without_memory),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_bad_entries),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_none_hides), cmocka_unit_test(test_refused_is_told),
+        cmocka_unit_test(test_tells),      cmocka_unit_test(test_few_are_told),
+        cmocka_unit_test(test_huge_names), cmocka_unit_test(test_long_list_without_memory),
+        cmocka_unit_test(test_no_memory),  cmocka_unit_test(test_bad_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
