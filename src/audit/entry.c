@@ -1,42 +1,53 @@
 #include "audit/entry.h"
 #include <arpa/inet.h>
 #include "audit/audit.h"
+#include "audit/entry_atoms.h"
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "base/json_text.h"
 
-/* Every text is cut, and lists end when the entry reaches LISTS_END, so that what follows them always fits: six times (a
- * control character is six bytes as JSON) the few bounded texts. */
-enum { SHORT = 256, LONG = 1024, LISTS_END = 40000, NAMES_END = 20000, ITEM_MAX = 6 * SHORT, USUAL_BYTES = 2048 };
+/* The policy's names end at NAMES_END: what stands before them is less. With what is of bounded size behind the atoms
+ * (5,000 bytes, and the outbox's member) it leaves these their ENTRY_ATOMS_ROOM. */
+enum { NAMES_END = 20000, USUAL_BYTES = 2048 };
+_Static_assert(NAMES_END + 2 * ENTRY_SHORT + ENTRY_ATOMS_ROOM + 5000 < AUDIT_ENTRY_MAX,
+               "what follows the atoms always fits");
 
 static const char *const kinds[] = { "intent", "outcome", "refusal", "system" };
 
 /* At most `max` bytes, whole characters, "…" where it was cut. */
-static void text(struct buf *out, struct str s, size_t max) {
+static void cut_text(struct buf *out, struct str s, size_t max) {
     if (s.n <= max) {
         json_text_string(out, s);
         return;
     }
     size_t n = max - 3;
     while (n && ((uint8_t)s.p[n] & 0xc0) == 0x80) n--;
-    char cut[LONG];
+    char cut[ENTRY_LONG];
     struct buf b = { .p = cut, .cap = sizeof cut, .max = sizeof cut };
     buf_add(&b, s.p, n);
     buf_add_z(&b, "\xe2\x80\xa6");
     json_text_string(out, buf_str(&b));
 }
 
-static void key(struct buf *out, const char *name) {
+void entry_text(struct buf *out, struct str s, size_t max) {
+    size_t start = out->n;
+    cut_text(out, s, max);
+    if (out->n - start <= 2 * max + 2) return;
+    out->n = start; /* control characters, six bytes each */
+    cut_text(out, s, max / 3);
+}
+
+void entry_key(struct buf *out, const char *name) {
     buf_add_z(out, ",\"");
     buf_add_z(out, name);
     buf_add_z(out, "\":");
 }
 
 /* `,"name":"text"`, nothing when it is empty. */
-static void member(struct buf *out, const char *name, struct str s, size_t max) {
+void entry_member(struct buf *out, const char *name, struct str s, size_t max) {
     if (s.n == 0) return;
-    key(out, name);
-    text(out, s, max);
+    entry_key(out, name);
+    entry_text(out, s, max);
 }
 
 static void digits(struct buf *out, uint64_t value) {
@@ -45,29 +56,29 @@ static void digits(struct buf *out, uint64_t value) {
 }
 
 static void number_always(struct buf *out, const char *name, uint64_t value) {
-    key(out, name);
+    entry_key(out, name);
     digits(out, value);
 }
 
-static void number(struct buf *out, const char *name, uint64_t value) {
+void entry_number(struct buf *out, const char *name, uint64_t value) {
     if (value) number_always(out, name, value);
 }
 
 static void time_member(struct buf *out, const char *name, int64_t us) {
     char when[CLOCK_RFC3339_MAX];
     size_t n = clock_rfc3339(us, when);
-    member(out, name, (struct str){ when, n }, sizeof when);
+    entry_member(out, name, (struct str){ when, n }, sizeof when);
 }
 
 static void actor(struct buf *out, const struct actor *a) {
     if (a->kind == ACTOR_ACCOUNT) {
         buf_add_z(out, "\"principalEmail\":");
-        text(out, a->subject, SHORT);
+        entry_text(out, a->subject, ENTRY_SHORT);
         return;
     }
     buf_add_z(out, "\"principalSubject\":");
-    text(out, a->subject, SHORT);
-    member(out, "issuer", a->issuer, SHORT);
+    entry_text(out, a->subject, ENTRY_SHORT);
+    entry_member(out, "issuer", a->issuer, ENTRY_SHORT);
 }
 
 /* The chain in its original order of delegation, as Google writes it. */
@@ -95,61 +106,27 @@ static void caller(struct buf *out, const struct event *e) {
     }
     if (!source.n) return;
     buf_add_z(out, ",\"requestMetadata\":{\"callerIp\":");
-    text(out, source, SHORT);
+    entry_text(out, source, ENTRY_SHORT);
     buf_add_char(out, '}');
 }
 
 static void payload(struct buf *out, const struct event *e) {
     buf_add_z(out, ",\"protoPayload\":{\"methodName\":");
-    text(out, e->method, SHORT);
-    member(out, "resourceName", e->resource, LONG);
+    entry_text(out, e->method, ENTRY_SHORT);
+    entry_member(out, "resourceName", e->resource, ENTRY_LONG);
     authentication(out, e->principal);
     if (e->permission.n) {
         buf_add_z(out, ",\"authorizationInfo\":[{\"resource\":");
-        text(out, e->resource, LONG);
-        member(out, "permission", e->permission, SHORT);
+        entry_text(out, e->resource, ENTRY_LONG);
+        entry_member(out, "permission", e->permission, ENTRY_SHORT);
         if (e->decided) buf_add_z(out, e->verdict.reason == REASON_NONE ? ",\"granted\":true" : ",\"granted\":false");
         buf_add_z(out, "}]");
     }
     caller(out, e);
     buf_add_z(out, ",\"status\":{\"code\":");
     digits(out, e->code);
-    member(out, "message", e->detail, LONG);
+    entry_member(out, "message", e->detail, ENTRY_LONG);
     buf_add_z(out, "}}");
-}
-
-static void columns(struct buf *out, const struct atom *a) {
-    if (a->any_column) buf_add_z(out, ",\"anyColumn\":true");
-    if (!a->n_columns) return;
-    size_t i = 0;
-    for (; i < a->n_columns && out->n < LISTS_END; i++) {
-        buf_add_z(out, i ? "," : ",\"columns\":[");
-        text(out, a->columns[i], SHORT);
-    }
-    if (i) buf_add_char(out, ']');
-    if (i < a->n_columns) number(out, "columnsTotal", a->n_columns);
-}
-
-static void atom(struct buf *out, const struct atom *a) {
-    buf_add_z(out, "{\"verb\":");
-    text(out, str_z(verb_name(a->verb)), SHORT);
-    member(out, "path", a->path, SHORT);
-    member(out, "object", a->object, a->verb == VERB_CALL ? LONG : SHORT);
-    member(out, "account", a->account, SHORT);
-    columns(out, a);
-    buf_add_char(out, '}');
-}
-
-static void atoms(struct buf *out, const struct atoms *list) {
-    if (!list || !list->n) return;
-    buf_add_z(out, ",\"atoms\":[");
-    size_t i = 0;
-    for (; i < list->n && out->n < LISTS_END; i++) {
-        if (i) buf_add_char(out, ',');
-        atom(out, &list->items[i]);
-    }
-    buf_add_char(out, ']');
-    if (i < list->n) number(out, "atomsTotal", list->n);
 }
 
 /* The policy's names that the caller bore: explain judges by them. They stand before the atoms and leave these room. */
@@ -158,22 +135,23 @@ static void names(struct buf *out, const char *name, const struct event_names *l
     for (; i < list->n && out->n < NAMES_END; i++) {
         if (i) buf_add_char(out, ',');
         else buf_printf(out, ",\"%s\":[", name);
-        text(out, list->items[i], SHORT);
+        entry_text(out, list->items[i], ENTRY_SHORT);
     }
     if (i) buf_add_char(out, ']');
 }
 
-static void verdict(struct buf *out, const struct event *e) {
+static void verdict(struct buf *out, const struct event *e, size_t told_at) {
     if (!e->decided) return;
     const struct verdict *v = &e->verdict;
     bool allowed = v->reason == REASON_NONE;
     buf_add_z(out, allowed ? ",\"verdict\":{\"allowed\":true" : ",\"verdict\":{\"allowed\":false");
-    member(out, "reason", str_z(reason_name(v->reason)), SHORT);
-    member(out, "rule", v->rule, SHORT);
+    entry_member(out, "reason", str_z(reason_name(v->reason)), ENTRY_SHORT);
+    entry_member(out, "rule", v->rule, ENTRY_SHORT);
     if (!allowed && e->atoms && v->atom < e->atoms->n) {
         const struct atom *a = &e->atoms->items[v->atom];
-        buf_printf(out, ",\"atom\":%u", v->atom);
-        if (v->column >= 0 && (size_t)v->column < a->n_columns) member(out, "column", a->columns[v->column], SHORT);
+        number_always(out, "atom", told_at);
+        if (v->column >= 0 && (size_t)v->column < a->n_columns)
+            entry_member(out, "column", a->columns[v->column], ENTRY_SHORT);
     }
     buf_add_char(out, '}');
 }
@@ -181,10 +159,10 @@ static void verdict(struct buf *out, const struct event *e) {
 static void outcome(struct buf *out, const struct event *e) {
     buf_add_z(out, ",\"outcome\":{\"latencyUs\":");
     digits(out, e->latency_us);
-    number(out, "rows", e->rows);
-    number(out, "bytesIn", e->bytes_in);
-    number(out, "bytesOut", e->bytes_out);
-    number(out, "mutations", e->mutations);
+    entry_number(out, "rows", e->rows);
+    entry_number(out, "bytesIn", e->bytes_in);
+    entry_number(out, "bytesOut", e->bytes_out);
+    entry_number(out, "mutations", e->mutations);
     if (e->commit_us) time_member(out, "commitTimestamp", e->commit_us);
     buf_add_char(out, '}');
 }
@@ -192,25 +170,27 @@ static void outcome(struct buf *out, const struct event *e) {
 /* Members by the time they begin: the first three are where track.c looks for them. */
 enum code audit_entry_encode(const struct event *e, struct buf *ret, struct err *err) {
     DEFER(buf_free) struct buf out = BUF_INIT(AUDIT_ENTRY_MAX + 4096);
+    size_t told_at = 0;
     (void)buf_reserve(&out, USUAL_BYTES); /* so that most entries grow once */
     buf_add_z(&out, "{\"insertId\":");
-    text(&out, e->id, SHORT);
+    entry_text(&out, e->id, ENTRY_SHORT);
     time_member(&out, "timestamp", e->time_us);
-    key(&out, "kind");
-    text(&out, str_z(kinds[e->kind]), SHORT);
+    entry_key(&out, "kind");
+    entry_text(&out, str_z(kinds[e->kind]), ENTRY_SHORT);
     payload(&out, e);
     names(&out, "bears", &e->bears);
     names(&out, "mayBear", &e->may_bear);
     names(&out, "chainBears", &e->chain_bears);
-    atoms(&out, e->atoms);
-    verdict(&out, e);
+    bool refused = e->decided && e->verdict.reason != REASON_NONE;
+    if (!entry_atoms(&out, e->atoms, refused ? &e->verdict : NULL, &told_at)) return err_oom(err);
+    verdict(&out, e, told_at);
     if (e->principal) {
-        member(&out, "job", e->principal->job, SHORT);
-        member(&out, "jobRun", e->principal->job_run, SHORT);
-        member(&out, "tokenId", str_z(e->principal->token_id), SHORT);
+        entry_member(&out, "job", e->principal->job, ENTRY_SHORT);
+        entry_member(&out, "jobRun", e->principal->job_run, ENTRY_SHORT);
+        entry_member(&out, "tokenId", str_z(e->principal->token_id), ENTRY_SHORT);
     }
-    member(&out, "statement", e->statement, SHORT);
-    member(&out, "trace", e->trace, SHORT);
+    entry_member(&out, "statement", e->statement, ENTRY_SHORT);
+    entry_member(&out, "trace", e->trace, ENTRY_SHORT);
     if (e->kind == EVENT_OUTCOME || e->kind == EVENT_REFUSAL) outcome(&out, e);
     buf_add_char(&out, '}');
     buf_add_str(ret, buf_str(&out));

@@ -1,6 +1,7 @@
 /* entry.h: one audit record as JSON text, in the shape of Cloud Audit Logs, and back.
  *
  * Text is at most AUDIT_ENTRY_MAX bytes: long texts are cut with "…", long lists end early and say how many there were.
+ * Of the atoms that a cut list leaves out the objects are told all the same: no table is hidden behind others.
  * Holds no values, literals or tokens, because struct event has none. Any thread. Source: google.cloud.audit.AuditLog,
  * LogEntry. */
 #pragma once
@@ -11,6 +12,10 @@
 
 /* Adds one JSON object to `out` (whose maximum must leave room for AUDIT_ENTRY_MAX). RESOURCE_EXHAUSTED: no memory. */
 MUST_USE enum code audit_entry_encode(const struct event *event, struct buf *out, struct err *err);
+
+/* Whether an entry has room for every object of the list, be it only by its name: a request of which it has not must not go
+ * on. INVALID_ARGUMENT (some 29,000 bytes of names), RESOURCE_EXHAUSTED: no memory. Up to 8 atoms always fit. */
+MUST_USE enum code audit_entry_tells(const struct atoms *atoms, struct err *err);
 
 struct audit_actor {
     struct str email;   /* a service account's; or empty: */

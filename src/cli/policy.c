@@ -126,7 +126,7 @@ static void print_json(const struct audit_entry *e, const struct policy_explanat
         }
         buf_add_z(out, "]}");
     }
-    buf_add_z(out, "]");
+    buf_printf(out, "],\"askedTotal\":%zu", e->atoms_total);
     member(out, "method", e->method);
     buf_printf(out, ",\"allowed\":%s", e->allowed ? "true" : "false");
     member(out, "reason", e->reason);
@@ -143,6 +143,9 @@ static void print_text(const struct audit_entry *e, const struct policy_explanat
         buf_printf(out, "%s%.*s", i ? ", then " : "for ", STR_ARG(who));
     }
     if (e->n_chain) buf_add_char(out, '\n');
+    if (e->atoms_total > e->n_atoms)
+        buf_printf(out, "%zu of %zu things asked for are judged here: of the others the entry names only the objects\n",
+                   e->n_atoms, e->atoms_total);
     buf_add_str(out, x->text);
     if (x->text.n && !str_ends(x->text, STR("\n"))) buf_add_char(out, '\n');
 }

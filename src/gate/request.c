@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "audit/entry.h"
 #include "base/clock.h"
 #include "gate/endpoint.h"
 #include "gate/identify.h"
@@ -88,7 +89,8 @@ static void decide_atoms(struct request *r) {
         return;
     }
     struct err err;
-    if (r->call.fence && r->call.fence(&r->call, &err)) request_refuse(r, DENIED, "%s", err.message);
+    if (audit_entry_tells(&r->call.atoms, &err)) request_fail(r, &err); /* told only to who may touch them */
+    else if (r->call.fence && r->call.fence(&r->call, &err)) request_refuse(r, DENIED, "%s", err.message);
 }
 
 static enum code classify(struct request *r, struct err *err) {

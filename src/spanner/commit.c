@@ -78,6 +78,52 @@ static enum code add_mutation_atoms(struct call *call, const struct target *t, c
     return rc;
 }
 
+/* Kinds of mutations that were listed. Clients send a mutation a row: without this a commit of 1,000 rows asks for the same
+ * 1,000 times. What is not remembered is listed again, which only costs. */
+enum { SHAPES_MAX = 32 };
+struct shapes {
+    const struct spanner_Mutation *items[SHAPES_MAX];
+    size_t n, last;
+};
+
+static bool same_shape(const struct spanner_Mutation *a, const struct spanner_Mutation *b) {
+    if (a->operation_case != b->operation_case) return false;
+    const struct spanner_Mutation_Write *x = write_of(a), *y = write_of(b);
+    if (!x || !y) return !x && !y && str_eq(a->delete->table, b->delete->table);
+    if (x->columns.n != y->columns.n || !str_eq(x->table, y->table)) return false;
+    for (size_t i = 0; i < x->columns.n; i++)
+        if (!str_eq(x->columns.p[i], y->columns.p[i])) return false;
+    return true;
+}
+
+/* Nearly always it is as the one before. */
+static bool shape_is_listed(struct shapes *s, const struct spanner_Mutation *m) {
+    if (s->n && same_shape(s->items[s->last], m)) return true;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!same_shape(s->items[i], m)) continue;
+        s->last = i;
+        return true;
+    }
+    return false;
+}
+
+/* The decision is of the set of atoms: each is decided by itself, the first that a deny meets or that lacks an allow is the
+ * answer, and of equal ones that is the first, which stays. Keys and values are in no atom. */
+static enum code add_commit_atoms(struct call *call, const struct target *t, const struct spanner_CommitRequest *q,
+                                  struct err *err) {
+    struct shapes shapes = { .n = 0 };
+    enum code rc = OK;
+    for (size_t i = 0; !rc && i < q->mutations.n; i++) {
+        const struct spanner_Mutation *m = &q->mutations.p[i];
+        if (shape_is_listed(&shapes, m)) continue;
+        rc = add_mutation_atoms(call, t, m, err);
+        if (shapes.n == SHAPES_MAX) continue;
+        shapes.last = shapes.n;
+        shapes.items[shapes.n++] = m;
+    }
+    return rc;
+}
+
 enum code classify_commit(struct call *call, struct err *err) {
     const struct spanner_CommitRequest *q = call->request;
     struct commit_work *w = ARENA_NEW(call->arena, struct commit_work);
@@ -85,7 +131,7 @@ enum code classify_commit(struct call *call, struct err *err) {
     call->prepared = w;
     enum code rc = target_session(call, q->session, &w->target, err);
     if (!rc && q->mutations.n) rc = target_schema(call, &w->target, err);
-    for (size_t i = 0; !rc && i < q->mutations.n; i++) rc = add_mutation_atoms(call, &w->target, &q->mutations.p[i], err);
+    if (!rc) rc = add_commit_atoms(call, &w->target, q, err);
     if (!rc && q->mutations.n == 0) rc = target_atom(call, &w->target, (struct atom){ .verb = VERB_USE }, err);
     return rc;
 }

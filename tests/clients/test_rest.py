@@ -1,5 +1,7 @@
 """The same methods over REST, from the same table: plain HTTP requests with a token."""
 import base64
+import itertools
+import uuid
 
 import pytest
 import requests
@@ -14,9 +16,9 @@ def rest(site, as_user):
     setting.create_database(site, as_user("admin"), "rest", setting.DDL)
     token = as_user.token("admin")
 
-    def ask(verb, path, body=None, expect=200, **more):
-        answer = requests.request(verb, site.url + path, json=body, headers={"Authorization": f"Bearer {token}"}, verify=str(site.ca),
-                                  timeout=60, **more)
+    def ask(verb, path, body=None, expect=200, headers=None, **more):
+        answer = requests.request(verb, site.url + path, json=body, headers={"Authorization": f"Bearer {token}", **(headers or {})},
+                                  verify=str(site.ca), timeout=60, **more)
         assert answer.status_code == expect, answer.text
         return answer.json() if answer.text else {}
 
@@ -54,6 +56,52 @@ def test_transactions(rest, session):
     begun = rest("POST", f"/v1/{session}:beginTransaction", {"options": {"readWrite": {}}})
     rest("POST", f"/v1/{session}:rollback", {"transactionId": begun["id"]})
     rest("POST", f"/v1/{session}:commit", {"transactionId": begun["id"], "mutations": []}, expect=400)
+
+
+@pytest.fixture
+def commit_told(rest, session, site):
+    """commit_told(mutations) → the audit entry of their commit."""
+    def commit(mutations, expect=200):
+        trace = uuid.uuid4().hex
+        answer = rest("POST", f"/v1/{session}:commit", {"singleUseTransaction": {"readWrite": {}}, "mutations": mutations}, expect,
+                      headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+        return answer, setting.audit_entry(site, lambda e: e.get("trace") == trace and e["kind"] == "outcome")
+    return commit
+
+
+COLUMNS = ["SingerId", "Name", "Score", "Born", "Updated", "Active", "Picture", "Salary"]
+NOTE = {"insertOrUpdate": {"table": "Notes", "columns": ["Owner", "Id"], "values": [["hidden", "1"]]}}
+
+
+def test_mutations_of_a_kind_are_told_once(commit_told):
+    mutations = [{"insertOrUpdate": {"table": "Singers", "columns": ["SingerId"], "values": [[str(id)]]}} for id in range(2000)]
+    _, entry = commit_told([*mutations[:1500], NOTE, *mutations[1500:]])
+    assert "atomsTotal" not in entry and "further" not in entry
+    assert [(atom["verb"], atom["object"], atom["columns"]) for atom in entry["atoms"]] == [
+        ("insert", "Singers", ["SingerId"]), ("update", "Singers", ["SingerId"]),
+        ("insert", "Notes", ["Owner", "Id"]), ("update", "Notes", ["Owner", "Id"])]
+
+
+def test_no_table_hides_behind_others(commit_told, site):
+    """2,000 mutations, each of a kind of its own (the columns' order), fill the entry; the table that comes after them is in it."""
+    orders = list(itertools.islice(itertools.permutations(COLUMNS), 2000))
+    mutations = [{"insertOrUpdate": {"table": "Singers", "columns": order, "values": [[str(id) if name == "SingerId" else None for name in order]]}}
+                 for id, order in enumerate(orders)]
+    _, entry = commit_told([*mutations, NOTE])
+    assert entry["atomsTotal"] > len(entry["atoms"]) and not any(atom["object"] == "Notes" for atom in entry["atoms"])
+    assert [(group["verb"], group["objects"]) for group in entry["further"]] == [("insert", ["Singers", "Notes"]), ("update", ["Singers", "Notes"])]
+    assert len({group["path"] for group in entry["further"]}) == 1 and "furtherCut" not in entry
+    explained = site.run("policy", "explain", entry["insertId"], "--config", site.config).stdout
+    assert f"{len(entry['atoms'])} of {entry['atomsTotal']}" in explained, explained
+
+
+def test_more_tables_than_an_entry_can_name(commit_told, site):
+    if site.far:
+        pytest.skip("of an upstream a table that it has not ends the request before this")
+    mutations = [{"delete": {"table": f"NoSuchTableOfALongName{number:08}", "keySet": {"all": True}}} for number in range(2000)]
+    answer, entry = commit_told(mutations, expect=400)
+    assert answer["error"]["status"] == "INVALID_ARGUMENT" and "too many tables to be recorded" in answer["error"]["message"]
+    assert entry["atomsTotal"] == 2000 and entry["furtherCut"]
 
 
 def test_databases_and_ddl(rest):

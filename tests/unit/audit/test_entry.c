@@ -114,6 +114,195 @@ static void test_bounded(void **state) {
     assert_true(str_ends(entry.method, STR("\xe2\x80\xa6")));
 }
 
+/* ---- long lists ---- */
+
+enum { MANY = 12000 };
+static struct atom list[MANY];
+static char table_names[MANY][128];
+
+/* Tables of distinct names of `length` bytes, two columns each. */
+static struct atoms tables(size_t n, int length) {
+    for (size_t i = 0; i < n; i++) {
+        snprintf(table_names[i], sizeof table_names[i], "T%0*zu", length - 1, i);
+        list[i] =
+            (struct atom){ VERB_INSERT, STR("spanner demo/flights"), str_z(table_names[i]), STR(""), columns, 2, false };
+    }
+    return (struct atoms){ list, n, n };
+}
+
+static void encode(const struct event *e, struct arena *arena, struct buf *out, struct audit_entry *ret) {
+    assert_int_equal(audit_entry_encode(e, out, NULL), OK);
+    assert_true(out->n + 250 <= AUDIT_ENTRY_MAX); /* an outbox adds its member */
+    assert_int_equal(audit_entry_parse(buf_str(out), arena, ret, NULL), OK);
+}
+
+static bool tells(const struct buf *out, const char *word) {
+    return str_find(buf_str(out), str_z(word)) >= 0;
+}
+
+static unsigned count_told(const struct buf *out, size_t n) {
+    unsigned told = 0;
+    for (size_t i = 0; i < n; i++) {
+        char quoted[140];
+        snprintf(quoted, sizeof quoted, "\"%s\"", table_names[i]);
+        told += tells(out, quoted);
+    }
+    return told;
+}
+
+/* One table behind thousands of atoms of few others. */
+static void test_none_hides(void **state) {
+    (void)state;
+    struct principal p = a_principal();
+    struct atoms atoms = tables(5000, 8);
+    for (size_t i = 20; i < 5000; i++) list[i].object = list[i % 20].object;
+    list[4321].verb = VERB_DELETE;
+    list[4321].object = STR("Salaries");
+    struct event e = an_event(&p, &atoms);
+    e.verdict.reason = REASON_NONE;
+    DEFER(buf_free) struct buf out = BUF_INIT(2 * AUDIT_ENTRY_MAX);
+    DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
+    struct audit_entry entry;
+    encode(&e, arena, &out, &entry);
+    assert_int_equal(audit_entry_tells(&atoms, NULL), OK);
+    assert_int_equal(entry.atoms_total, 5000);
+    assert_true(entry.n_atoms > 100 && entry.n_atoms < 4321);
+    assert_true(tells(&out, "{\"verb\":\"delete\",\"path\":\"spanner demo/flights\",\"objects\":[\"Salaries\"]}"));
+    assert_int_equal(count_told(&out, 20), 20);
+    assert_false(tells(&out, "furtherCut"));
+}
+
+/* What the refusal is about is in the list, and the verdict says where. */
+static void test_refused_is_told(void **state) {
+    (void)state;
+    static struct str many[3000];
+    for (size_t i = 0; i < COUNT(many); i++) many[i] = STR("a_column_of_a_wide_table");
+    many[2999] = STR("secret");
+    struct principal p = a_principal();
+    for (unsigned at = 0; at < 2000; at += 1999) {
+        struct atoms atoms = tables(2000, 8);
+        list[at].columns = many;
+        list[at].n_columns = COUNT(many);
+        struct event e = an_event(&p, &atoms);
+        e.verdict = (struct verdict){ .reason = NO_RULE_FOR_COLUMN, .atom = at, .column = 2999 };
+        DEFER(buf_free) struct buf out = BUF_INIT(2 * AUDIT_ENTRY_MAX);
+        DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
+        struct audit_entry entry;
+        encode(&e, arena, &out, &entry);
+        assert_true(entry.refused_atom < entry.n_atoms);
+        const struct audit_atom *told = &entry.atoms[entry.refused_atom];
+        assert_str(told->object, table_names[at]);
+        assert_int_equal(told->columns_total, 3000);
+        assert_str(told->columns[told->n_columns - 1], "secret");
+        assert_str(entry.refused_column, "secret");
+        assert_int_equal(count_told(&out, 2000), 2000);
+    }
+}
+
+/* Whatever else is in the entry: what audit_entry_tells lets pass is told, to the last table. */
+static void test_tells(void **state) {
+    (void)state;
+    static char huge[5000];
+    memset(huge, 1, sizeof huge);
+    struct str text = { huge, sizeof huge }, bears[200];
+    for (size_t i = 0; i < COUNT(bears); i++) bears[i] = text;
+    struct principal p = a_principal();
+    p.actor = (struct actor){ ACTOR_OIDC, text, text, NULL };
+    p.job = p.job_run = text;
+    p.n_chain = PRINCIPAL_MAX_CHAIN;
+    for (size_t i = 0; i < PRINCIPAL_MAX_CHAIN; i++) p.chain[i] = p.actor;
+    unsigned passed = 0, refused = 0, cut = 0;
+    for (size_t n = 100; n <= MANY - 100; n += n / 3) {
+        struct atoms atoms = tables(n, n % 2 ? 12 : 100);
+        list[n - 1].columns = bears;
+        list[n - 1].n_columns = COUNT(bears);
+        struct event e = an_event(&p, &atoms);
+        e.bears = e.may_bear = e.chain_bears = (struct event_names){ bears, COUNT(bears) };
+        e.method = e.resource = e.permission = e.detail = e.source = e.verdict.rule = e.statement = e.trace = text;
+        e.verdict.atom = (unsigned)(n - 1);
+        e.verdict.column = (int)COUNT(bears) - 1;
+        DEFER(buf_free) struct buf out = BUF_INIT(2 * AUDIT_ENTRY_MAX);
+        DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
+        struct audit_entry entry;
+        encode(&e, arena, &out, &entry);
+        enum code rc = audit_entry_tells(&atoms, NULL);
+        assert_true(rc == OK || rc == INVALID_ARGUMENT);
+        if (rc == OK) {
+            assert_false(tells(&out, "furtherCut"));
+            assert_int_equal(count_told(&out, n), n);
+        }
+        assert_str(entry.atoms[entry.refused_atom].object, table_names[n - 1]);
+        passed += !rc;
+        refused += rc != OK;
+        cut += tells(&out, "\"furtherCut\":true");
+    }
+    assert_true(passed > 2 && refused > 2 && cut > 2);
+}
+
+/* The few that a request mostly has need no look. */
+static void test_few_are_told(void **state) {
+    (void)state;
+    static char huge[5000];
+    memset(huge, 1, sizeof huge);
+    struct str text = { huge, sizeof huge };
+    struct principal p = a_principal();
+    char wanted[8];
+    for (size_t i = 0; i < 8; i++) list[i] = (struct atom){ VERB_CALL, text, text, text, &text, 1, false };
+    struct atoms atoms = { list, 8, 8 };
+    struct event e = an_event(&p, &atoms);
+    DEFER(buf_free) struct buf out = BUF_INIT(2 * AUDIT_ENTRY_MAX);
+    DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
+    struct audit_entry entry;
+    for (int i = 0; i < 8; i++) { /* distinct from their first letter on */
+        char *own = str_dupz(arena, text);
+        own[0] = (char)('a' + i);
+        list[i].object = (struct str){ own, text.n };
+    }
+    encode(&e, arena, &out, &entry);
+    assert_int_equal(audit_entry_tells(&atoms, NULL), OK);
+    assert_false(tells(&out, "furtherCut"));
+    for (int i = 0; i < 8; i++) {
+        snprintf(wanted, sizeof wanted, "\"%c\\u0", 'a' + i);
+        assert_true(tells(&out, wanted));
+    }
+}
+
+/* What a caller makes up may be as long as its request. */
+static void test_huge_names(void **state) {
+    (void)state;
+    static char huge[3 << 20];
+    memset(huge, 'x', sizeof huge);
+    struct principal p = a_principal();
+    struct atoms atoms = tables(400, 8);
+    for (size_t i = 0; i < 200; i++) list[i].object = (struct str){ huge, sizeof huge - i };
+    struct event e = an_event(&p, &atoms);
+    DEFER(buf_free) struct buf out = BUF_INIT(2 * AUDIT_ENTRY_MAX);
+    DEFER(arena_freep) struct arena *arena = arena_new(1 << 20);
+    struct audit_entry entry;
+    assert_int_equal(audit_entry_tells(&atoms, NULL), OK);
+    encode(&e, arena, &out, &entry);
+    assert_int_equal(entry.atoms_total, 400);
+    assert_int_equal(count_told(&out, 400), 200);
+}
+
+static void test_long_list_without_memory(void **state) {
+    (void)state;
+    struct principal p = a_principal();
+    struct atoms atoms = tables(600, 40);
+    struct event e = an_event(&p, &atoms);
+    unsigned failures = 0;
+    for (unsigned n = 1; n < 200; n++) {
+        DEFER(buf_free) struct buf out = BUF_INIT(AUDIT_ENTRY_MAX);
+        arena_fail_after(n);
+        enum code told = audit_entry_tells(&atoms, NULL), rc = audit_entry_encode(&e, &out, NULL);
+        arena_fail_after(0);
+        if (told) assert_int_equal(told, RESOURCE_EXHAUSTED);
+        if (rc) assert_int_equal(rc, RESOURCE_EXHAUSTED);
+        failures += told || rc;
+    }
+    assert_true(failures > 3);
+}
+
 static void test_no_memory(void **state) {
     (void)state;
     struct principal p = a_principal();
@@ -157,10 +346,11 @@ static void test_bad_entries(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_bad_entries),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_none_hides), cmocka_unit_test(test_refused_is_told),
+        cmocka_unit_test(test_tells),      cmocka_unit_test(test_few_are_told),
+        cmocka_unit_test(test_huge_names), cmocka_unit_test(test_long_list_without_memory),
+        cmocka_unit_test(test_no_memory),  cmocka_unit_test(test_bad_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,8 @@
 #define POLICY                                                                                                             \
     HEAD "allow reader to administer spanner demo/flights owner o until 2099-01-01\n"                                      \
          "allow reader to change schema every table and read schema" END                                                   \
-         "allow reader to read, insert, update, delete every table" END "allow other to read Singers(Id, Name)" END
+         "allow reader to read, insert, update, delete every table" END "allow other to read Singers(Id, Name)" END        \
+         "allow other to insert Singers(Id, Name)" END
 #define DB "/v1/projects/p/instances/in1/databases/flights"
 
 static struct engine *engine;
@@ -389,6 +390,40 @@ static void test_commit_errors(void **state) {
     gate_rig_become("reader@demo");
 }
 
+/* Mutations of one kind are decided once; one of another kind is, wherever it stands and however many kinds there are. */
+static void test_commit_kinds(void **state) {
+    (void)state;
+    static char body[1 << 16];
+    static const struct {
+        const char *name, *odd;
+        unsigned kinds, status;
+        const char *text;
+    } cases[] = {
+        { "all alike", NULL, 1, 200, "commitTimestamp" },
+        { "another column", "{\"insert\":{\"table\":\"Singers\",\"columns\":[\"Id\",\"Secret\"]}}", 1, 403, "Secret" },
+        { "another operation", "{\"delete\":{\"table\":\"Singers\",\"keySet\":{\"all\":true}}}", 1, 403, "delete" },
+        { "another table", "{\"insert\":{\"table\":\"Nope\",\"columns\":[\"Id\",\"Name\"]}}", 1, 403, "Nope" },
+        { "behind many kinds", "{\"insert\":{\"table\":\"Singers\",\"columns\":[\"Id\",\"Secret\"]}}", 50, 403, "Secret" },
+    };
+    gate_rig_become("other@demo");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t n = (size_t)snprintf(body, sizeof body, "{\"singleUseTransaction\":{\"readWrite\":{}},\"mutations\":[");
+        for (unsigned k = 0; k < 60; k++) { /* kinds differ in how often they name the column */
+            n += (size_t)snprintf(body + n, sizeof body - n, "%s{\"insert\":{\"table\":\"Singers\",\"columns\":[\"Id\"",
+                                  k ? "," : "");
+            for (unsigned c = 0; c <= k % cases[i].kinds; c++)
+                n += (size_t)snprintf(body + n, sizeof body - n, ",\"Name\"");
+            n += (size_t)snprintf(body + n, sizeof body - n, "],\"values\":[[\"%u\",\"n\"]]}}", 5000 + k);
+            if (k == 55 && cases[i].odd) n += (size_t)snprintf(body + n, sizeof body - n, ",%s", cases[i].odd);
+        }
+        (void)snprintf(body + n, sizeof body - n, "]}");
+        (void)call("POST", print("%a:commit", session(), ""), body);
+        if (last.http_status != cases[i].status || !strstr(last.first, cases[i].text))
+            fail_msg("%s: is %u %s %s", cases[i].name, last.http_status, last.first, last.error);
+    }
+    gate_rig_become("reader@demo");
+}
+
 /* The parts of a table together are the table, each row once. */
 static void test_partitions(void **state) {
     (void)state;
@@ -432,7 +467,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_databases),    TEST(test_create_fails),  TEST(test_sessions),    TEST(test_read),
         TEST(test_resume_read),  TEST(test_sql),           TEST(test_resume_info), TEST(test_statements_again),
-        TEST(test_transactions), TEST(test_commit_errors), TEST(test_partitions),
+        TEST(test_transactions), TEST(test_commit_errors), TEST(test_partitions),  TEST(test_commit_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
