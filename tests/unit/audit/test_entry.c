@@ -144,7 +144,7 @@ static unsigned count_told(const struct buf *out, size_t n) {
     unsigned told = 0;
     for (size_t i = 0; i < n; i++) {
         char quoted[140];
-        snprintf(quoted, sizeof quoted, "\"%s\"", table_names[i]);
+        snprintf(quoted, sizeof quoted, "\"%.*s\"", (int)sizeof table_names[i], table_names[i]);
         told += tells(out, quoted);
     }
     return told;
