@@ -27,7 +27,7 @@ class Place:
             self.issuer = issuer.Issuer(self.tools, self.scratch)
             self.origin = self.start(proxies.Origin, self.tools, self.scratch)
             self.linkspan = self.start(self.another_linkspan, self.scratch)
-            self.client = client.Client(self.tools, self.linkspan.ca)
+            self.client = client.Client(self.tools, self.linkspan.ca, self.notes)
         except BaseException:
             self.stop_from(0)
             raise
