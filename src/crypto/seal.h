@@ -18,10 +18,11 @@ struct sealer *sealer_new(const uint8_t key[SEAL_KEY_BYTES]); /* copies the key 
 /* Seals with a key of its own, made of this one and a random salt that goes along: so the limit is a sealer's, not the
  * key's. Opens what any such sealer of the same key sealed, and nothing of sealer_new's. */
 struct sealer *sealer_new_salted(const uint8_t key[SEAL_KEY_BYTES]);
-/* The same of a key that is kept in a file (0600), made when there is none: what it seals outlives a restart. Blocks.
- * FAILED_PRECONDITION: the file is no key. */
-MUST_USE enum code sealer_open_file(const char *path, struct sealer *(*make)(const uint8_t key[SEAL_KEY_BYTES]),
-                                    struct sealer **ret, struct err *err);
+/* `make` (one of the above) with a key that is kept in a file of the folder (0600), made when there is none: what it seals
+ * outlives a restart. Blocks. FAILED_PRECONDITION: the file is no key. */
+MUST_USE enum code sealer_open_file(const char *folder, const char *file,
+                                    struct sealer *(*make)(const uint8_t key[SEAL_KEY_BYTES]), struct sealer **ret,
+                                    struct err *err);
 void sealer_free(struct sealer *sealer); /* NULL is fine */
 
 /* Adds base64url(nonce || ciphertext || tag). INVALID_ARGUMENT above SEAL_MAX_BYTES. */

@@ -1,5 +1,7 @@
 /* seal_file.c: a sealer's key, in a file. */
+#include <limits.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/file.h"
 #include "crypto/random.h"
@@ -24,9 +26,12 @@ static enum code load_key(const char *path, uint8_t key[SEAL_KEY_BYTES], struct 
     return rc ? err_set(err, rc, "%s", first.message) : OK;
 }
 
-enum code sealer_open_file(const char *path, struct sealer *(*make)(const uint8_t key[SEAL_KEY_BYTES]), struct sealer **ret,
-                           struct err *err) {
+enum code sealer_open_file(const char *folder, const char *file, struct sealer *(*make)(const uint8_t key[SEAL_KEY_BYTES]),
+                           struct sealer **ret, struct err *err) {
     uint8_t key[SEAL_KEY_BYTES];
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/%s", folder, file);
+    if (n < 0 || (size_t)n >= sizeof path) return err_set(err, INVALID_ARGUMENT, "the path of key %s is too long", file);
     enum code rc = load_key(path, key, err);
     if (!rc && !(*ret = make(key))) rc = err_oom(err);
     OPENSSL_cleanse(key, sizeof key);

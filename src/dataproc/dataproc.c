@@ -32,19 +32,13 @@ static bool copy_config(struct dataproc *d, const struct dataproc_config *config
            copy_list(a, config->properties, config->n_properties, &d->launch.properties);
 }
 
-enum code sealing_open(const char *folder, const char *file, struct sealer **ret, struct err *err) {
-    char path[PATH_MAX];
-    (void)snprintf(path, sizeof path, "%s/%s", folder, file);
-    return sealer_open_file(path, sealer_new, ret, err);
-}
-
 static enum code open_state(struct dataproc *d, const struct dataproc_config *config, struct err *err) {
     char path[PATH_MAX];
     enum code rc = file_make_dirs(config->folder, 0700, err);
     if (rc) return rc;
     (void)snprintf(path, sizeof path, "%s/dataproc.sqlite", config->folder);
     rc = state_open(path, &d->state, err);
-    if (!rc) rc = sealing_open(config->folder, "bridge.key", &d->sealer, err);
+    if (!rc) rc = sealer_open_file(config->folder, "bridge.key", sealer_new, &d->sealer, err);
     return rc ? rc : run_hooks_recover(d, err);
 }
 

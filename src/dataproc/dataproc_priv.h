@@ -143,9 +143,6 @@ bool bridge_location_read(const struct dataproc *dataproc, struct str sealed, in
                           struct bridge_location *ret);
 void bridge_hide_tokens(struct str text, struct buf *out); /* what reads like a token becomes "[a token]" */
 
-/* dataproc.c: the sealer whose key is in this file of the connection's folder. */
-MUST_USE enum code sealing_open(const char *folder, const char *file, struct sealer **ret, struct err *err);
-
 /* run_hooks.c: a run's endpoints, and what the runner tells */
 struct job_run; /* the runner's `user`: who asked, for which job */
 struct job_run *job_run_new(struct dataproc *dataproc, const struct call *call, const struct job_row *row);

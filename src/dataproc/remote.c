@@ -51,7 +51,7 @@ enum code dataproc_new_upstream(const struct dataproc_upstream_config *config, s
     d->remote = calloc(1, sizeof *d->remote);
     enum code rc = d->arena && d->remote && copy_config(d, config) ? OK : err_oom(err);
     if (!rc) rc = file_make_dirs(config->folder, 0700, err);
-    if (!rc) rc = sealing_open(config->folder, "handles.key", &d->remote->sealer, err);
+    if (!rc) rc = sealer_open_file(config->folder, "handles.key", sealer_new, &d->remote->sealer, err);
     if (rc) {
         dataproc_free(d);
         return rc;

@@ -6,5 +6,5 @@
 enum { ID_LENGTH = 26 };
 
 void id_new(char out[ID_LENGTH + 1]);
-void id_random(void *out,
-               size_t n); /* at most 64 bytes to tell things apart by: no secrets, as they are fetched in advance */
+/* At most 64 bytes to tell things apart by: no secrets, as they are fetched in advance. */
+void id_random(void *out, size_t n);

@@ -75,7 +75,7 @@ size_t relay_answer_headers(const struct http_header *headers, size_t n, struct 
 }
 
 const char *relay_bad_header(struct str name) {
-    /* The second row: some services serve what such a field names, and not the path that was decided. */
+    /* x-original-url and those after it: some services serve what such a field names, not the path that was decided. */
     static const struct str never[] = { STR_INIT("forwarded"),
                                         STR_INIT("via"),
                                         STR_INIT("x-real-ip"),

@@ -50,8 +50,7 @@ struct method {
     enum code (*classify)(struct call *call, struct err *err);
     /* Serves the call; ends with exactly one call_end, from any thread, now or later. */
     void (*handle)(struct call *call);
-    /* The same where classify said that the connection's back is upstream (call->far). NULL: UNIMPLEMENTED there, by name.
-     */
+    /* The same where classify said that the connection's back is upstream (call->far). NULL: UNIMPLEMENTED, by name. */
     void (*forward)(struct call *call);
     /* REST and raw rows: the JSON of an error where it is not Google's. NULL: {"error":{"code","message","status"}}. */
     void (*put_error)(struct buf *out, const struct method_error *error);

@@ -4,11 +4,10 @@
 #include <stdlib.h>
 
 static enum code open_sealer(struct far_side *side, const struct spanner_connection *c, const char *keys, struct err *err) {
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/%.*s.spanner.key", keys, STR_ARG(c->name));
-    if (n < 0 || (size_t)n >= sizeof path)
-        return err_set(err, INVALID_ARGUMENT, "the folder of keys: its name is too long");
-    return sealer_open_file(path, sealer_new_salted, &side->sealer, err);
+    char file[NAME_MAX + 1];
+    int n = snprintf(file, sizeof file, "%.*s.spanner.key", STR_ARG(c->name));
+    if (n < 0 || (size_t)n >= sizeof file) return err_set(err, INVALID_ARGUMENT, "a connection's name is too long");
+    return sealer_open_file(keys, file, sealer_new_salted, &side->sealer, err);
 }
 
 static enum code open_side(struct far_side *side, const struct spanner_connection *c, const char *keys, struct err *err) {

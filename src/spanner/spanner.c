@@ -1,6 +1,4 @@
 #include "spanner/spanner.h"
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -191,12 +189,8 @@ static enum code open_all(struct spanner *s, struct err *err) {
 }
 
 static enum code open_session_sealer(const char *keys, struct sealer **ret, struct err *err) {
-    char path[PATH_MAX];
-    if (!keys) return (*ret = sealer_new_random()) ? OK : err_oom(err);
-    int n = snprintf(path, sizeof path, "%s/sessions.key", keys);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return err_set(err, INVALID_ARGUMENT, "the folder of keys: its name is too long");
-    return sealer_open_file(path, sealer_new_salted, ret, err);
+    if (keys) return sealer_open_file(keys, "sessions.key", sealer_new_salted, ret, err);
+    return (*ret = sealer_new_random()) ? OK : err_oom(err);
 }
 
 enum code spanner_new(const struct spanner_config *config, struct spanner **ret, struct err *err) {
