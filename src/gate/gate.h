@@ -85,6 +85,7 @@ struct gate {
     } per_account;
     struct worker workers[GATE_MAX_WORKERS];
     unsigned n_workers;
+    atomic_uint n_draining; /* workers that still have clients after a SIGTERM */
     const char *spool_dir;
     struct spool_budget spool_budget; /* of answers that wait in memory for their clients */
     struct door public_door;

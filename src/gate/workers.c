@@ -102,19 +102,23 @@ void *workers_run(void *worker) {
     return NULL;
 }
 
-static void stop_loop(struct http_server *server, void *ctx) {
+/* They stop together: the first one's loop also carries what the others' requests wait for (signals, the admin listener,
+ * the dialer), so it may not stop for having no client of its own. */
+static void drained(struct http_server *server, void *ctx) {
     (void)server;
     struct worker *w = ctx;
-    loop_stop(w->loop);
+    if (atomic_fetch_sub(&w->gate->n_draining, 1) > 1) return;
+    for (unsigned i = 0; i < w->gate->n_workers; i++) loop_stop(w->gate->workers[i].loop);
 }
 
 static void drain_task(struct loop_task *task, void *ctx) {
     (void)task;
     struct worker *w = ctx;
-    http_server_drain(w->server, (unsigned)w->gate->config->drain_ms, stop_loop, w);
+    http_server_drain(w->server, (unsigned)w->gate->config->drain_ms, drained, w);
 }
 
 void workers_drain(struct gate *gate) {
+    atomic_store(&gate->n_draining, gate->n_workers);
     for (unsigned i = 0; i < gate->n_workers; i++) {
         struct worker *w = &gate->workers[i];
         w->drain = (struct loop_task){ .fn = drain_task, .ctx = w };

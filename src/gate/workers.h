@@ -8,7 +8,7 @@ MUST_USE enum code workers_make_loops(struct gate *gate, struct err *err);
  * refusals, the audit log. The tls context is the caller's to unref. */
 MUST_USE enum code workers_open(struct gate *gate, struct tls_ctx **ret_tls, struct err *err);
 void *workers_run(void *worker); /* a thread's function: turns the loop until it is stopped */
-/* From any thread: doors close, what is under way may finish for config->drain_ms, then each loop stops. */
+/* From any thread: doors close, what is under way may finish for config->drain_ms, then all loops stop. */
 void workers_drain(struct gate *gate);
 /* Once nothing turns the loop any more: requests end by its tasks, and give back what they hold of the systems behind us.
  */
