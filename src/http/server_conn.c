@@ -71,11 +71,15 @@ static void on_tick(struct loop_timer *timer, void *ctx) {
 
 /* ---- events of the socket ---- */
 
+static void speak(struct http_conn *c, bool h2) {
+    c->protocol = h2 ? &protocol_h2 : &protocol_h1;
+    if (c->protocol->begin) c->protocol->begin(c);
+}
+
 static void on_ready(struct conn *net, void *ctx) {
     struct http_conn *c = ctx;
     c->since_ms = now_ms(c);
-    if (conn_is_tls(net)) c->protocol = conn_is_h2(net) ? &protocol_h2 : &protocol_h1;
-    else if (c->http1_only) c->protocol = &protocol_h1;
+    if (conn_is_tls(net) || c->http1_only) speak(c, conn_is_h2(net));
     else c->headers_due_ms = now_ms(c) + c->server->limits.headers_ms;
     if (c->server->draining) conn_finish(net);
 }
@@ -89,8 +93,8 @@ static void detect(struct http_conn *c, struct str bytes) {
     bool is_h2 = c->preface_n == PREFACE_BYTES;
     if (!is_h2 && n == bytes.n) return;
     c->headers_due_ms = 0;
-    c->protocol = is_h2 ? &protocol_h2 : &protocol_h1;
-    if (c->preface_n) c->protocol->receive(c, (struct str){ c->preface, c->preface_n });
+    speak(c, is_h2);
+    if (c->preface_n && conn_is_open(c->net)) c->protocol->receive(c, (struct str){ c->preface, c->preface_n });
     if (n < bytes.n && conn_is_open(c->net)) c->protocol->receive(c, str_from(bytes, n));
 }
 

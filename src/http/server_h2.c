@@ -87,16 +87,19 @@ static const struct h2_callbacks callbacks = {
     .on_headers = on_headers, .on_data = on_data, .on_end = on_end, .on_writable = on_writable, .on_close = on_close
 };
 
-static void receive(struct http_conn *c, struct str bytes) {
+/* Our SETTINGS go out before the client's come (RFC 9113 §3.4): a client whose socket holds small writes back until the last is
+ * acknowledged would otherwise wait for our system's late acknowledgement, 40 ms. */
+static void begin(struct http_conn *c) {
     const struct http_limits *l = &c->server->limits;
     const struct h2_limits limits = { .header_bytes = l->header_bytes,
                                       .header_count = l->header_count + 8, /* the pseudo-headers */
                                       .queue_bytes = l->queue_bytes,
                                       .max_streams = l->max_streams };
-    if (!c->h2 && h2_new(H2_SERVER, &limits, &callbacks, c, &c->h2, NULL) != OK) {
-        http_conn_cut(c);
-        return;
-    }
+    if (h2_new(H2_SERVER, &limits, &callbacks, c, &c->h2, NULL) != OK) http_conn_cut(c);
+    else conn_output(c->net);
+}
+
+static void receive(struct http_conn *c, struct str bytes) {
     bool broken = h2_receive(c->h2, bytes, NULL) != OK;
     if (!conn_is_open(c->net)) return;
     conn_output(c->net);
@@ -174,7 +177,8 @@ static void taken(struct http_stream *s, size_t n) {
     on_output_due(s->conn);
 }
 
-const struct protocol protocol_h2 = { .receive = receive,
+const struct protocol protocol_h2 = { .begin = begin,
+                                      .receive = receive,
                                       .output = output,
                                       .drain = drain,
                                       .close = close_h2,

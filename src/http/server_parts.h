@@ -16,6 +16,7 @@ struct http_conn;
 
 /* What a protocol does for a stream and for a connection. */
 struct protocol {
+    void (*begin)(struct http_conn *c); /* NULL: nothing to be said before the client speaks */
     void (*receive)(struct http_conn *c, struct str bytes);
     void (*output)(struct http_conn *c, struct buf *out);
     void (*drain)(struct http_conn *c, bool now); /* announce the end; twice for HTTP/2 */

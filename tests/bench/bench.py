@@ -27,37 +27,42 @@ import table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECTIONS = {section.title: section for section in (gateway.Gateway, idle.Idle, exchange.Exchange, inside.Inside, spanner.Spanner)}
-ROUNDS = {"idle": 3, "spanner": 3}  # others 5: these take longer
+ROUNDS, QUICK_ROUNDS = 9, 2
 
 
 def say(text):
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
-def measure(section, here, args):
-    """One section's rounds. What fails there leaves its rows unmeasured and says why; the others go on."""
-    results, title = [], section.title
-    rounds = args.rounds or (1 if args.quick and title in ROUNDS else 2 if args.quick else ROUNDS.get(title, 5))
+def attempt(title, here, act):
+    """What `act` gives, or None: what fails leaves its rows unmeasured and says why; the others go on."""
     try:
-        with here.peers():
-            made = section(here)
-            for number in range(rounds):
-                say(f"{title}: round {number + 1} of {rounds}")
-                for case, peer, figures in made.round(args.seconds):
-                    results.append({"case": case, "peer": peer, "round": number} | figures)
+        return act()
     except (machine.BenchError, OSError, subprocess.TimeoutExpired) as fault:
         text = " ".join(str(fault).split())
         say(f"{title}: {text}")
         here.notes.append(f"The rows of `{title}` are not complete: {text}")
-    return results
+        return None
+
+
+def one_round(section, number, seconds):
+    say(f"round {number + 1}: {section.title}")
+    return [{"case": case, "peer": peer, "round": number} | figures for case, peer, figures in section.round(seconds)]
 
 
 def run_sections(args, binary, scratch):
-    chosen = [SECTIONS[name] for name in SECTIONS if not args.name or name in args.name]
-    if not chosen:
+    """Every round takes all sections once: a machine drifts over minutes, and the rounds of each shall lie as far apart as they can."""
+    titles = [title for title in SECTIONS if not args.name or title in args.name]
+    if not titles:
         return [], []
     with place.Place(binary, pathlib.Path(args.cache), scratch) as here:
-        return [result for section in chosen for result in measure(section, here, args)], here.notes
+        results, sections = [], {title: attempt(title, here, lambda title=title: SECTIONS[title](here)) for title in titles}
+        for number in range(args.rounds):
+            for title, section in sections.items():
+                measured = attempt(title, here, lambda: one_round(section, number, args.seconds)) if section else None
+                results += measured or []
+                sections[title] = section if measured else None
+        return results, here.notes
 
 
 def parse(argv):
@@ -65,15 +70,15 @@ def parse(argv):
     p = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
     p.add_argument("name", nargs="*", choices=[[], *names], help="only these: " + ", ".join(names))
     p.add_argument("--cache", default=os.path.expanduser("~/.cache/linkspan"), help="where the peers that are fetched are")
-    p.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under four minutes")
-    p.add_argument("--rounds", type=int, help="how often everything is measured (default 5; idle and spanner 3)")
-    p.add_argument("--seconds", type=float, help="how long each measurement takes (default 2)")
+    p.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds: about three minutes")
+    p.add_argument("--rounds", type=int, help=f"how often everything is measured (default {ROUNDS})")
+    p.add_argument("--seconds", type=float, default=1, help="how long each measurement takes (default 1)")
     p.add_argument("--no-job", action="store_true", help="without the Spark job")
     p.add_argument("--write-readme", nargs="?", const=ROOT / "README.md", type=pathlib.Path, metavar="FILE",
                    help="write the table into README.md, or into FILE")
     p.add_argument("--from-raw", metavar="FILE", help="measure nothing: the table of an earlier run's raw results")
     args = p.parse_args(argv)
-    args.seconds = args.seconds or (1 if args.quick else 2)
+    args.rounds = args.rounds or (QUICK_ROUNDS if args.quick else ROUNDS)
     return args
 
 

@@ -1,6 +1,5 @@
 """Where the bench runs: its scratch folder, our server, the service behind it, the issuer of the tokens, and peers that are started
 and always stopped."""
-import contextlib
 import pathlib
 import resource
 import tempfile
@@ -29,12 +28,12 @@ class Place:
             self.linkspan = self.start(self.another_linkspan, self.scratch)
             self.client = client.Client(self.tools, self.linkspan.ca, self.notes)
         except BaseException:
-            self.stop_from(0)
+            self.stop()
             raise
         return self
 
     def __exit__(self, *_):
-        self.stop_from(0)
+        self.stop()
 
     def another_linkspan(self, folder, **service):
         return linkspan.Linkspan(self.binary, folder, gateway.add_service(self.issuer, self.origin, **service))
@@ -43,18 +42,9 @@ class Place:
         self.started.append(make(*arguments, **options))
         return self.started[-1]
 
-    def stop_from(self, first):
-        while len(self.started) > first:
+    def stop(self):
+        while self.started:
             self.started.pop().stop()
-
-    @contextlib.contextmanager
-    def peers(self):
-        """What is started within is stopped at its end."""
-        first = len(self.started)
-        try:
-            yield
-        finally:
-            self.stop_from(first)
 
     def fresh_folder(self):
         return pathlib.Path(tempfile.mkdtemp(dir=self.scratch))

@@ -1,6 +1,6 @@
 """The embedded Spanner beside Google's emulator, and beside a gRPC service that does nothing.
 
-Every round has a database of its own, so that a load never meets what the last one left. The emulator runs one read-write
+Every round has servers of its own, so that a load never meets what the last one left. The emulator runs one read-write
 transaction at a time, so it loads with one client, and fewer rows: it is slow at it."""
 import emulator
 import proxies
@@ -18,32 +18,31 @@ class Spanner:
     title = "spanner"
 
     def __init__(self, place):
-        self.place = place
-        self.peers = [(place.linkspan, "projects/demo/instances/demo/databases/bench", ROWS)]
-        program = emulator.find()
-        if program:
-            peer = place.start(emulator.Emulator, program, place.scratch)
-            self.peers.append((peer, "projects/bench/instances/bench/databases/bench", EMULATOR_ROWS))
-        else:
+        self.place, self.emulator = place, emulator.find()
+        if not self.emulator:
             place.notes.append(emulator.MISSING)
         self.bare = place.start(proxies.Origin, place.tools, place.scratch, core=0)
         self.number = 0
 
     def round(self, seconds):
         self.number += 1
-        for peer, name, rows in self.peers:
-            yield from self.of(peer, f"{name}{self.number}", rows, seconds)
+        ours = self.place.another_linkspan(self.place.fresh_folder())
+        yield from self.of(ours, seconds, 4, {"tokens": ours.token() + "\n", "ca": ours.ca, "rows": ROWS,
+                                              "database": "projects/demo/instances/demo/databases/bench"})
+        if self.emulator:
+            theirs = emulator.Emulator(self.emulator, self.place.fresh_folder())
+            yield from self.of(theirs, seconds, 1, {"rows": EMULATOR_ROWS, "database": "projects/bench/instances/bench/databases/bench"})
         yield "bare echo, 32 clients", "echo", self.place.client.run("echo", self.bare, clients=32, connections=32,
                                                                      seconds=seconds)
 
-    def of(self, peer, database, rows, seconds):
-        ours = peer is self.place.linkspan
-        tokens = peer.token() + "\n" if ours else None
-
+    def of(self, peer, seconds, loaders, options):
         def run(mode, clients, connections):
-            return self.place.client.run(mode, peer, tokens=tokens, clients=clients, connections=connections, seconds=seconds,
-                                         database=database, rows=rows, seed=self.number)
-        run("setup", 1, 1)
-        yield "load", peer.name, run("load", 4 if ours else 1, 2 if ours else 1)
-        for case, mode, clients in CASES:
-            yield case, peer.name, run(mode, clients, clients)
+            return self.place.client.run(mode, peer, clients=clients, connections=connections, seconds=seconds, seed=self.number,
+                                         **options)
+        try:
+            run("setup", 1, 1)
+            yield "load", peer.name, run("load", loaders, (loaders + 1) // 2)
+            for case, mode, clients in CASES:
+                yield case, peer.name, run(mode, clients, clients)
+        finally:
+            peer.stop()

@@ -196,6 +196,14 @@ def test_answers_that_are_not_read_have_a_bound(tmp_path_factory):
         assert besiege(door, never_reads) < GROWTH_MB
 
 
+def test_the_server_speaks_first(door):
+    """Its SETTINGS do not wait for the client's: with Nagle's algorithm there, the first request would wait 40 ms for an acknowledgement."""
+    sock = connect(door)
+    sock.settimeout(10)
+    head = sock.recv(9)
+    assert len(head) == 9 and head[3:] == bytes([SETTINGS, 0, 0, 0, 0, 0])
+
+
 def test_a_smuggled_request_is_not_answered(door):
     """Two lengths: one answer, a refusal, and the connection's end."""
     sock = connect(door, "http/1.1")
