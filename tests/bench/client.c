@@ -49,7 +49,7 @@ static const struct option options[] = {
     { "url", required_argument, NULL, 'u' },
     { "ca", required_argument, NULL, 'a' },
     { "tokens-stdin", no_argument, NULL, 't' },
-    { "rotate", no_argument, NULL, 'o' },
+    { "rotate-from", required_argument, NULL, 'o' },
     { "form", required_argument, NULL, 'f' },
     { "path", required_argument, NULL, 'l' },
     { "http1", no_argument, NULL, '1' },
@@ -70,7 +70,10 @@ static bool set_option(struct bench *b, int option) {
     case 'u': b->url = optarg; break;
     case 'a': b->ca = optarg; break;
     case 't': b->token_stdin = true; break;
-    case 'o': b->rotate = true; break;
+    case 'o':
+        b->rotate = true;
+        b->next_token = strtoull(optarg, NULL, 10);
+        break;
     case 'f': b->form = optarg; break;
     case 'l': b->path = optarg; break;
     case '1': b->http1 = true; break;
@@ -103,11 +106,11 @@ static void print_result(const struct bench *b) {
     uint64_t moved = b->mode->sessionless ? b->values : b->bytes_in;
     printf("{\"mode\":\"%s\",\"clients\":%u,\"connections\":%u,\"operations\":%" PRIu64 ",\"rows\":%" PRIu64
            ",\"retries\":%" PRIu64 ",\"seconds\":%.4f,\"client_cpu\":%.3f,\"server_cpu\":%.3f,\"bytes_in\":%" PRIu64
-           ",\"failures\":%" PRIu64 ",\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64 ",\"p99_us\":%" PRIu64
+           ",\"failures\":%" PRIu64 ",\"next_token\":%zu,\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64 ",\"p99_us\":%" PRIu64
            ",\"max_us\":%" PRIu64 "}\n",
            b->mode->name, b->n_callers, b->n_connections, b->operations, b->moved_rows, b->retries, seconds, b->own_cpu,
-           b->server_cpu, moved, b->failures, histogram_at(&b->latencies, 0.5), histogram_at(&b->latencies, 0.9),
-           histogram_at(&b->latencies, 0.99), histogram_at(&b->latencies, 1.0));
+           b->server_cpu, moved, b->failures, b->next_token, histogram_at(&b->latencies, 0.5),
+           histogram_at(&b->latencies, 0.9), histogram_at(&b->latencies, 0.99), histogram_at(&b->latencies, 1.0));
     if (b->failures) (void)fprintf(stderr, "bench_client: %" PRIu64 " failures, first: %s\n", b->failures, b->first_error);
 }
 
@@ -139,11 +142,11 @@ int main(int argc, char **argv) {
     DEFER(buf_free) struct buf text = BUF_INIT(TOKENS_MAX_BYTES);
     struct err err = { .code = OK };
     if (!read_options(&bench, argc, argv)) {
-        (void)fprintf(stderr,
-                      "usage: bench_client --url URL [--ca FILE | --http1] [--tokens-stdin [--rotate]] [--clients N] "
-                      "[--connections N] [--seconds S] [--warm S] [--server-pid PID] [--seed N]\n"
-                      "       --database NAME [--rows N] [--batch N] setup|load|commits|reads|sql|stream\n"
-                      "       echo|bulk | [--form TEXT] [--path PATH] form\n");
+        (void)fprintf(
+            stderr, "usage: bench_client --url URL [--ca FILE | --http1] [--tokens-stdin [--rotate-from N]] [--clients N] "
+                    "[--connections N] [--seconds S] [--warm S] [--server-pid PID] [--seed N]\n"
+                    "       --database NAME [--rows N] [--batch N] setup|load|commits|reads|sql|stream\n"
+                    "       echo|bulk | [--form TEXT] [--path PATH] form\n");
         return 64;
     }
     if (run(&bench, &text, &err)) (void)fprintf(stderr, "bench_client: %s\n", err.message);
