@@ -35,6 +35,7 @@ struct block {
 struct arena {
     struct block *blocks; /* the newest first */
     size_t held, max;
+    struct budget *budget;
     bool secret;
 };
 
@@ -82,14 +83,23 @@ static void give_block(struct block *b) {
     kept.n++;
 }
 
+/* A first block is not counted: small requests touch nothing that their neighbours write. */
+static struct budget *budget_of(const struct arena *arena, size_t cap) {
+    return cap > FIRST_BLOCK ? arena->budget : NULL;
+}
+
 static struct block *block_new(struct arena *arena, size_t need) {
     size_t cap = arena->blocks ? arena->blocks->cap * 2 : FIRST_BLOCK;
     if (cap > LAST_BLOCK) cap = LAST_BLOCK;
     if (cap > arena->max - arena->held) cap = arena->max - arena->held;
     if (cap < need) cap = need;
     if (cap > arena->max - arena->held) return NULL;
+    if (!budget_take(budget_of(arena, cap), cap)) return NULL;
     struct block *b = take_block(cap);
-    if (!b) return NULL;
+    if (!b) {
+        budget_give(budget_of(arena, cap), cap);
+        return NULL;
+    }
     *b = (struct block){ .next = arena->blocks, .cap = cap };
     POISON(b->data, cap);
     arena->blocks = b;
@@ -101,6 +111,7 @@ static void block_free(struct arena *arena, struct block *b) {
     UNPOISON(b->data, b->cap);
     if (arena->secret) explicit_bzero(b->data, b->used);
     arena->held -= b->cap;
+    budget_give(budget_of(arena, b->cap), b->cap);
     give_block(b);
 }
 
@@ -114,6 +125,10 @@ struct arena *arena_new_secret(size_t max_bytes) {
     struct arena *arena = arena_new(max_bytes);
     if (arena) arena->secret = true;
     return arena;
+}
+
+void arena_share(struct arena *arena, struct budget *budget) {
+    arena->budget = budget;
 }
 
 void arena_free(struct arena *arena) {

@@ -6,17 +6,20 @@
 #pragma once
 #include <stdarg.h>
 #include "base/attr.h"
+#include "base/budget.h"
 #include "base/str.h"
 
 struct arena;
 
 struct arena *arena_new(size_t max_bytes);        /* NULL when out of memory */
 struct arena *arena_new_secret(size_t max_bytes); /* wiped before it is freed */
+/* Before the first allocation: what it takes beyond its first page comes out of the budget too, which outlives it. */
+void arena_share(struct arena *arena, struct budget *budget);
 void arena_free(struct arena *arena);             /* NULL is fine */
 void arena_freep(struct arena **arena);           /* for DEFER */
 void arena_reset(struct arena *arena);            /* frees all but the first block: for reuse */
 
-/* Zeroed, aligned for any type. NULL when the maximum or the machine's memory is reached. */
+/* Zeroed, aligned for any type. NULL when the maximum, the budget or the machine's memory is reached. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 void *arena_array(struct arena *arena, size_t count, size_t bytes_each); /* checks the product */
 size_t arena_used(const struct arena *arena);

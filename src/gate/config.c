@@ -88,7 +88,8 @@ static void read_all(struct loader *l, const struct node *root) {
     c->key = config_path(l, field_text(config_tls, tls, "key"));
     c->ca = config_path(l, field_text(config_tls, tls, "ca"));
     c->audit_origin = field_text(config_audit, node_get(root, STR("audit")), "origin");
-    const struct node *account = node_get(node_get(root, STR("limits")), STR("per_account"));
+    const struct node *limits = node_get(root, STR("limits")), *account = node_get(limits, STR("per_account"));
+    c->memory_bytes = field_int(config_limits, limits, "memory");
     c->per_account.at_once = (uint64_t)field_int(config_per_account, account, "at_once");
     c->per_account.per_second = (uint64_t)field_int(config_per_account, account, "per_second");
     read_log(l, node_get(root, STR("log")));

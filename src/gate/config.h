@@ -136,6 +136,7 @@ struct config {
     struct { /* of each caller by itself; 0 = none */
         uint64_t at_once, per_second;
     } per_account;
+    int64_t memory_bytes; /* of all requests under way, decoded */
     enum log_requests log_requests;
     enum log_format log_format;
     unsigned workers;

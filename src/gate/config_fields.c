@@ -377,6 +377,13 @@ const struct field config_limits[] = {
       .type = FIELD_MAP,
       .fields = config_per_account,
       .doc = "Of each caller by itself, whatever the policy's limits say besides." },
+    { .key = "memory",
+      .type = FIELD_SIZE,
+      .fallback = "2GiB",
+      .min = 64 << 20,
+      .max = INT64_C(1) << 40,
+      .doc = "What all requests under way may take together in decoded form; one of them 64 MiB, a large commit 512 MiB. Beyond it "
+             "they end with RESOURCE_EXHAUSTED." },
     { 0 },
 };
 const struct field config_log[] = {
@@ -424,7 +431,7 @@ const struct field config_root[] = {
       .max = CONFIG_MAX_CONNECTIONS,
       .doc = "What is behind us." },
     { .key = "audit", .type = FIELD_MAP, .fields = config_audit, .doc = "The audit log." },
-    { .key = "limits", .type = FIELD_MAP, .fields = config_limits, .doc = "What a caller may ask of us." },
+    { .key = "limits", .type = FIELD_MAP, .fields = config_limits, .doc = "What callers may ask of us." },
     { .key = "log", .type = FIELD_MAP, .fields = config_log, .doc = "The program's log, on standard error." },
     { .key = "workers", .type = FIELD_INT, .fallback = "2", .min = 1, .max = 64, .doc = "Event loops." },
     { .key = "drain",

@@ -87,7 +87,8 @@ struct gate {
     unsigned n_workers;
     atomic_uint n_draining; /* workers that still have clients after a SIGTERM */
     const char *spool_dir;
-    struct spool_budget spool_budget; /* of answers that wait in memory for their clients */
+    struct budget spool_budget; /* of answers that wait in memory for their clients */
+    struct budget memory;       /* of what requests under way are in decoded form */
     struct door public_door;
     struct observe *observe; /* what is counted; NULL: nobody can ask */
     unsigned log_requests;   /* enum log_requests of gate/config.h */

@@ -331,7 +331,9 @@ static bool init_texts(struct request *r) {
     char address[NET_ADDRESS_MAX];
     size_t n = net_address_print(&r->http->peer, address);
     r->call.arena = arena_new(r->body.n > DEFAULT_BODY_BYTES ? LARGE_ARENA_BYTES : ARENA_BYTES);
-    if (r->call.arena) r->source = str_dup(r->call.arena, (struct str){ address, n });
+    if (!r->call.arena) return false;
+    arena_share(r->call.arena, &r->gate->memory);
+    r->source = str_dup(r->call.arena, (struct str){ address, n });
     return r->source.p != NULL;
 }
 

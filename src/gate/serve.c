@@ -408,6 +408,7 @@ enum code serve(const struct config *config, struct err *err) {
     s->gate.config = config;
     s->gate.spool_dir = s->spool;
     s->gate.spool_budget.max = SPOOLS_BYTES;
+    s->gate.memory.max = (size_t)config->memory_bytes;
     enum code rc = data_lock(config->data, &s->lock_fd, err);
     if (!rc) rc = data_path(config->data, DATA_SPOOL, s->spool, err);
     if (!rc) rc = run(s, err);

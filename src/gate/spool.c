@@ -8,7 +8,7 @@
 enum { FREE_EVERY = 16 << 20, FREE_BYTES = 64 << 10 };
 
 void spool_init(struct spool *spool, const char *dir, size_t memory_bytes, uint64_t file_bytes,
-                struct spool_budget *budget) {
+                struct budget *budget) {
     *spool =
         (struct spool){ .dir = dir, .memory = BUF_INIT(memory_bytes), .fd = -1, .file_max = file_bytes, .budget = budget };
     (void)pthread_mutex_init(&spool->lock, NULL);
@@ -17,14 +17,9 @@ void spool_init(struct spool *spool, const char *dir, size_t memory_bytes, uint6
 /* The budget learns how much is in memory now. False: more than it has, and nothing is taken. Short answers need none, so
  * that they do not depend on the disk. */
 static bool charge(struct spool *s, size_t memory_bytes) {
-    struct spool_budget *b = s->budget;
     size_t n = memory_bytes > FREE_BYTES ? memory_bytes - FREE_BYTES : 0;
-    if (!b) return true;
-    if (n > s->taken && atomic_fetch_add(&b->held, n - s->taken) + (n - s->taken) > b->max) {
-        atomic_fetch_sub(&b->held, n - s->taken);
-        return false;
-    }
-    if (n < s->taken) atomic_fetch_sub(&b->held, s->taken - n);
+    if (n > s->taken && !budget_take(s->budget, n - s->taken)) return false;
+    if (n < s->taken) budget_give(s->budget, s->taken - n);
     s->taken = n;
     return true;
 }

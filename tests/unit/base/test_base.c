@@ -97,6 +97,26 @@ static void arena_stops_at_its_maximum(void **state) {
     assert_non_null(arena_alloc(a, 5000));
 }
 
+static void arenas_share_a_budget(void **state) {
+    (void)state;
+    struct budget budget = { .max = 100000 };
+    struct arena *a = arena_new(1 << 20);
+    DEFER(arena_freep) struct arena *b = arena_new(1 << 20);
+    arena_share(a, &budget);
+    arena_share(b, &budget);
+    assert_non_null(arena_alloc(a, 60000));
+    assert_non_null(arena_alloc(b, 3000)); /* a first page is free */
+    size_t held = atomic_load(&budget.held);
+    assert_true(held >= 60000);
+    assert_null(arena_alloc(b, 60000));
+    assert_int_equal(atomic_load(&budget.held), held);
+    arena_free(a);
+    assert_int_equal(atomic_load(&budget.held), 0);
+    assert_non_null(arena_alloc(b, 60000));
+    arena_reset(b);
+    assert_int_equal(atomic_load(&budget.held), 0);
+}
+
 static void buffer_fails_once_and_stays_failed(void **state) {
     (void)state;
     DEFER(buf_free) struct buf b = BUF_INIT(300);
@@ -200,6 +220,7 @@ int main(void) {
         cmocka_unit_test(printed_text_fits_or_fails),
         cmocka_unit_test(integers_are_read_strictly),
         cmocka_unit_test(arena_stops_at_its_maximum),
+        cmocka_unit_test(arenas_share_a_budget),
         cmocka_unit_test(buffer_fails_once_and_stays_failed),
         cmocka_unit_test(map_keeps_what_was_put),
         cmocka_unit_test(base64_is_strict),

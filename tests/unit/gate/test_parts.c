@@ -195,7 +195,7 @@ static void test_spool(void **state) {
 static void test_spool_budget(void **state) {
     (void)state;
     static char big[100 << 10];
-    struct spool_budget budget = { .max = 64 << 10 };
+    struct budget budget = { .max = 64 << 10 };
     struct spool one, two;
     struct err err;
     size_t n = 0;
