@@ -87,8 +87,8 @@ static const struct h2_callbacks callbacks = {
     .on_headers = on_headers, .on_data = on_data, .on_end = on_end, .on_writable = on_writable, .on_close = on_close
 };
 
-/* Our SETTINGS go out before the client's come (RFC 9113 §3.4): a client whose socket holds small writes back until the last is
- * acknowledged would otherwise wait for our system's late acknowledgement, 40 ms. */
+/* Our SETTINGS go out before the client's come (RFC 9113 §3.4): a client whose socket holds small writes back until the
+ * last is acknowledged would otherwise wait for our system's late acknowledgement, 40 ms. */
 static void begin(struct http_conn *c) {
     const struct http_limits *l = &c->server->limits;
     const struct h2_limits limits = { .header_bytes = l->header_bytes,

@@ -27,7 +27,7 @@ import table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECTIONS = {section.title: section for section in (gateway.Gateway, idle.Idle, exchange.Exchange, inside.Inside, spanner.Spanner)}
-ROUNDS, QUICK_ROUNDS = 9, 2
+ROUNDS, QUICK_ROUNDS = 11, 2
 
 
 def say(text):
