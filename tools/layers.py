@@ -9,14 +9,15 @@ import sys
 
 LAYERS = {
     "base": 0,
-    "crypto": 1, "data": 1, "wire": 1, "net": 1, "store": 1, "model": 1,
-    "http": 2,
-    "service": 3, "identity": 3, "policy": 3, "audit": 3, "watch": 3, "googlesql": 3, "spark": 3,
-    "engine": 4, "pipeline": 4, "upstream": 4,
-    "spanner": 5, "dataproc": 5, "synapse": 5,
-    "livy": 6,
-    "gate": 7,
-    "cli": 8,
+    "crypto": 1, "data": 1, "net": 1, "store": 1, "model": 1,
+    "wire": 2,
+    "http": 3,
+    "service": 4, "identity": 4, "policy": 4, "audit": 4, "watch": 4, "googlesql": 4, "spark": 4,
+    "engine": 5, "pipeline": 5, "upstream": 5,
+    "spanner": 6, "dataproc": 6, "synapse": 6,
+    "livy": 7,
+    "gate": 8,
+    "cli": 9,
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 

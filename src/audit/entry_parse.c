@@ -1,7 +1,7 @@
-#include <jansson.h>
 #include <string.h>
 #include "audit/entry.h"
 #include "base/clock.h"
+#include "data/json.h"
 
 struct reader { /* fails once, and stays failed */
     struct arena *arena;
@@ -149,7 +149,9 @@ static bool take_kind(struct str kind, enum event_kind *ret) {
 }
 
 enum code audit_entry_parse(struct str json, struct arena *arena, struct audit_entry *ret, struct err *err) {
-    json_t *root = json_loadb(json.n ? json.p : "", json.n, JSON_REJECT_DUPLICATES, NULL);
+    json_t *root = NULL;
+    enum code rc = json_read(json, AUDIT_ENTRY_MAX, 0, &root, err);
+    if (rc) return err_wrap(err, "an audit entry");
     if (!json_is_object(root)) {
         json_decref(root);
         return err_set(err, INVALID_ARGUMENT, "an audit entry is not a JSON object");

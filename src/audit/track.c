@@ -1,10 +1,10 @@
 #include "audit/track.h"
 #include <inttypes.h>
 #include <stdlib.h>
-#include <jansson.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/json_text.h"
+#include "data/json.h"
 
 enum { OPEN_MAX_INTENTS = 262144 };
 
@@ -119,7 +119,8 @@ bool track_take_state(struct track *t, struct str entry, uint64_t *ret_scan_from
     struct entry_head head;
     if (!entry_head(entry, &head) || !str_eq_z(head.kind, "system") || str_find(entry, STR(",\"state\":{")) < 0)
         return false;
-    json_t *root = json_loadb(entry.p, entry.n, JSON_REJECT_DUPLICATES, NULL);
+    json_t *root = NULL;
+    if (json_read(entry, AUDIT_ENTRY_MAX, 0, &root, NULL)) return false;
     const json_t *state = json_object_get(root, "state"), *value;
     const char *name;
     bool ok = json_is_integer(json_object_get(state, "scanFrom"));

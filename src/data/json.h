@@ -1,4 +1,4 @@
-/* json.h: strict reading of JSON that others wrote, over jansson. Any thread.
+/* json.h: strict reading of JSON that others wrote, into jansson's values. Any thread.
  *
  * Refused: duplicate keys (escaped spellings too), NUL, bad UTF-8, lone surrogates, numbers that overflow or have more than
  * 500 bytes, trailing bytes, a BOM, anything but an object or an array at the top, more than `max_bytes`, nesting beyond
@@ -15,6 +15,8 @@ enum { JSON_DEPTH_DEFAULT = 32 };
 
 /* INVALID_ARGUMENT with line and column; RESOURCE_EXHAUSTED when memory is short. max_depth 0 = JSON_DEPTH_DEFAULT. */
 MUST_USE enum code json_read(struct str text, size_t max_bytes, unsigned max_depth, json_t **ret, struct err *err);
+/* Any value at the top, and NUL in texts too, as protobuf's JSON has them. The caller bounds the text. */
+MUST_USE enum code json_read_value(struct str text, unsigned max_depth, json_t **ret, struct err *err);
 void json_freep(json_t **json); /* for DEFER */
 
 /* Typed members: false when absent or of another type. The text is borrowed from the tree. */

@@ -13,15 +13,12 @@
 
 MUST_USE enum code pb_from_json(const struct pb_msg *desc, struct str json, struct arena *arena, unsigned flags,
                                 void **ret_msg, struct err *err);
-/* From a tree parsed elsewhere (with JSON_REJECT_DUPLICATES); it is only read, and may be freed after. */
+/* From a tree parsed elsewhere (data/json.h); it is only read, and may be freed after. */
 MUST_USE enum code pb_from_json_tree(const struct pb_msg *desc, const json_t *tree, struct arena *arena, unsigned flags,
                                      void **ret_msg, struct err *err);
 /* Appends JSON text. INVALID_ARGUMENT for what has no JSON form (an Any of an unknown type, a timestamp of the year 10000).
  */
 MUST_USE enum code pb_to_json(const struct pb_msg *desc, const void *msg, struct buf *out, struct err *err);
-
-/* Parses JSON text as the rest of the API wants it: duplicates refused, one value, at most PB_MAX_DEPTH levels deep. */
-MUST_USE enum code pb_json_parse(struct str text, json_t **ret_tree, struct err *err);
 
 /* Sets the field at a dotted path ("options.optimizer_version", either spelling) from the text of a URL's path or query;
  * makes the messages on the way; appends to a repeated field. Maps, lists of messages and messages without a one-string

@@ -1,5 +1,6 @@
 #include "wire/pb/pb_json_internal.h"
 #include <stdio.h>
+#include "data/json.h"
 
 enum { MAX_FIELDS = 254, MAX_PATH_TEXT = 400, MAX_NAME_TEXT = 80 };
 
@@ -156,10 +157,7 @@ enum code pb_from_json_tree(const struct pb_msg *desc, const json_t *tree, struc
 
 enum code pb_from_json(const struct pb_msg *desc, struct str json, struct arena *arena, unsigned flags, void **ret_msg,
                        struct err *err) {
-    json_t *tree;
-    enum code rc = pb_json_parse(json, &tree, err);
-    if (rc) return rc;
-    rc = top(desc, tree, arena, flags, ret_msg, err);
-    json_decref(tree);
-    return rc;
+    DEFER(json_freep) json_t *tree = NULL;
+    enum code rc = json_read_value(json, PB_MAX_DEPTH, &tree, err);
+    return rc ? rc : top(desc, tree, arena, flags, ret_msg, err);
 }

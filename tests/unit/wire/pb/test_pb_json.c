@@ -163,7 +163,7 @@ static void test_depth(void **state) {
     assert_int_equal(read_lists(PB_MAX_DEPTH / 2 + 2, &err), INVALID_ARGUMENT);
     assert_non_null(strstr(err.message, "nested more than 64 levels deep"));
     assert_int_equal(read_lists(100000, &err), INVALID_ARGUMENT);
-    assert_string_equal(err.message, "JSON nested more than 64 levels deep");
+    assert_string_equal(err.message, "nested deeper than 64");
 }
 
 static void test_what_has_no_json(void **state) {
