@@ -33,6 +33,23 @@ static const struct read_case {
     { "depth 4 of 4", STR_INIT("[[[[]]]]"), OK, 0, 0 },
     { "depth 5 of 4", STR_INIT("[[[\n [[]]]]]"), INVALID_ARGUMENT, 2, 3 },
     { "brackets in a text are no depth", STR_INIT("[\"[[[[[[[\\\"[[\"]"), OK, 0, 0 },
+    { "escapes and a pair of surrogates", STR_INIT("[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\"]"), OK, 0, 0 },
+    { "an unknown escape", STR_INIT("[\"\\x\"]"), INVALID_ARGUMENT, 1, 0 },
+    { "two first halves", STR_INIT("[\"\\ud83d\\ud83d\"]"), INVALID_ARGUMENT, 1, 0 },
+    { "a second half alone", STR_INIT("[\"\\ude00\"]"), INVALID_ARGUMENT, 1, 0 },
+    { "the end behind a backslash", STR_INIT("[\"\\"), INVALID_ARGUMENT, 1, 0 },
+    { "the end within an escape", STR_INIT("[\"\\u00"), INVALID_ARGUMENT, 1, 0 },
+    { "NUL behind a number", STR_INIT("[3\0]"), INVALID_ARGUMENT, 1, 3 },
+    { "a zero before a number", STR_INIT("[01]"), INVALID_ARGUMENT, 1, 3 },
+    { "a fraction without digits", STR_INIT("[1.]"), INVALID_ARGUMENT, 1, 4 },
+    { "an exponent without digits", STR_INIT("[1e+]"), INVALID_ARGUMENT, 1, 5 },
+    { "a lone minus", STR_INIT("[-]"), INVALID_ARGUMENT, 1, 3 },
+    { "the least integer", STR_INIT("[-9223372036854775808]"), OK, 0, 0 },
+    { "one less", STR_INIT("[-9223372036854775809]"), INVALID_ARGUMENT, 1, 0 },
+    { "a word and more", STR_INIT("[truer]"), INVALID_ARGUMENT, 1, 6 },
+    { "no colon", STR_INIT("{\"a\" 1}"), INVALID_ARGUMENT, 1, 6 },
+    { "a key that is no text", STR_INIT("{1:1}"), INVALID_ARGUMENT, 1, 2 },
+    { "white space of another kind", STR_INIT("[\v1]"), INVALID_ARGUMENT, 1, 2 },
     { "longer than 64 bytes", STR_INIT("[\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"]"),
       INVALID_ARGUMENT, 0, 0 },
 };
@@ -51,7 +68,6 @@ static void test_reading_is_strict(void **state) {
     }
 }
 
-/* Tokens of a length at which the parser's buffer grows by the very byte behind them. */
 static const struct str short_cases[] = {
     STR_INIT("{\"a\":[true,null,-1,2.5,\"x\\u00e9\"],\"b\":{}}"),
     STR_INIT("[123456789012345]"),
@@ -81,6 +97,38 @@ static void test_each_failing_allocation_is_short_memory(void **state) {
         assert_true(!whole || json_equal(whole, json));
         json_decref(json);
         json_decref(whole);
+    }
+}
+
+static void test_what_an_escape_stands_for(void **state) {
+    (void)state;
+    struct err err = { 0 };
+    DEFER(json_freep) json_t *json = NULL;
+    assert_int_equal(
+        json_read(STR("[\"plain\",\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00E9\\ud83d\\uDE00!\",\"\"]"), 128, 0, &json, &err), OK);
+    assert_str(json_text_of(json_array_get(json, 0)), "plain");
+    assert_str(json_text_of(json_array_get(json, 1)), "\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80!");
+    assert_str(json_text_of(json_array_get(json, 2)), "");
+}
+
+static void test_protobufs_json_takes_any_value(void **state) {
+    (void)state;
+    static const struct {
+        struct str text;
+        enum code code;
+    } values[] = { { STR_INIT(" 7 "), OK },
+                   { STR_INIT("\"x\\u0000y\""), OK },
+                   { STR_INIT("null"), OK },
+                   { STR_INIT("7 8"), INVALID_ARGUMENT },
+                   { STR_INIT("{\"\\u0000\":1}"), INVALID_ARGUMENT },
+                   { STR_INIT("\"\0\""), INVALID_ARGUMENT },
+                   { STR_INIT("[[1]]"), OK },
+                   { STR_INIT("[[[1]]]"), INVALID_ARGUMENT } };
+    for (size_t i = 0; i < COUNT(values); i++) {
+        struct err err = { 0 };
+        json_t *json = NULL;
+        if (json_read_value(values[i].text, 2, &json, &err) != values[i].code) fail_msg("case %zu: %s", i, err.message);
+        json_decref(json);
     }
 }
 
@@ -131,6 +179,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reading_is_strict),
         cmocka_unit_test(test_each_failing_allocation_is_short_memory),
+        cmocka_unit_test(test_what_an_escape_stands_for),
+        cmocka_unit_test(test_protobufs_json_takes_any_value),
         cmocka_unit_test(test_a_number_has_at_most_500_bytes),
         cmocka_unit_test(test_an_error_does_not_quote_the_text),
         cmocka_unit_test(test_typed_members),
