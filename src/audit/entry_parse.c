@@ -1,4 +1,5 @@
 #include <string.h>
+#include "audit/audit.h"
 #include "audit/entry.h"
 #include "base/clock.h"
 #include "data/json.h"
@@ -151,7 +152,10 @@ static bool take_kind(struct str kind, enum event_kind *ret) {
 enum code audit_entry_parse(struct str json, struct arena *arena, struct audit_entry *ret, struct err *err) {
     json_t *root = NULL;
     enum code rc = json_read(json, AUDIT_ENTRY_MAX, 0, &root, err);
-    if (rc) return err_wrap(err, "an audit entry");
+    if (rc) {
+        (void)err_wrap(err, "an audit entry");
+        return rc;
+    }
     if (!json_is_object(root)) {
         json_decref(root);
         return err_set(err, INVALID_ARGUMENT, "an audit entry is not a JSON object");

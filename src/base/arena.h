@@ -15,9 +15,9 @@ struct arena *arena_new(size_t max_bytes);        /* NULL when out of memory */
 struct arena *arena_new_secret(size_t max_bytes); /* wiped before it is freed */
 /* Before the first allocation: what it takes beyond its first page comes out of the budget too, which outlives it. */
 void arena_share(struct arena *arena, struct budget *budget);
-void arena_free(struct arena *arena);             /* NULL is fine */
-void arena_freep(struct arena **arena);           /* for DEFER */
-void arena_reset(struct arena *arena);            /* frees all but the first block: for reuse */
+void arena_free(struct arena *arena);   /* NULL is fine */
+void arena_freep(struct arena **arena); /* for DEFER */
+void arena_reset(struct arena *arena);  /* frees all but the first block: for reuse */
 
 /* Zeroed, aligned for any type. NULL when the maximum, the budget or the machine's memory is reached. */
 void *arena_alloc(struct arena *arena, size_t bytes);

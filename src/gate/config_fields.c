@@ -382,7 +382,8 @@ const struct field config_limits[] = {
       .fallback = "2GiB",
       .min = 64 << 20,
       .max = INT64_C(1) << 40,
-      .doc = "What all requests under way may take together in decoded form; one of them 64 MiB, a large commit 512 MiB. Beyond it "
+      .doc = "What all requests under way may take together in decoded form; one of them 64 MiB, a large commit 512 MiB. "
+             "Beyond it "
              "they end with RESOURCE_EXHAUSTED." },
     { 0 },
 };

@@ -22,7 +22,7 @@ enum family {
     UPSTREAM_REQUESTS,
     UNDER_WAY,
     SPOOL_BYTES,
-    REQUEST_BYTES,
+    DECODED_BYTES,
     CONNECTIONS,
     STREAMS,
     ACCEPTED,
@@ -83,7 +83,11 @@ static const struct metric_family families[FAMILIES] = {
                             { "upstream", "code" },
                             OBSERVE_UPSTREAMS *CODES },
     [UNDER_WAY] = { "linkspan_requests_under_way", "Requests that are not over.", GAUGE, { NULL }, 0 },
-    [REQUEST_BYTES] = { "linkspan_request_bytes", "Memory of requests under way in decoded form, of limits.memory.", GAUGE, { NULL }, 0 },
+    [DECODED_BYTES] = { "linkspan_decoded_bytes",
+                        "Memory of requests under way in decoded form, of limits.memory.",
+                        GAUGE,
+                        { NULL },
+                        0 },
     [SPOOL_BYTES] = { "linkspan_spool_bytes", "Memory of large answers that wait for their clients.", GAUGE, { NULL }, 0 },
     [CONNECTIONS] = { "linkspan_connections", "Connections of clients.", GAUGE, { NULL }, 0 },
     [STREAMS] = { "linkspan_streams", "Open streams on them.", GAUGE, { NULL }, 0 },
@@ -260,7 +264,7 @@ static void read_gate(struct observe *o) {
     struct gate *g = o->gate;
     for (unsigned i = 0; i < g->n_workers; i++) set(o, UNDER_WAY, NULL, i, atomic_load(&g->workers[i].n_requests));
     set(o, SPOOL_BYTES, NULL, 0, atomic_load(&g->spool_budget.held));
-    set(o, REQUEST_BYTES, NULL, 0, atomic_load(&g->memory.held));
+    set(o, DECODED_BYTES, NULL, 0, atomic_load(&g->memory.held));
     if (o->log) set(o, LOG_DROPPED, NULL, 0, log_writer_dropped(o->log));
 }
 

@@ -7,8 +7,7 @@
 
 enum { FREE_EVERY = 16 << 20, FREE_BYTES = 64 << 10 };
 
-void spool_init(struct spool *spool, const char *dir, size_t memory_bytes, uint64_t file_bytes,
-                struct budget *budget) {
+void spool_init(struct spool *spool, const char *dir, size_t memory_bytes, uint64_t file_bytes, struct budget *budget) {
     *spool =
         (struct spool){ .dir = dir, .memory = BUF_INIT(memory_bytes), .fd = -1, .file_max = file_bytes, .budget = budget };
     (void)pthread_mutex_init(&spool->lock, NULL);

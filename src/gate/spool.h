@@ -14,7 +14,7 @@ struct spool {
     const char *dir;                      /* where the file goes */
     struct buf memory;                    /* bytes before those of the file */
     size_t memory_at;                     /* read so far */
-    struct budget *budget;          /* NULL: none */
+    struct budget *budget;                /* NULL: none */
     size_t taken;                         /* of the budget */
     int fd;                               /* -1: no file */
     uint64_t file_at, file_end, file_max; /* file_max: of what waits; what was read is given back to the disk */
@@ -22,8 +22,7 @@ struct spool {
     uint64_t total; /* bytes put, ever */
 };
 
-void spool_init(struct spool *spool, const char *dir, size_t memory_bytes, uint64_t file_bytes,
-                struct budget *budget);
+void spool_init(struct spool *spool, const char *dir, size_t memory_bytes, uint64_t file_bytes, struct budget *budget);
 void spool_free(struct spool *spool);
 /* Both slices or nothing. RESOURCE_EXHAUSTED when the spool or the disk is full. */
 MUST_USE enum code spool_put(struct spool *spool, struct str head, struct str body, struct err *err);

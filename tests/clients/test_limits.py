@@ -160,7 +160,7 @@ def test_the_memory_of_all_requests(own_site):
 
     def held():
         metrics = requests.get(f"http://127.0.0.1:{admin}/metrics", timeout=10).text
-        return next(int(line.split()[1]) for line in metrics.splitlines() if line.startswith("linkspan_request_bytes "))
+        return next(int(line.split()[1]) for line in metrics.splitlines() if line.startswith("linkspan_decoded_bytes "))
 
     with grpc.secure_channel(f"127.0.0.1:{own_site.port}", trust) as channel:
         commit = channel.unary_unary("/google.spanner.v1.Spanner/Commit")

@@ -114,6 +114,7 @@ void gate_rig_start(const struct service *service, const char *policy) {
     rig.gate.admit = admit_new();
     assert_non_null(rig.gate.admit);
     rig.gate.spool_dir = rig.folder;
+    rig.gate.memory.max = 1 << 30;
     pthread_mutex_init(&rig.gate.policy_lock, NULL);
     rig.gate.policy = gate_rig_policy(policy);
     rig.gate.routes = routes_new();
