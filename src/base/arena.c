@@ -34,7 +34,8 @@ struct block {
 
 struct arena {
     struct block *blocks; /* the newest first */
-    size_t held, max;
+    size_t held, max;     /* held: with what is charged */
+    size_t charged;
     struct budget *budget;
     bool secret;
 };
@@ -138,6 +139,7 @@ void arena_free(struct arena *arena) {
         arena->blocks = b->next;
         block_free(arena, b);
     }
+    budget_give(arena->budget, arena->charged);
     free(arena);
 }
 
@@ -178,6 +180,13 @@ void *arena_array(struct arena *arena, size_t count, size_t bytes_each) {
     size_t bytes;
     if (__builtin_mul_overflow(count, bytes_each, &bytes)) return NULL;
     return arena_alloc(arena, bytes);
+}
+
+bool arena_charge(struct arena *arena, size_t bytes) {
+    if (bytes > arena->max - arena->held || !budget_take(arena->budget, bytes)) return false;
+    arena->held += bytes;
+    arena->charged += bytes;
+    return true;
 }
 
 size_t arena_used(const struct arena *arena) {

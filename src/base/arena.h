@@ -22,7 +22,10 @@ void arena_reset(struct arena *arena);  /* frees all but the first block: for re
 /* Zeroed, aligned for any type. NULL when the maximum, the budget or the machine's memory is reached. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 void *arena_array(struct arena *arena, size_t count, size_t bytes_each); /* checks the product */
-size_t arena_used(const struct arena *arena);
+/* Counts memory that lies elsewhere, against the maximum and the budget, until the arena is freed. False: it is too much.
+ */
+MUST_USE bool arena_charge(struct arena *arena, size_t bytes);
+size_t arena_used(const struct arena *arena); /* with what was charged */
 
 #define ARENA_NEW(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) ((type *)arena_array((arena), (count), sizeof(type)))

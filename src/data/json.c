@@ -37,24 +37,26 @@ static enum code tell(struct str text, size_t at, enum parse_fault fault, unsign
                   fault == PARSE_KEY_TWICE ? ": a key occurs twice" : "");
 }
 
-static enum code read(struct str text, unsigned max_depth, bool any_value, json_t **ret, struct err *err) {
+static enum code read(struct str text, const struct parse_rules *rules, json_t **ret, struct err *err) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, watch);
     enum parse_fault fault = PARSE_FINE;
     size_t at = 0;
-    json_t *json = json_parse(text, max_depth, any_value, &fault, &at);
-    if (!json) return tell(text, at, fault, max_depth, err);
+    json_t *json = json_parse(text, rules, &fault, &at);
+    if (!json) return tell(text, at, fault, rules->max_depth, err);
     *ret = json;
     return OK;
 }
 
 enum code json_read(struct str text, size_t max_bytes, unsigned max_depth, json_t **ret, struct err *err) {
     if (text.n > max_bytes) return err_set(err, INVALID_ARGUMENT, "the JSON text is longer than %zu bytes", max_bytes);
-    return read(text, max_depth ? max_depth : JSON_DEPTH_DEFAULT, false, ret, err);
+    const struct parse_rules rules = { .max_depth = max_depth ? max_depth : JSON_DEPTH_DEFAULT };
+    return read(text, &rules, ret, err);
 }
 
-enum code json_read_value(struct str text, unsigned max_depth, json_t **ret, struct err *err) {
-    return read(text, max_depth, true, ret, err);
+enum code json_read_value(struct str text, unsigned max_depth, struct arena *charge, json_t **ret, struct err *err) {
+    const struct parse_rules rules = { .max_depth = max_depth, .any_value = true, .charge = charge };
+    return read(text, &rules, ret, err);
 }
 
 bool json_member_str(const json_t *object, const char *key, struct str *ret) {

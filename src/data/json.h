@@ -15,8 +15,10 @@ enum { JSON_DEPTH_DEFAULT = 32 };
 
 /* INVALID_ARGUMENT with line and column; RESOURCE_EXHAUSTED when memory is short. max_depth 0 = JSON_DEPTH_DEFAULT. */
 MUST_USE enum code json_read(struct str text, size_t max_bytes, unsigned max_depth, json_t **ret, struct err *err);
-/* Any value at the top, and NUL in texts too, as protobuf's JSON has them. The caller bounds the text. */
-MUST_USE enum code json_read_value(struct str text, unsigned max_depth, json_t **ret, struct err *err);
+/* Any value at the top, and NUL in texts too, as protobuf's JSON has them. The arena is charged with the tree, which may
+ * take a hundred times the text; NULL: nobody counts. */
+MUST_USE enum code json_read_value(struct str text, unsigned max_depth, struct arena *charge, json_t **ret,
+                                   struct err *err);
 void json_freep(json_t **json); /* for DEFER */
 
 /* Typed members: false when absent or of another type. The text is borrowed from the tree. */

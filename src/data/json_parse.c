@@ -8,12 +8,19 @@
 #include "base/enc.h"
 
 enum { NUMBER_MAX = 500 };
+enum {
+    NUMBER_BYTES = 32,
+    STRING_BYTES = 96,
+    ARRAY_BYTES = 128,
+    OBJECT_BYTES = 256,
+    MEMBER_BYTES = 96
+}; /* beside their text */
 
 struct parser {
     struct str text;
     size_t at;
-    unsigned depth, max_depth;
-    bool any_value;
+    unsigned depth;
+    const struct parse_rules *rules;
     enum parse_fault fault;
     struct buf plain; /* strings without their escapes: as long as the text together at most, so it never moves */
 };
@@ -26,6 +33,11 @@ static bool fail(struct parser *p, enum parse_fault fault) {
 static json_t *none(struct parser *p, enum parse_fault fault) {
     p->fault = fault;
     return NULL;
+}
+
+/* Before a value is made. */
+static bool pay(struct parser *p, size_t bytes) {
+    return !p->rules->charge || arena_charge(p->rules->charge, bytes) || fail(p, PARSE_NO_MEMORY);
 }
 
 static json_t *made(struct parser *p, json_t *value) {
@@ -73,7 +85,7 @@ static bool take_unit(struct parser *p) {
     }
     size_t n = utf8_put(v, utf8);
     buf_add(&p->plain, utf8, n);
-    return n > 0 && (v || p->any_value);
+    return n > 0 && (v || p->rules->any_value);
 }
 
 static bool take_escape(struct parser *p) {
@@ -116,7 +128,8 @@ static bool take_string(struct parser *p, struct str *ret) {
 
 static json_t *read_string(struct parser *p) {
     struct str text;
-    return take_string(p, &text) ? made(p, json_stringn_nocheck(text.p, text.n)) : NULL;
+    if (!take_string(p, &text) || !pay(p, STRING_BYTES + text.n)) return NULL;
+    return made(p, json_stringn_nocheck(text.p, text.n));
 }
 
 /* ---- numbers and words ---- */
@@ -154,6 +167,7 @@ static json_t *read_number(struct parser *p) {
     int64_t v;
     if (!take_number(p, &real) || p->at - begin > NUMBER_MAX) return none(p, PARSE_MALFORMED);
     const struct str digits = { p->text.p + begin, p->at - begin };
+    if (!pay(p, NUMBER_BYTES)) return NULL;
     if (real) return read_real(p, digits);
     return str_i64(digits, &v) ? made(p, json_integer(v)) : none(p, PARSE_MALFORMED);
 }
@@ -187,7 +201,7 @@ static bool read_member(struct parser *p, json_t *object) {
     skip_space(p);
     if (!take(p, ':')) return fail(p, PARSE_MALFORMED);
     skip_space(p);
-    json_t *value = read_value(p);
+    json_t *value = pay(p, MEMBER_BYTES + key.n) ? read_value(p) : NULL;
     if (!value) return false;
     if (json_object_setn_new_nocheck(object, key.p, key.n, value) != 0) return fail(p, PARSE_NO_MEMORY);
     return json_object_size(object) > members || fail(p, PARSE_KEY_TWICE);
@@ -205,9 +219,10 @@ static bool read_list(struct parser *p, json_t *list, bool (*read_one)(struct pa
 }
 
 static json_t *read_nested(struct parser *p, bool is_object) {
-    if (p->depth == p->max_depth) return none(p, PARSE_TOO_DEEP);
+    if (p->depth == p->rules->max_depth) return none(p, PARSE_TOO_DEEP);
     p->depth++;
     p->at++;
+    if (!pay(p, is_object ? OBJECT_BYTES : ARRAY_BYTES)) return NULL;
     json_t *list = made(p, is_object ? json_object() : json_array());
     if (list && !(is_object ? read_list(p, list, read_member, '}') : read_list(p, list, read_item, ']'))) {
         json_decref(list);
@@ -226,7 +241,7 @@ static json_t *read_value(struct parser *p) {
 
 static json_t *read_whole(struct parser *p) {
     skip_space(p);
-    if (!p->any_value && next(p) != '{' && next(p) != '[') return none(p, PARSE_MALFORMED);
+    if (!p->rules->any_value && next(p) != '{' && next(p) != '[') return none(p, PARSE_MALFORMED);
     json_t *tree = read_value(p);
     skip_space(p);
     if (!tree || p->at == p->text.n) return tree;
@@ -234,8 +249,8 @@ static json_t *read_whole(struct parser *p) {
     return none(p, PARSE_MALFORMED);
 }
 
-json_t *json_parse(struct str text, unsigned max_depth, bool any_value, enum parse_fault *ret_fault, size_t *ret_at) {
-    struct parser p = { .text = text, .max_depth = max_depth, .any_value = any_value, .plain = BUF_INIT(text.n) };
+json_t *json_parse(struct str text, const struct parse_rules *rules, enum parse_fault *ret_fault, size_t *ret_at) {
+    struct parser p = { .text = text, .rules = rules, .plain = BUF_INIT(text.n) };
     json_t *tree = read_whole(&p);
     buf_wipe(&p.plain);
     if (tree) return tree;

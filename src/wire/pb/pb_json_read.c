@@ -159,7 +159,7 @@ enum code pb_from_json(const struct pb_msg *desc, struct str json, struct arena 
                        struct err *err) {
     DEFER(json_freep) json_t *tree = NULL;
     struct err bad = { .code = OK };
-    if (json_read_value(json, PB_MAX_DEPTH, &tree, &bad) == OK) return top(desc, tree, arena, flags, ret_msg, err);
+    if (json_read_value(json, PB_MAX_DEPTH, arena, &tree, &bad) == OK) return top(desc, tree, arena, flags, ret_msg, err);
     if (bad.line == 0) return err_set(err, bad.code, "%s", bad.message);
     return err_at(err, bad.code, bad.line, bad.column, "line %u, column %u: %s", bad.line, bad.column, bad.message);
 }

@@ -127,8 +127,35 @@ static void test_protobufs_json_takes_any_value(void **state) {
     for (size_t i = 0; i < COUNT(values); i++) {
         struct err err = { 0 };
         json_t *json = NULL;
-        if (json_read_value(values[i].text, 2, &json, &err) != values[i].code) fail_msg("case %zu: %s", i, err.message);
+        if (json_read_value(values[i].text, 2, NULL, &json, &err) != values[i].code)
+            fail_msg("case %zu: %s", i, err.message);
         json_decref(json);
+    }
+}
+
+/* A text of 3 bytes a value, which takes 130 in the tree: the arena has room for some, not for all. */
+static void test_a_tree_is_paid_for(void **state) {
+    (void)state;
+    struct budget budget = { .max = 1 << 20 };
+    char text[30002] = "[";
+    for (size_t i = 0; i < 10000; i++) memcpy(text + 1 + 3 * i, "[],", 3);
+    text[30000] = ']';
+    for (size_t arena_bytes = 1 << 20; arena_bytes <= 4 << 20;
+         arena_bytes *= 4) { /* its own maximum ends it, then the budget */
+        struct err err = { 0 };
+        json_t *json = NULL;
+        struct arena *arena = arena_new(arena_bytes);
+        arena_share(arena, &budget);
+        assert_int_equal(json_read_value((struct str){ text, 30001 }, 8, arena, &json, &err), RESOURCE_EXHAUSTED);
+        arena_free(arena);
+        assert_int_equal(atomic_load(&budget.held), 0);
+        arena = arena_new(arena_bytes);
+        arena_share(arena, &budget);
+        assert_int_equal(json_read_value(STR("[[],{\"a\":\"b\"}]"), 8, arena, &json, &err), OK);
+        assert_true(atomic_load(&budget.held) > 256);
+        json_decref(json);
+        arena_free(arena);
+        assert_int_equal(atomic_load(&budget.held), 0);
     }
 }
 
@@ -181,6 +208,7 @@ int main(void) {
         cmocka_unit_test(test_each_failing_allocation_is_short_memory),
         cmocka_unit_test(test_what_an_escape_stands_for),
         cmocka_unit_test(test_protobufs_json_takes_any_value),
+        cmocka_unit_test(test_a_tree_is_paid_for),
         cmocka_unit_test(test_a_number_has_at_most_500_bytes),
         cmocka_unit_test(test_an_error_does_not_quote_the_text),
         cmocka_unit_test(test_typed_members),
