@@ -168,6 +168,7 @@ bool utf8_valid(struct str s) {
     while (s.n) {
         uint64_t eight;
         while (s.n >= 8 && (memcpy(&eight, s.p, 8), (eight & 0x8080808080808080u) == 0)) s.p += 8, s.n -= 8;
+        while (s.n && (unsigned char)s.p[0] < 0x80) s.p++, s.n--;
         if (s.n && !utf8_next(&s, &v)) return false;
     }
     return true;

@@ -22,14 +22,14 @@ static enum code read_field_body(struct request *r, const struct pb_field *field
     void *inner;
     if (!field || field->kind != PB_MESSAGE || field->label == PB_REPEATED)
         return err_set(err, INTERNAL, "the row's body names no message field");
-    enum code rc = pb_from_json(field->msg, r->http->body, r->call.arena, 0, &inner, err);
+    enum code rc = pb_from_json(field->msg, r->call.http.body, r->call.arena, 0, &inner, err);
     if (!rc) memcpy((char *)message + field->offset, &inner, sizeof inner);
     return rc;
 }
 
 static enum code read_body(struct request *r, void **message, struct err *err) {
     const struct method *m = r->call.method;
-    struct str body = str_trim(r->http->body);
+    struct str body = str_trim(r->call.http.body);
     if (!m->body || body.n == 0) {
         *message = pb_new(m->request, r->call.arena);
         if (!*message) return err_oom(err);
@@ -53,7 +53,7 @@ static bool is_system_parameter(struct str name) {
 static enum code read_query(struct request *r, void *message, struct err *err) {
     struct url_pair pairs[MAX_QUERY_PAIRS];
     size_t n;
-    enum code rc = url_form(r->call.arena, r->http->query, pairs, MAX_QUERY_PAIRS, &n, err);
+    enum code rc = url_form(r->call.arena, r->call.http.query, pairs, MAX_QUERY_PAIRS, &n, err);
     for (size_t i = 0; !rc && i < n; i++) {
         if (is_system_parameter(pairs[i].name)) continue;
         rc = pb_set_field(r->call.method->request, message, pairs[i].name, pairs[i].value, r->call.arena, err);
@@ -65,7 +65,7 @@ static enum code read_query(struct request *r, void *message, struct err *err) {
 static enum code read_rest(struct request *r, struct err *err) {
     void *message;
     enum code rc = read_body(r, &message, err);
-    if (!rc && r->http->query.n) rc = read_query(r, message, err);
+    if (!rc && r->call.http.query.n) rc = read_query(r, message, err);
     for (size_t i = 0; !rc && i < r->n_variables; i++)
         rc = pb_set_field(r->call.method->request, message, r->variables[i].name, r->variables[i].value, r->call.arena,
                           err);

@@ -69,11 +69,18 @@ static void read_beside_done(void *ctx) {
     request_run(r);
 }
 
-/* Bytes → message, or what a raw method reads. After identify: a stranger's bytes are not parsed. What takes milliseconds
- * does not hold up the loop. */
+/* What takes milliseconds does not hold up the loop. Of HTTP only the query is the stream's, which may go meanwhile. */
+static bool reads_beside(struct request *r) {
+    if (!r->call.method->request || r->body.n <= READ_BESIDE_BYTES) return false;
+    struct str query = str_dup(r->call.arena, r->call.http.query);
+    if (query.p) r->call.http.query = query;
+    return query.p != NULL;
+}
+
+/* Bytes → message, or what a raw method reads. After identify: a stranger's bytes are not parsed. */
 static enum progress read_message(struct request *r) {
     struct err err = { 0 };
-    if (r->protocol == PROTOCOL_GRPC && r->body.n > READ_BESIDE_BYTES) {
+    if (reads_beside(r)) {
         r->reading = (struct loop_work){ .run = read_beside, .done = read_beside_done, .ctx = r };
         if (loop_work(r->worker->loop, &r->reading)) return WAIT;
     }

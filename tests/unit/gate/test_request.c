@@ -153,6 +153,7 @@ static void handle_stream(struct call *call) {
 static const struct method methods[] = {
     ROW("Unary", "POST", "/v1/{name=things/*}:unary", "*", UNARY, .max_request_bytes = 1000),
     ROW("Get", "GET", "/v1/{name=things/*}", NULL, UNARY),
+    ROW("Post", "POST", "/v1/{name=things/*}:post", "*", UNARY),
     ROW("Stream", "POST", "/v1/{name=things/*}:stream", "*", .response = &spanner_PartialResultSet_msg, .streaming = true,
         .handle = handle_stream),
     ROW("Enforced", NULL, NULL, NULL, UNARY, .record = RECORD_ENFORCED),
@@ -295,6 +296,35 @@ static void test_large(void **state) {
         for (unsigned turns = i % 6; turns; turns--) loop_run_once(rig.loop, 1);
         if (r.call && !r.over) http_call_cancel(r.call);
         grpc_deframer_free(&r.frames);
+    }
+    for (unsigned i = 0; gate_rig_under_way() && i < 1000; i++) reply_turn(5);
+    assert_int_equal(gate_rig_under_way(), 0);
+}
+
+static const char *large_body(const char *end) {
+    static char body[(300 << 10) + 64];
+    (void)snprintf(body, sizeof body, "{\"name\":\"%s\"%s", large_name(""), end);
+    return body;
+}
+
+static void test_large_rest(void **state) {
+    (void)state;
+    static const char *const path =
+        "/v1/things/ok:post?name=things%2Fsecret"; /* neither the query nor the body overrules it */
+    struct reply r = { 0 };
+    reply_rest(&r, "POST", path, large_body("}"));
+    reply_wait(&r);
+    if (r.http_status != 200 || !strstr(r.first, "{\"name\":\"things/ok\"}")) fail_msg("%u %s", r.http_status, r.first);
+    r = (struct reply){ 0 };
+    reply_rest(&r, "POST", path, large_body(",}"));
+    reply_wait(&r);
+    if (r.http_status != 400 || !strstr(r.first, "line 1, column 307")) fail_msg("%u %s", r.http_status, r.first);
+    assert_int_equal(atomic_load(&handled), 1);
+    for (unsigned i = 0; i < 30; i++) {
+        r = (struct reply){ 0 };
+        reply_rest(&r, "POST", path, large_body("}"));
+        for (unsigned turns = i % 6; turns; turns--) loop_run_once(rig.loop, 1);
+        if (r.call && !r.over) http_call_cancel(r.call);
     }
     for (unsigned i = 0; gate_rig_under_way() && i < 1000; i++) reply_turn(5);
     assert_int_equal(gate_rig_under_way(), 0);
@@ -524,6 +554,7 @@ int main(void) {
         TEST(test_refusals),
         TEST(test_too_large),
         TEST(test_large),
+        TEST(test_large_rest),
         TEST(test_details),
         TEST(test_client_resets),
         TEST(test_client_resets_stream),
