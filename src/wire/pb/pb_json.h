@@ -5,17 +5,14 @@
  * oneof given twice, values out of range and more than PB_MAX_DEPTH levels. Faults carry the path: "statements[1].params:
  * …". Writing leaves out default values and writes int64 as strings and enums by name. An integer literal outside int64 is
  * refused, even where a double is wanted (write it with a point or an exponent). Strings of the result live in the arena.
- * The tree in between is jansson's, in the heap: up to some fifty bytes for each byte of text, so the caller bounds the
- * text. Any thread. */
+ * The tree in between lies in the heap: the arena is charged with it. Any thread. */
 #pragma once
-#include <jansson.h>
 #include "wire/pb/pb.h"
 
+/* INVALID_ARGUMENT with line and column, or the path. RESOURCE_EXHAUSTED: the arena is too small for the tree and the
+ * message. */
 MUST_USE enum code pb_from_json(const struct pb_msg *desc, struct str json, struct arena *arena, unsigned flags,
                                 void **ret_msg, struct err *err);
-/* From a tree parsed elsewhere (data/json.h); it is only read, and may be freed after. */
-MUST_USE enum code pb_from_json_tree(const struct pb_msg *desc, const json_t *tree, struct arena *arena, unsigned flags,
-                                     void **ret_msg, struct err *err);
 /* Appends JSON text. INVALID_ARGUMENT for what has no JSON form (an Any of an unknown type, a timestamp of the year 10000).
  */
 MUST_USE enum code pb_to_json(const struct pb_msg *desc, const void *msg, struct buf *out, struct err *err);

@@ -1,5 +1,6 @@
 /* pb_json_internal.h: what the files of the JSON mapping share; nobody else includes it. */
 #pragma once
+#include <jansson.h>
 #include "wire/pb/pb_internal.h"
 #include "wire/pb/pb_json.h"
 

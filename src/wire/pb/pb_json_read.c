@@ -150,11 +150,6 @@ static enum code top(const struct pb_msg *desc, const json_t *tree, struct arena
     return rc;
 }
 
-enum code pb_from_json_tree(const struct pb_msg *desc, const json_t *tree, struct arena *arena, unsigned flags,
-                            void **ret_msg, struct err *err) {
-    return top(desc, tree, arena, flags, ret_msg, err);
-}
-
 enum code pb_from_json(const struct pb_msg *desc, struct str json, struct arena *arena, unsigned flags, void **ret_msg,
                        struct err *err) {
     DEFER(json_freep) json_t *tree = NULL;
