@@ -8,13 +8,8 @@
 #include "base/enc.h"
 
 enum { NUMBER_MAX = 500 };
-enum {
-    NUMBER_BYTES = 32,
-    STRING_BYTES = 96,
-    ARRAY_BYTES = 128,
-    OBJECT_BYTES = 256,
-    MEMBER_BYTES = 96
-}; /* beside their text */
+/* What jansson's values take on the heap, beside their text. */
+enum { NUMBER_BYTES = 32, STRING_BYTES = 96, ARRAY_BYTES = 128, OBJECT_BYTES = 256, MEMBER_BYTES = 96 };
 
 struct parser {
     struct str text;

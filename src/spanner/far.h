@@ -34,6 +34,8 @@ void far_schema_is_another(const struct target *t); /* for certain: DDL went thr
  * the atoms refuse that. */
 MUST_USE enum code far_unresolved(struct call *call, const struct target *t, struct str table, struct str column,
                                   struct err *err);
+MUST_USE enum code far_no_index(struct call *call, const struct target *t, struct str table, struct str index,
+                                struct err *err); /* the same of an index */
 
 /* What every request may carry besides. UNIMPLEMENTED, by name: what only we may set, or what belongs to another server. */
 enum code far_check_options(const struct spanner_RequestOptions *options, const struct spanner_RoutingHint *hint,

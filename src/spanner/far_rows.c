@@ -118,6 +118,12 @@ void far_execute_sql(struct call *call) {
     else far_send(f, &q, far_writes(q.transaction), call->method->streaming ? show_part : show_whole);
 }
 
+/* What the snapshot does not have was not decided. */
+static enum code check_index(const struct call *call, struct str index, struct err *err) {
+    if (read_index_is_known(call, index)) return OK;
+    return err_set(err, NOT_FOUND, "Index not found: %.*s", STR_ARG(str_upto(index, SQL_MAX_IDENTIFIER)));
+}
+
 void far_read(struct call *call) {
     struct far_columns columns;
     const struct target *t = read_target(call, &columns);
@@ -129,7 +135,7 @@ void far_read(struct call *call) {
     handle_request_of_read(&q, f->digest);
     q.session = t->far_session;
     enum code rc = far_check_options(q.request_options, q.routing_hint, &err);
-    if (!rc && q.index.n) rc = err_set(&err, UNIMPLEMENTED, "Secondary indexes are not supported: read by the primary key");
+    if (!rc) rc = check_index(call, q.index, &err);
     if (!rc) rc = far_open_selector(f, q.transaction, &q.transaction, &err);
     if (!rc) rc = open_tokens(f, &q.partition_token, &q.resume_token, &err);
     if (rc) spanner_end(call, rc, &err);
@@ -161,8 +167,7 @@ void far_partition_read(struct call *call) {
     if (!f) return;
     handle_request_of_partition_read(&q, f->digest);
     q.session = t->far_session;
-    enum code rc = OK;
-    if (q.index.n) rc = err_set(&err, UNIMPLEMENTED, "Secondary indexes are not supported: read by the primary key");
+    enum code rc = check_index(call, q.index, &err);
     if (!rc) rc = far_open_selector(f, q.transaction, &q.transaction, &err);
     if (rc) spanner_end(call, rc, &err);
     else far_send(f, &q, false, show_partitions);

@@ -61,6 +61,13 @@ void far_schema_is_another(const struct target *t) {
     mark(t, far_schema_changed);
 }
 
+enum code far_no_index(struct call *call, const struct target *t, struct str table, struct str index, struct err *err) {
+    if (!target_may_learn(call, t)) return OK;
+    far_schema_doubt(t); /* it may be new */
+    return err_set(err, NOT_FOUND, "Index not found on table %.*s: %.*s", STR_ARG(str_upto(table, SQL_MAX_IDENTIFIER)),
+                   STR_ARG(str_upto(index, SQL_MAX_IDENTIFIER)));
+}
+
 enum code far_unresolved(struct call *call, const struct target *t, struct str table, struct str column, struct err *err) {
     if (!target_may_learn(call, t)) return OK;
     far_schema_doubt(t); /* it may be new */

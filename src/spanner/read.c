@@ -10,7 +10,8 @@ enum { NO_COLUMN = UINT16_MAX };
 struct read_work {
     struct target target;
     const struct sql_table *table;
-    uint16_t *columns; /* where each that is named stands in the table, or NO_COLUMN */
+    const struct sql_index *index; /* of an upstream; NULL: by the primary key, or there is none of that name */
+    uint16_t *columns;             /* where each that is named stands in the table, or NO_COLUMN */
     size_t n_columns;
     struct sql_result_column *result;
     struct when when;
@@ -23,11 +24,13 @@ struct read_work {
 
 /* ---- classify ---- */
 
-/* Beside the columns that are named: the key's, and what generated ones are computed of. */
-static size_t add_others(const struct sql_table *table, bool by_key, bool *used, struct str *names, size_t count) {
+/* Beside the columns that are named: the key's, the index's, and what generated ones are computed of. */
+static size_t add_others(const struct read_work *w, bool by_key, bool *used, struct str *names, size_t count) {
+    const struct sql_table *table = w->table;
     bool *named = used + table->n_columns;
     memcpy(named, used, table->n_columns * sizeof *used);
     for (size_t i = 0; by_key && i < table->n_key; i++) used[table->key[i].column] = true;
+    for (size_t i = 0; w->index && i < w->index->n_columns; i++) used[w->index->columns[i]] = true;
     sql_table_mark_sources(table, used);
     for (uint16_t c = 0; c < table->n_columns; c++)
         if (used[c] && !named[c]) names[count++] = table->columns[c].name;
@@ -35,9 +38,10 @@ static size_t add_others(const struct sql_table *table, bool by_key, bool *used,
 }
 
 /* An unknown table or column is asked for by the name that the caller gave: who holds nothing hears only that. Key columns
- * count as read only when keys are named: `all` shows none of them. */
-static enum code add_atoms(struct call *call, struct read_work *w, struct str table, const struct str *columns, size_t n,
-                           const struct spanner_KeySet *keys, struct err *err) {
+ * count as read only when keys are named: `all` shows none of them. Those of an index always do: its order shows them, and
+ * which rows it has, even where it asks for all. */
+static enum code add_atoms(struct call *call, struct read_work *w, struct str table, struct str index,
+                           const struct str *columns, size_t n, const struct spanner_KeySet *keys, struct err *err) {
     const struct sql_table *t = w->table = sql_catalog_find(w->target.catalog, table);
     size_t n_table = t ? t->n_columns : 0, count = 0;
     struct str *names = ARENA_ARRAY(call->arena, struct str, n + n_table + 1);
@@ -46,6 +50,8 @@ static enum code add_atoms(struct call *call, struct read_work *w, struct str ta
     w->n_columns = n;
     if (!names || !used || !w->columns) return err_oom(err);
     enum code rc = !t && w->target.far ? far_unresolved(call, &w->target, table, STR(""), err) : OK;
+    w->index = t && index.n ? sql_table_index(t, index) : NULL;
+    if (t && index.n && !w->index && w->target.far) rc = far_no_index(call, &w->target, table, index, err);
     for (size_t i = 0; !rc && i < n; i++) {
         int at = t ? sql_table_find(t, columns[i]) : -1;
         w->columns[i] = at < 0 ? NO_COLUMN : (uint16_t)at;
@@ -54,7 +60,8 @@ static enum code add_atoms(struct call *call, struct read_work *w, struct str ta
         names[count++] = at < 0 ? columns[i] : t->columns[at].name;
     }
     if (rc) return rc;
-    if (t) count = add_others(t, keys && (keys->keys.n || keys->ranges.n), used, names, count);
+    const bool by_key = !index.n && keys && (keys->keys.n || keys->ranges.n);
+    if (t) count = add_others(w, by_key, used, names, count);
     struct atom atom = { .verb = VERB_READ, .object = t ? t->name : table, .columns = names, .n_columns = count };
     return target_atom(call, &w->target, atom, err);
 }
@@ -66,7 +73,7 @@ enum code classify_read(struct call *call, struct err *err) {
     call->prepared = w;
     enum code rc = target_session(call, q->session, &w->target, err);
     if (!rc) rc = target_schema(call, &w->target, err);
-    return rc ? rc : add_atoms(call, w, q->table, q->columns.p, q->columns.n, q->key_set, err);
+    return rc ? rc : add_atoms(call, w, q->table, q->index, q->columns.p, q->columns.n, q->key_set, err);
 }
 
 enum code classify_partition_read(struct call *call, struct err *err) {
@@ -76,13 +83,18 @@ enum code classify_partition_read(struct call *call, struct err *err) {
     call->prepared = w;
     enum code rc = target_session(call, q->session, &w->target, err);
     if (!rc) rc = target_schema(call, &w->target, err);
-    return rc ? rc : add_atoms(call, w, q->table, q->columns.p, q->columns.n, q->key_set, err);
+    return rc ? rc : add_atoms(call, w, q->table, q->index, q->columns.p, q->columns.n, q->key_set, err);
 }
 
 const struct target *read_target(const struct call *call, struct far_columns *ret_columns) {
     const struct read_work *w = call->prepared;
     if (ret_columns) *ret_columns = (struct far_columns){ .table = w->table, .read = w->columns, .n_read = w->n_columns };
     return &w->target;
+}
+
+bool read_index_is_known(const struct call *call, struct str index) {
+    const struct read_work *w = call->prepared;
+    return !index.n || w->index;
 }
 
 /* ---- what to read ---- */

@@ -11,3 +11,4 @@ void handle_partition_read(struct call *call);
 struct target;
 struct far_columns;
 const struct target *read_target(const struct call *call, struct far_columns *ret_columns);
+bool read_index_is_known(const struct call *call, struct str index); /* so its columns were decided; "" is none */

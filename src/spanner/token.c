@@ -76,6 +76,12 @@ enum code handle_open(const struct target *t, struct str token, uint8_t kind, co
 
 /* ---- what a request is, as a digest ---- */
 
+static void add_text(struct hash *h, struct str text) {
+    uint64_t size = text.n;
+    hash_add(h, (struct str){ (const char *)&size, sizeof size });
+    hash_add(h, text);
+}
+
 static void add_message(struct hash *h, const struct pb_msg *desc, const void *message) {
     DEFER(buf_free) struct buf b = BUF_INIT(128 << 20);
     struct err err;
@@ -84,25 +90,19 @@ static void add_message(struct hash *h, const struct pb_msg *desc, const void *m
         random_bytes(never, sizeof never);
         hash_add(h, (struct str){ (const char *)never, sizeof never });
     }
-    uint64_t n = b.n;
-    hash_add(h, (struct str){ (const char *)&n, sizeof n });
-    hash_add(h, buf_str(&b));
+    add_text(h, buf_str(&b));
 }
 
 static struct hash *begin_sql(struct str sql, const struct pb_Struct *params) {
     struct hash *h = hash_new();
-    uint64_t n = sql.n;
     hash_add(h, STR("sql"));
-    hash_add(h, (struct str){ (const char *)&n, sizeof n });
-    hash_add(h, sql);
+    add_text(h, sql);
     add_message(h, &pb_Struct_msg, params && params->fields.n ? params : NULL); /* {} and none are the same */
     return h;
 }
 
 static void add_type(struct hash *h, struct str name, const struct spanner_Type *type) {
-    uint64_t n = name.n;
-    hash_add(h, (struct str){ (const char *)&n, sizeof n });
-    hash_add(h, name);
+    add_text(h, name);
     add_message(h, &spanner_Type_msg, type);
 }
 
@@ -118,27 +118,23 @@ void handle_request_of_partition_sql(const struct spanner_PartitionQueryRequest 
     hash_end(h, ret);
 }
 
-static void digest_read(struct str table, const struct str *columns, size_t n, const struct spanner_KeySet *keys,
-                        uint8_t ret[32]) {
+static void digest_read(struct str table, struct str index, const struct str *columns, size_t n,
+                        const struct spanner_KeySet *keys, uint8_t ret[32]) {
     DEFER(hash_freep) struct hash *h = hash_new();
-    uint64_t count = n, size = table.n;
-    hash_add(h, STR("read"));
-    hash_add(h, (struct str){ (const char *)&size, sizeof size });
-    hash_add(h, table);
+    uint64_t count = n;
+    hash_add(h, index.n ? STR("indexed read") : STR("read"));
+    add_text(h, table);
+    if (index.n) add_text(h, index);
     hash_add(h, (struct str){ (const char *)&count, sizeof count });
-    for (size_t i = 0; i < n; i++) {
-        size = columns[i].n;
-        hash_add(h, (struct str){ (const char *)&size, sizeof size });
-        hash_add(h, columns[i]);
-    }
+    for (size_t i = 0; i < n; i++) add_text(h, columns[i]);
     add_message(h, &spanner_KeySet_msg, keys);
     hash_end(h, ret);
 }
 
 void handle_request_of_read(const struct spanner_ReadRequest *q, uint8_t ret[32]) {
-    digest_read(q->table, q->columns.p, q->columns.n, q->key_set, ret);
+    digest_read(q->table, q->index, q->columns.p, q->columns.n, q->key_set, ret);
 }
 
 void handle_request_of_partition_read(const struct spanner_PartitionReadRequest *q, uint8_t ret[32]) {
-    digest_read(q->table, q->columns.p, q->columns.n, q->key_set, ret);
+    digest_read(q->table, q->index, q->columns.p, q->columns.n, q->key_set, ret);
 }

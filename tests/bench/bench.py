@@ -35,13 +35,14 @@ def say(text):
 
 
 def attempt(title, here, act):
-    """What `act` gives, or None: what fails leaves its rows unmeasured and says why; the others go on."""
+    """What `act` gives, or None: what fails leaves its round out and says why; the others go on."""
     try:
         return act()
     except (machine.BenchError, OSError, subprocess.TimeoutExpired) as fault:
         text = " ".join(str(fault).split())
         say(f"{title}: {text}")
-        here.notes.append(f"The rows of `{title}` are not complete: {text}")
+        note = f"The rows of `{title}` are not complete: {text}"
+        here.notes += [note] if note not in here.notes else []
         return None
 
 
@@ -56,12 +57,11 @@ def run_sections(args, binary, scratch):
     if not titles:
         return [], []
     with place.Place(binary, pathlib.Path(args.cache), scratch) as here:
-        results, sections = [], {title: attempt(title, here, lambda title=title: SECTIONS[title](here)) for title in titles}
+        made = [attempt(title, here, lambda title=title: SECTIONS[title](here)) for title in titles]
+        results, sections = [], [section for section in made if section]
         for number in range(args.rounds):
-            for title, section in sections.items():
-                measured = attempt(title, here, lambda: one_round(section, number, args.seconds)) if section else None
-                results += measured or []
-                sections[title] = section if measured else None
+            for section in sections:
+                results += attempt(section.title, here, lambda: one_round(section, number, args.seconds)) or []
         return results, here.notes
 
 

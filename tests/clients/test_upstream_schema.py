@@ -185,6 +185,49 @@ def test_reads_by_name(music, who, table, columns, outcome):
             read(music(who), table, columns)
 
 
+INDEXED = [  # who, table, columns, index, keys (None: all), rows or what it is refused with
+    ("admin", "Albums", ("SingerId", "Title"), "ByTitle", None, [(1, "one")]),
+    ("admin", "Albums", ("SingerId",), "bytitle", [["one", 1]], [(1,)]),
+    ("admin", "Albums", ("SingerId",), "ByTitle", [["two", 1]], []),
+    ("admin", "sales.Orders", ("Id",), "sales.ByWho", [[1]], [(7,)]),
+    ("seller", "sales.Orders", ("Id",), "sales.ByWho", [[1]], exceptions.PermissionDenied),  # of Who it may know nothing
+    ("seller", "sales.Orders", ("Id",), "sales.ByWho", None, exceptions.PermissionDenied),
+    ("admin", "Albums", ("SingerId",), "Nix", None, exceptions.NotFound),
+    ("admin", "Singers", ("SingerId",), "ByTitle", None, exceptions.NotFound),  # another table's
+    ("admin", "sales.Orders", ("Id",), "ByWho", None, exceptions.NotFound),
+]
+
+
+def keys_of(keys):
+    return spanner.KeySet(all_=True) if keys is None else spanner.KeySet(keys=keys)
+
+
+@pytest.mark.parametrize("who, table, columns, index, keys, outcome", INDEXED)
+def test_reads_by_an_index_ask_for_its_columns(music, who, table, columns, index, keys, outcome):
+    def ask():
+        with music(who).snapshot() as snapshot:
+            return [tuple(row) for row in snapshot.read(table, columns, keys_of(keys), index=index)]
+    if isinstance(outcome, list):
+        assert ask() == outcome
+    else:
+        with pytest.raises(outcome) as refused:
+            ask()
+        assert outcome is exceptions.PermissionDenied or f"Index not found on table {table}: {index}" in refused.value.message
+
+
+def test_partitions_of_an_index_read(music):
+    snapshot = music("admin").batch_snapshot()
+    try:
+        batches = list(snapshot.generate_read_batches("Albums", ("SingerId", "Title"), spanner.KeySet(all_=True), index="ByTitle"))
+        rows = [tuple(row) for batch in batches for row in snapshot.process_read_batch(batch)]
+        assert rows == [(1, "one")]
+        batches[0]["read"]["index"] = ""
+        with pytest.raises(exceptions.InvalidArgument, match="partition token"):
+            list(snapshot.process_read_batch(batches[0]))
+    finally:
+        snapshot.close()
+
+
 def test_a_delete_asks_for_what_goes_with_it(music, behind):
     for who in ("analyst", "seller"):  # one is denied to delete Albums, the other was never allowed
         with pytest.raises(exceptions.PermissionDenied), music(who).batch() as batch:
