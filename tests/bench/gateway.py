@@ -67,15 +67,17 @@ class Gateway:
         """A gateway that does not verify would win every comparison: one that takes a forged token is not measured. HAProxy refuses,
         and once in ten times resets the connection before the refusal is read, which tells nothing: it is asked again."""
         forged = self.place.issuer.kept.split("\n")[0][:-8] + "AAAAAAAA\n"
+        said = ""
         for _ in range(REFUSAL_ATTEMPTS):
             try:
                 self.place.client.run_once("echo", peer, url=url, tokens=forged, clients=1, connections=1, seconds=0.1)
             except machine.BenchError as refused:
-                if "UNAUTHENTICATED" in str(refused):
+                said = str(refused)
+                if "UNAUTHENTICATED" in said:
                     return
             else:
                 raise machine.BenchError(f"{peer.name} lets a forged token pass")
-        raise machine.BenchError(f"{peer.name} does not say that it refuses a forged token")
+        raise machine.BenchError(f"{peer.name} does not say that it refuses a forged token: {said}")
 
     def round(self, seconds):
         for case, peer, url, mode, every in self.cases:

@@ -27,19 +27,22 @@ class Spanner:
     def round(self, seconds):
         self.number += 1
         ours = self.place.another_linkspan(self.place.fresh_folder())
-        yield from self.of(ours, seconds, 4, {"tokens": ours.token() + "\n", "ca": ours.ca, "rows": ROWS,
-                                              "database": "projects/demo/instances/demo/databases/bench"})
+        yield from self.of(ours, seconds, 4, lambda: {"tokens": ours.token() + "\n", "ca": ours.ca, "rows": ROWS,
+                                                      "database": "projects/demo/instances/demo/databases/bench"})
         if self.emulator:
             theirs = emulator.Emulator(self.emulator, self.place.fresh_folder())
-            yield from self.of(theirs, seconds, 1, {"rows": EMULATOR_ROWS, "database": "projects/bench/instances/bench/databases/bench"})
+            yield from self.of(theirs, seconds, 1, lambda: {"rows": EMULATOR_ROWS,
+                                                            "database": "projects/bench/instances/bench/databases/bench"})
         yield "bare echo, 32 clients", "echo", self.place.client.run("echo", self.bare, clients=32, connections=32,
                                                                      seconds=seconds)
 
-    def of(self, peer, seconds, loaders, options):
+    def of(self, peer, seconds, loaders, make_options):
+        """Ends the peer, whatever happens to it."""
         def run(mode, clients, connections):
             return self.place.client.run(mode, peer, clients=clients, connections=connections, seconds=seconds, seed=self.number,
                                          **options)
         try:
+            options = make_options()
             run("setup", 1, 1)
             yield "load", peer.name, run("load", loaders, (loaders + 1) // 2)
             for case, mode, clients in CASES:
