@@ -54,6 +54,11 @@ def number(n):
     return out + bytes([n])
 
 
+def field(tag, data):
+    """A length-delimited field of a protobuf message."""
+    return number(tag << 3 | 2) + number(len(data)) + data
+
+
 def header(name, value, indexed=False):
     return (b"\x40" if indexed else b"\x00") + text(name) + text(value)
 

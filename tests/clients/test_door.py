@@ -10,8 +10,8 @@ import pytest
 import requests
 
 import plain
-from siege import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, RST, SETTINGS, WINDOW, Cut, besiege, connect, frame, h2,
-                   header, number, open_door, request_head, send, swallow)
+from siege import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, RST, SETTINGS, WINDOW, Cut, besiege, connect, field, frame, h2,
+                   header, open_door, request_head, send, swallow)
 
 GROWTH_MB = 160
 
@@ -149,7 +149,7 @@ def never_reads(site, until):
     """Asks for many large answers and takes no byte of any: the window is as large as can be, the socket's buffer is full."""
     client = plain.Plain(site)
     session = client.session("door").removeprefix("v1/")
-    message = text_field(1, session) + text_field(3, "SELECT Name FROM Singers")
+    message = field(1, session.encode()) + field(3, b"SELECT Name FROM Singers")
     body = b"\0" + struct.pack(">I", len(message)) + message
     head = request_head(path="/google.spanner.v1.Spanner/ExecuteStreamingSql", more=(
         ("content-type", "application/grpc"), ("te", "trailers"), ("authorization", f"Bearer {client.token}")))
@@ -162,11 +162,6 @@ def never_reads(site, until):
         socks.append(sock)
     while time.monotonic() < until:
         time.sleep(0.1)
-
-
-def text_field(tag, value):
-    data = value.encode()
-    return number(tag << 3 | 2) + number(len(data)) + data
 
 
 ATTACKS = (slowloris, half_open_tls, hpack_bomb, continuation_flood, empty_continuations, rapid_reset, ping_and_settings_flood, huge_grpc_message,
