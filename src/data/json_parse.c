@@ -229,6 +229,7 @@ static json_t *read_nested(struct parser *p, bool is_object) {
 
 static json_t *read_value(struct parser *p) {
     const char c = next(p);
+    if (!c) return none(p, PARSE_MALFORMED);
     if (c == '{' || c == '[') return read_nested(p, c == '{');
     if (take(p, '"')) return read_string(p);
     return c == '-' || (c >= '0' && c <= '9') ? read_number(p) : read_word(p);

@@ -383,8 +383,7 @@ const struct field config_limits[] = {
       .min = 64 << 20,
       .max = INT64_C(1) << 40,
       .doc = "What all requests under way may take together in decoded form; one of them 64 MiB, a large commit 512 MiB. "
-             "Beyond it "
-             "they end with RESOURCE_EXHAUSTED." },
+             "Beyond it they end with RESOURCE_EXHAUSTED." },
     { 0 },
 };
 const struct field config_log[] = {

@@ -5,6 +5,15 @@
 
 enum { MAX_QUERY_PAIRS = 64 };
 
+/* What was decoded did not fit: its own bound, or that of all requests. */
+static enum code tell_room(enum code rc, struct err *err) {
+    if (rc == RESOURCE_EXHAUSTED)
+        (void)err_wrap(err,
+                       "the request is too large for the memory that requests may take now (limits.memory): send it in "
+                       "smaller parts, or try again later");
+    return rc;
+}
+
 static enum code read_grpc(struct request *r, struct err *err) {
     const struct method *m = r->call.method;
     struct str bytes;
@@ -12,7 +21,7 @@ static enum code read_grpc(struct request *r, struct err *err) {
     if (r->no_compression && r->call.http.body.n && r->call.http.body.p[0] == 1)
         return err_set(err, INTERNAL, "gRPC: the message is marked as compressed, and grpc-encoding names no compression");
     enum code rc = grpc_single(r->call.http.body, request_max_bytes(m), &bytes, err);
-    if (!rc) rc = pb_decode(m->request, bytes, r->call.arena, PB_REFUSE_UNKNOWN, &message, err);
+    if (!rc) rc = tell_room(pb_decode(m->request, bytes, r->call.arena, PB_REFUSE_UNKNOWN, &message, err), err);
     if (!rc) r->call.request = message;
     return rc;
 }
@@ -107,5 +116,5 @@ static enum code keep_http(struct request *r, struct err *err) {
 enum code read_request(struct request *r, struct err *err) {
     if (!r->call.method->request)
         return r->call.method->streaming ? OK : keep_http(r, err); /* relayed: of the stream's life */
-    return r->protocol == PROTOCOL_GRPC ? read_grpc(r, err) : read_rest(r, err);
+    return r->protocol == PROTOCOL_GRPC ? read_grpc(r, err) : tell_room(read_rest(r, err), err);
 }

@@ -122,6 +122,7 @@ static void test_protobufs_json_takes_any_value(void **state) {
                    { STR_INIT("7 8"), INVALID_ARGUMENT },
                    { STR_INIT("{\"\\u0000\":1}"), INVALID_ARGUMENT },
                    { STR_INIT("\"\0\""), INVALID_ARGUMENT },
+                   { { NULL, 0 }, INVALID_ARGUMENT },
                    { STR_INIT("[[1]]"), OK },
                    { STR_INIT("[[[1]]]"), INVALID_ARGUMENT } };
     for (size_t i = 0; i < COUNT(values); i++) {
