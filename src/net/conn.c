@@ -33,6 +33,8 @@ struct conn {
     int fd, mask;
     unsigned write_ms, holds; /* holds: uv_close and on_closed; the last frees */
     size_t swallowed;
+    bool dialled;  /* ours to ask: what the other side says counts to the last byte, however it went */
+    bool deserted; /* dialled, and nobody is there any more: what came before that is still to be read */
     bool paused, disconnected, finishing, fin_sent, read_wants_write, write_wants_read, write_stalled;
     struct err err;
     struct str certificate;
@@ -85,6 +87,29 @@ static void lose(struct conn *c, enum conn_end why, const char *what) {
     cut(c, why);
 }
 
+/* The same words for the same thing, whichever call meets it first. */
+static bool tell_reset(struct conn *c, int e) {
+    if (e != ECONNRESET && e != EPIPE) return false;
+    err_set(&c->err, UNAVAILABLE, "the peer reset the connection");
+    return true;
+}
+
+/* The peer is not there for any more of ours. A client that went is not answered; but a service may have answered before it
+ * went (it refused a body, say, and read no more of it), and the socket still holds that. */
+static void desert(struct conn *c) {
+    if (c->state == CLOSED) return;
+    if (!c->err.code) (void)tell_reset(c, ECONNRESET);
+    if (c->state != OPEN || !c->dialled || c->finishing) {
+        cut(c, c->finishing ? CONN_END_OURS : CONN_END_LOST);
+        return;
+    }
+    c->deserted = true;
+    loop_timer_stop(c->loop, &c->timer);
+    loop_defer_cancel(c->loop, &c->flush);
+    uv_poll_stop(&c->poll);
+    if (!c->paused) loop_defer(c->loop, &c->read_more);
+}
+
 static void on_timer(struct loop_timer *timer UNUSED, void *ctx) {
     struct conn *c = ctx;
     static const char *const what[] = { [CONNECTING] = "connecting took too long",
@@ -97,13 +122,13 @@ static void on_timer(struct loop_timer *timer UNUSED, void *ctx) {
 /* ---- what to wait for ---- */
 
 static void watch(struct conn *c) {
-    if (c->state == CLOSED) return;
+    if (c->state == CLOSED || c->deserted) return;
     int mask = 0;
     bool pending = c->out.n > c->out_at && !c->write_wants_read;
     if (c->state == CONNECTING || pending || c->read_wants_write) mask |= UV_WRITABLE;
     if (c->state != CONNECTING && (!c->paused || c->write_wants_read)) mask |= UV_READABLE;
-    /* A paused connection would not hear of its end; and after the first report it would hear of nothing else. */
-    if (c->paused && !c->disconnected) mask |= UV_DISCONNECT;
+    /* A client that goes would not be heard while it is paused; and after the first report nothing else would be. */
+    if (c->paused && !c->disconnected && !c->dialled) mask |= UV_DISCONNECT;
     if (mask == c->mask) return; /* each uv_poll_start is two epoll_ctl */
     c->mask = mask;
     uv_poll_start(&c->poll, mask, on_poll);
@@ -112,7 +137,7 @@ static void watch(struct conn *c) {
 /* ---- bytes ---- */
 
 static enum io ssl_result(struct conn *c, int rc, bool reading) {
-    int why = SSL_get_error(c->ssl, rc);
+    int number = errno, why = SSL_get_error(c->ssl, rc);
     if (why == SSL_ERROR_WANT_READ) {
         if (!reading) c->write_wants_read = true;
         return IO_AGAIN;
@@ -124,9 +149,10 @@ static enum io ssl_result(struct conn *c, int rc, bool reading) {
     if (why == SSL_ERROR_ZERO_RETURN) return IO_EOF;
     unsigned long e = ERR_peek_last_error();
     long verify = SSL_get_verify_result(c->ssl);
-    const char *reason = e ? ERR_reason_error_string(e) : why == SSL_ERROR_SYSCALL && errno ? strerror(errno) : NULL;
+    const char *reason = e ? ERR_reason_error_string(e) : why == SSL_ERROR_SYSCALL && number ? strerror(number) : NULL;
     if (verify != X509_V_OK) reason = X509_verify_cert_error_string(verify);
-    err_set(&c->err, UNAVAILABLE, "TLS: %s", reason ? reason : "the connection ended");
+    if (why != SSL_ERROR_SYSCALL || !tell_reset(c, number))
+        err_set(&c->err, UNAVAILABLE, "TLS: %s", reason ? reason : "the connection ended");
     ERR_clear_error(); /* the queue belongs to the thread: what is left would be taken for the next connection's */
     return IO_FAILED;
 }
@@ -134,7 +160,7 @@ static enum io ssl_result(struct conn *c, int rc, bool reading) {
 static enum io sys_result(struct conn *c, ssize_t n) {
     if (n == 0) return IO_EOF;
     if (errno == EAGAIN || errno == EINTR) return IO_AGAIN;
-    err_set(&c->err, UNAVAILABLE, "connection: %s", strerror(errno));
+    if (!tell_reset(c, errno)) err_set(&c->err, UNAVAILABLE, "connection: %s", strerror(errno));
     return IO_FAILED;
 }
 
@@ -176,8 +202,9 @@ static void deliver(struct conn *c, struct str bytes) {
 }
 
 static void ended(struct conn *c, enum io io) {
-    if (io == IO_EOF) lose(c, CONN_END_EOF, "the peer closed the connection");
-    else if (io == IO_FAILED && c->state != CLOSED) cut(c, c->finishing ? CONN_END_OURS : CONN_END_LOST);
+    if (c->deserted) cut(c, CONN_END_LOST); /* never as if it had ended well: where a reset fell is not known */
+    else if (io == IO_EOF) lose(c, CONN_END_EOF, "the peer closed the connection");
+    else if (io == IO_FAILED) cut(c, c->finishing ? CONN_END_OURS : CONN_END_LOST);
 }
 
 /* With read-ahead, SSL_pending is 0 while a record waits in OpenSSL's buffer, and the socket stays silent: so the loop is
@@ -199,7 +226,8 @@ static void read_all(struct conn *c) {
         total += n;
         deliver(c, (struct str){ scratch, n });
         if (c->state != OPEN) return;
-        if (c->ssl ? !SSL_has_pending(c->ssl) : n < LOOP_SCRATCH_BYTES) return;
+        bool more = c->ssl ? SSL_has_pending(c->ssl) : n == LOOP_SCRATCH_BYTES;
+        if (!more && !c->deserted) return;
     }
 }
 
@@ -255,7 +283,7 @@ static void flush(struct conn *c) {
         enum io io = write_some(c, &n);
         if (io == IO_AGAIN) break;
         if (io != IO_DONE) {
-            ended(c, IO_FAILED);
+            desert(c);
             return;
         }
         progress = true;
@@ -328,7 +356,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     struct conn *c = poll->data;
     if (status < 0) { /* libuv has stopped the handle: a reset comes as UV_EBADF */
         if (c->state == CONNECTING) connected(c);
-        lose(c, CONN_END_LOST, "the peer reset the connection");
+        desert(c);
         return;
     }
     if (events & UV_DISCONNECT) {
@@ -435,6 +463,7 @@ enum code conn_connect(const struct conn_config *config, const struct net_addres
     }
     enum code rc = new_conn(config, fd, to, CONNECTING, ret_conn, err);
     if (rc) return rc;
+    (*ret_conn)->dialled = true;
     watch(*ret_conn);
     return OK;
 }
@@ -442,7 +471,7 @@ enum code conn_connect(const struct conn_config *config, const struct net_addres
 /* ---- the owner's side ---- */
 
 void conn_output(struct conn *c) {
-    if (c->state == OPEN && !c->fin_sent) loop_defer(c->loop, &c->flush);
+    if (c->state == OPEN && !c->fin_sent && !c->deserted) loop_defer(c->loop, &c->flush);
 }
 
 void conn_pause(struct conn *c) {
@@ -461,7 +490,7 @@ void conn_resume(struct conn *c) {
 
 void conn_finish(struct conn *c) {
     if (c->finishing || c->state == CLOSED) return;
-    if (c->state != OPEN) {
+    if (c->state != OPEN || c->deserted) {
         cut(c, CONN_END_OURS);
         return;
     }

@@ -4,7 +4,8 @@
  * before the loop sleeps on_output is asked to append to the write buffer (so the replies of one turn share records).
  * It is asked again whenever the buffer is empty, and should stop at CONN_OUT_SOFT bytes. The buffer is freed when empty.
  * on_closed comes exactly once, last, and never from inside a conn_* function other than conn_close_now; the connection
- * frees itself afterwards. */
+ * frees itself afterwards. One that was dialled gives all that the peer had said before on_closed, however the peer went,
+ * and however long it was paused: an answer is not lost to a reset. One that was accepted hears of its end at once. */
 #pragma once
 #include "base/buf.h"
 #include "net/address.h"

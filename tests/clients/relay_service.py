@@ -144,6 +144,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path.startswith("/zeros/"):
             self.zeros(int(path.rpartition("/")[2]))
+        elif path.startswith("/last/"):  # and the connection ends with it
+            self.close_connection = True
+            self.reply(200, bytes(int(path.rpartition("/")[2])), connection="close")
+        elif path.startswith("/until-close/"):  # the end of the connection is all that ends it
+            self.close_connection = True
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(bytes(int(path.rpartition("/")[2])))
         elif path == "/slow":
             time.sleep(3)
             self.reply(200)
@@ -218,6 +226,7 @@ def lie_to(sock, always=None):
     """Just enough of HTTP/2 to be asked: each stream gets the lie that its path names, which stands in plain text in the block; or
     always the same one."""
     data, at = b"", 24
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is still here when it goes is never sent
     sock.sendall(frame(4, 0, 0))
     while True:
         while len(data) >= at + 9:

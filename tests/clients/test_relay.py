@@ -381,6 +381,19 @@ def test_answers_pass_as_they_are(relay):
         assert (answer.status_code, answer.text) == (status, "its own words")
 
 
+@pytest.mark.parametrize("kind", ["last", "until-close"])
+def test_a_service_that_goes_after_its_answer(relay, kind):
+    """What it said before it went is the client's, however late that one reads."""
+    size = 16 << 20
+    answer = web(relay, "GET", f"/{kind}/{size}")
+    got = 0
+    for n, piece in enumerate(answer.iter_content(1 << 20)):
+        got += len(piece)
+        if n % 2 == 0:
+            time.sleep(0.2)
+    assert got == size
+
+
 def test_too_slow(relay):
     began = time.monotonic()
     assert web(relay, "GET", "/slow", host="slow").status_code == 504
