@@ -194,16 +194,34 @@ static bool add_cut(struct buf *out, const struct atoms *list, const struct verd
     return true;
 }
 
+static bool add_told(struct buf *out, const struct atoms *list, size_t start) {
+    out->n = start;
+    if (!add_all(out, list, start + ENTRY_ATOMS_ROOM)) return false;
+    buf_add_char(out, ']');
+    return true;
+}
+
+/* Where folding takes more memory than there is for it, the list is cut as it came. */
+static bool add_folded(struct buf *out, const struct atoms *list, const struct verdict *refused, size_t *ret_at) {
+    DEFER(arena_freep) struct arena *arena = arena_new(ITEMS_BYTES);
+    struct verdict moved = refused ? *refused : (struct verdict){ .column = -1 };
+    struct atoms folded = *list;
+    size_t start = out->n;
+    if (!arena) return false;
+    bool is_folded = entry_fold(list, arena, &folded, &moved);
+    *ret_at = moved.atom;
+    if (is_folded && add_told(out, &folded, start)) return true;
+    out->n = start;
+    return add_cut(out, &folded, refused ? &moved : NULL, ret_at);
+}
+
 bool entry_atoms(struct buf *out, const struct atoms *list, const struct verdict *refused, size_t *ret_at) {
     if (!list || !list->n) return true;
     *ret_at = refused ? refused->atom : 0;
     entry_key(out, "atoms");
     buf_add_char(out, '[');
     size_t start = out->n;
-    if (add_all(out, list, start + ENTRY_ATOMS_ROOM)) {
-        buf_add_char(out, ']');
-        return true;
-    }
+    if (add_told(out, list, start)) return true;
     out->n = start;
-    return add_cut(out, list, refused, ret_at);
+    return add_folded(out, list, refused, ret_at);
 }

@@ -13,7 +13,14 @@ void entry_key(struct buf *out, const char *name);                              
 void entry_member(struct buf *out, const char *name, struct str s, size_t max); /* nothing when it is empty */
 void entry_number(struct buf *out, const char *name, uint64_t value);           /* nothing when it is 0 */
 
-/* `,"atoms":[…]` in ENTRY_ATOMS_ROOM bytes. Where they do not fit, the first of them, then the one that `refused` (NULL:
- * all were allowed) is about, then `,"atomsTotal"` and, without columns, `,"further"`: the objects of all that are missing.
- * `ret_at` is where in the told list the refused one stands. False: no memory. */
+/* The same question with each (verb, path, object, account) once, and with all columns that were asked of it: each column
+ * is decided by itself, so nothing else was asked. In `arena`; texts are borrowed. `io_refused`: its atom and column move
+ * along. False: no memory, and nothing has changed. */
+MUST_USE bool entry_fold(const struct atoms *list, struct arena *arena, struct atoms *ret, struct verdict *io_refused);
+
+/* `,"atoms":[…]` in ENTRY_ATOMS_ROOM bytes. Where they do not fit, they are folded; where that does not fit, the first of
+ * them stand there, then the one that `refused` (NULL: all were allowed) is about, then `,"atomsTotal"` and, without
+ * columns,
+ * `,"further"`: the objects of all that are missing. `ret_at` is where in the told list the refused one stands. False: no
+ * memory. */
 MUST_USE bool entry_atoms(struct buf *out, const struct atoms *list, const struct verdict *refused, size_t *ret_at);
