@@ -143,6 +143,8 @@ static enum code open_identity(struct server *s, struct err *err) {
     char path[DATA_PATH_MAX];
     enum code rc = load_key(c->data, DATA_TOKEN_KEY, &s->token_key, err);
     if (!rc) rc = mint_new(s->token_key, c->url, &s->identity.mint, err);
+    for (size_t i = 0; !rc && i < c->n_exchanges; i++)
+        rc = mint_reserve(s->identity.mint, c->exchanges[i].config.audience, err);
     if (!rc) rc = data_path(c->data, DATA_REVOKED, path, err);
     if (!rc) rc = revoked_open(path, &s->revoked, &s->identity.revocations, err);
     if (!rc) rc = gate_workspace_open(c, &s->identity.workspace, err);

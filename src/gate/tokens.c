@@ -11,8 +11,10 @@
 /* ---- answers ---- */
 
 static void send_answer(struct request *r, const struct answer *answer) {
+    if (answer->about.n) r->call.outcome.detail = answer->about;
     if (answer->status >= 400) /* the body says why, the log at least that it was no token */
-        r->call.outcome.detail = arena_printf(r->call.arena, "answered with HTTP %u", answer->status);
+        r->call.outcome.detail = arena_printf(r->call.arena, "answered with HTTP %u%s%.*s", answer->status,
+                                              answer->about.n ? ": " : "", STR_ARG(answer->about));
     call_reply_http(&r->call, answer->status, str_dupz(r->call.arena, answer->content_type), answer->body);
     call_end_ok(&r->call);
 }
@@ -229,8 +231,11 @@ static enum code mint_identity(void *ctx, struct str account, struct str audienc
     struct metadata_work *work = ctx;
     struct request *r = work->request;
     DEFER(buf_wipe) struct buf token = BUF_INIT(MINT_TOKEN_MAX);
-    enum code rc = mint_id_token(r->gate->identity->mint, account, audience, clock_wall_s(), &token, &ret->expires_s, err);
+    int64_t now = clock_wall_s();
+    enum code rc = mint_id_token(r->gate->identity->mint, account, audience, now, now + MINT_MAX_LIFE_S, &token,
+                                 &ret->expires_s, err);
     if (!rc) ret->text = str_dup(arena, buf_str(&token));
+    r->call.outcome.detail = arena_printf(arena, "an ID token for %.*s", STR_ARG(audience));
     work->minted = true;
     return rc;
 }

@@ -123,9 +123,15 @@ static void id_token(struct call *call) {
         return;
     }
     DEFER(buf_wipe) struct buf token = BUF_INIT(MINT_TOKEN_MAX), body = BUF_INIT(2 * MINT_TOKEN_MAX);
-    enum code rc = mint_id_token(call->iam->mint, call->email, audience, call->iam->now_s, &token, NULL, &err);
+    enum code rc = mint_id_token(call->iam->mint, call->email, audience, call->iam->now_s,
+                                 call->caller->expires_us / 1000000, &token, NULL, &err);
+    call->answer->about = arena_printf(call->arena, "an ID token for %.*s", STR_ARG(audience));
     if (rc) {
-        fail(call, rc, rc == INVALID_ARGUMENT ? NOT_UNDERSTOOD : LIMIT_REACHED, err.message);
+        fail(call, rc,
+             rc == INVALID_ARGUMENT      ? NOT_UNDERSTOOD
+             : rc == FAILED_PRECONDITION ? TOKEN_EXPIRED
+                                         : LIMIT_REACHED,
+             err.message);
         return;
     }
     buf_add_z(&body, "{\"token\":");

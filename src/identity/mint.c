@@ -16,6 +16,8 @@ struct mint {
     struct key *key;
     char url[URL_MAX + 1], kid[JWS_KID_MAX + 1];
     size_t url_n;
+    struct str reserved[MINT_RESERVED_MAX];
+    size_t n_reserved;
 };
 
 enum code mint_new(struct key *key, struct str issuer_url, struct mint **ret, struct err *err) {
@@ -155,19 +157,45 @@ enum code mint_access_token(const struct mint *mint, const struct mint_ask *ask,
     return OK;
 }
 
-enum code mint_id_token(const struct mint *mint, struct str account, struct str audience, int64_t now_s,
+enum code mint_reserve(struct mint *mint, struct str audience, struct err *err) {
+    if (mint->n_reserved == MINT_RESERVED_MAX)
+        return err_set(err, RESOURCE_EXHAUSTED, "more than %d audiences are reserved", MINT_RESERVED_MAX);
+    mint->reserved[mint->n_reserved++] = audience;
+    return OK;
+}
+
+/* Without what an STS may be generous about: the scheme, slashes at the end (and case: str_eq_nocase). */
+static struct str bare(struct str audience) {
+    ptrdiff_t at = str_find(audience, STR("//"));
+    bool scheme = at == 0 || (at > 0 && audience.p[at - 1] == ':');
+    struct str rest = scheme ? str_from(audience, (size_t)at + 2) : audience;
+    while (str_strip_suffix(&rest, STR("/"))) {}
+    return rest;
+}
+
+static bool is_reserved(const struct mint *mint, struct str audience) {
+    for (size_t i = 0; i < mint->n_reserved; i++)
+        if (str_eq_nocase(bare(mint->reserved[i]), bare(audience))) return true;
+    return false;
+}
+
+enum code mint_id_token(const struct mint *mint, struct str account, struct str audience, int64_t now_s, int64_t expires_s,
                         struct buf *ret_token, int64_t *ret_expires_s, struct err *err) {
     if (audience.n == 0 || audience.n > URL_MAX)
         return err_set(err, INVALID_ARGUMENT, "the audience has 1 to %d bytes", URL_MAX);
     if (str_eq(audience, mint_issuer_url(mint)))
         return err_set(err, INVALID_ARGUMENT, "an ID token is for others: this server takes access tokens");
+    if (is_reserved(mint, audience))
+        return err_set(err, INVALID_ARGUMENT, "this audience is where the server itself exchanges tokens: ask for another");
+    int64_t latest = now_s + MINT_MAX_LIFE_S, end_s = expires_s < latest ? expires_s : latest;
+    if (end_s <= now_s) return err_set(err, FAILED_PRECONDITION, "the token would have ended already");
     DEFER(json_freep) json_t *payload = json_object();
     bool ok = payload && set_text(payload, "iss", mint_issuer_url(mint)) && set_text(payload, "aud", audience) &&
               set_text(payload, "azp", account) && set_text(payload, "sub", account) &&
               set_text(payload, "email", account) && json_object_set_new(payload, "email_verified", json_true()) == 0 &&
-              set_int(payload, "iat", now_s) && set_int(payload, "exp", now_s + MINT_MAX_LIFE_S);
+              set_int(payload, "iat", now_s) && set_int(payload, "exp", end_s);
     if (!ok) return err_oom(err);
-    if (ret_expires_s) *ret_expires_s = now_s + MINT_MAX_LIFE_S;
+    if (ret_expires_s) *ret_expires_s = end_s;
     return sign_payload(mint, "JWT", payload, ret_token, err);
 }
 

@@ -7,6 +7,7 @@
 #include "crypto/key.h"
 #include "identity/jwt.h"
 
+enum { MINT_RESERVED_MAX = 64 };
 enum { MINT_MAX_LIFE_S = 3600, MINT_CLAIMS_MAX = 1536, MINT_TOKEN_MAX = 12288, MINT_CHAIN_MAX = PRINCIPAL_MAX_CHAIN };
 
 struct mint;
@@ -28,10 +29,14 @@ struct mint_ask {
 /* CHAIN too long, already expired: FAILED_PRECONDITION. ret_expires_s and ret_jti may be NULL; the jti is 22 characters. */
 MUST_USE enum code mint_access_token(const struct mint *mint, const struct mint_ask *ask, struct buf *ret_token,
                                      int64_t *ret_expires_s, char ret_jti[23], struct err *err);
-/* An OpenID Connect ID token of an account for an audience of the caller's: typ JWT, so it is never taken as an access
+/* `audience` is where mint_subject_token's tokens go: no ID token is made for it, as whoever held one would be Linkspan
+ * there. With and without its scheme ("https://iam…" and "//iam…" are one audience to Google). Borrowed. Before the first
  * token. */
+MUST_USE enum code mint_reserve(struct mint *mint, struct str audience, struct err *err);
+/* An OpenID Connect ID token of an account for an audience of the caller's: typ JWT, so it is never taken as an access
+ * token. `expires_s` is cut to now + MINT_MAX_LIFE_S. INVALID_ARGUMENT: no audience, ours, or a reserved one. */
 MUST_USE enum code mint_id_token(const struct mint *mint, struct str account, struct str audience, int64_t now_s,
-                                 struct buf *ret_token, int64_t *ret_expires_s, struct err *err);
+                                 int64_t expires_s, struct buf *ret_token, int64_t *ret_expires_s, struct err *err);
 
 /* What proves to another's STS for whom we ask (identity/exchange.h): typ JWT, for `audience`. `sub` is an account's e-mail
  * address, of anybody else ISSUER/SUBJECT, as our configuration names the issuer; the chain, the job and its run go along,

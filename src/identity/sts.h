@@ -15,6 +15,7 @@ struct answer {
     struct str content_type;
     struct str body;        /* in the arena */
     struct refusal refusal; /* reason and detail for the audit */
+    struct str about;       /* what the audit's entry says of it, or empty; in the arena */
     bool wait;              /* keys are being fetched: ask again when woken */
 };
 

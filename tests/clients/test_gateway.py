@@ -13,6 +13,7 @@ import conftest
 import grpc
 import plain
 import pytest
+import requests
 import setting
 import two_sites
 from google.cloud import spanner_v1
@@ -68,6 +69,24 @@ def far_calls(pair, method, who):
         plain.Plain(pair.near).session(mark)
     assert setting.audit_entry(pair.far, lambda e: mark in json.dumps(e))
     return sum(f"cloud/{who}" in json.dumps(e["authenticationInfo"]) for e in far_entries(pair, method))
+
+
+def test_nobody_gets_what_the_gateway_proves_itself_by(pair):
+    """Who may act as an account may have ID tokens of it, but not for where the gateway's own tokens are exchanged: they would be the
+    same tokens. The entry says for whom one was made."""
+    def ask(audience):
+        answer = requests.post(f"{pair.near.url}/v1/projects/-/serviceAccounts/{setting.WORKER}:generateIdToken", json={"audience": audience},
+                               headers={"Authorization": f"Bearer {plain.token(pair.near, 'caller')}"}, verify=str(pair.near.ca), timeout=20)
+        return answer.status_code, answer.json()
+
+    for audience in (two_sites.NEAR, f"https:{two_sites.NEAR}", f"{two_sites.NEAR}/"):
+        code, answer = ask(audience)
+        assert code == 400 and "exchanges tokens" in answer["error"]["message"], answer
+        assert setting.audit_entry(pair.near, lambda e: f"ID token for {audience}" in e["protoPayload"].get("status", {}).get("message", ""))
+    code, answer = ask("https://somebody.example")
+    assert code == 200 and answer["token"].count(".") == 2
+    made = setting.audit_entry(pair.near, lambda e: "ID token for https://somebody.example" in json.dumps(e))
+    assert made["protoPayload"]["methodName"].endswith("generateIdToken"), made
 
 
 def test_the_far_side_sees_only_exchanged_tokens(pair, admin, session):

@@ -181,9 +181,43 @@ static void test_an_id_token_of_ours_is_no_access_token(void **state) {
     (void)state;
     struct err err = { 0 };
     DEFER(buf_free) struct buf token = BUF_INIT(8192);
-    assert_int_equal(mint_id_token(mint, STR("a@x"), STR(OWN), NOW, &token, NULL, &err), INVALID_ARGUMENT);
-    assert_int_equal(mint_id_token(mint, STR("a@x"), STR("https://svc"), NOW, &token, NULL, &err), OK);
+    assert_int_equal(mint_id_token(mint, STR("a@x"), STR(OWN), NOW, NOW + 60, &token, NULL, &err), INVALID_ARGUMENT);
+    assert_int_equal(mint_id_token(mint, STR("a@x"), STR("https://svc"), NOW, NOW, &token, NULL, &err),
+                     FAILED_PRECONDITION);
+    assert_int_equal(mint_id_token(mint, STR("a@x"), STR("https://svc"), NOW, NOW + 60, &token, NULL, &err), OK);
     assert_int_equal(refused(buf_str(&token), NULL), TOKEN_REJECTED);
+}
+
+/* Where our own subject tokens go: whoever had one of ours for it would be us. */
+static void test_no_id_token_for_an_exchange(void **state) {
+    (void)state;
+    static const struct {
+        const char *audience;
+        bool refused;
+    } cases[] = {
+        { "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x", true },
+        { "https://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x", true },
+        { "http://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x", true },
+        { "https://IAM.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x/", true },
+        { "iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x//", true },
+        { "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/y", false },
+        { "api://sts", true },
+        { "sts", true },
+        { "api://sts/else", false },
+    };
+    struct err err = { 0 };
+    struct mint *own = NULL;
+    assert_int_equal(mint_new(own_key, STR(OWN), &own, &err), OK);
+    assert_int_equal(mint_reserve(own, str_z(cases[0].audience), &err), OK);
+    assert_int_equal(mint_reserve(own, STR("api://sts"), &err), OK);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        DEFER(buf_free) struct buf token = BUF_INIT(8192);
+        enum code rc = mint_id_token(own, STR("a@x"), str_z(cases[i].audience), NOW, NOW + 60, &token, NULL, &err);
+        if (rc != (cases[i].refused ? INVALID_ARGUMENT : OK) || (rc && token.n)) fail_msg("%s", cases[i].audience);
+    }
+    for (int i = 2; i < MINT_RESERVED_MAX; i++) assert_int_equal(mint_reserve(own, STR("api://sts"), &err), OK);
+    assert_int_equal(mint_reserve(own, STR("api://sts"), &err), RESOURCE_EXHAUSTED);
+    mint_free(own);
 }
 
 static enum code saved(void *ctx, enum revoke_kind kind, struct str id, int64_t until_s, struct err *err) {
@@ -328,6 +362,7 @@ int main(void) {
         cmocka_unit_test(test_a_chain_of_five_is_refused),
         cmocka_unit_test(test_large_claims_are_dropped_whole),
         cmocka_unit_test(test_an_id_token_of_ours_is_no_access_token),
+        cmocka_unit_test(test_no_id_token_for_an_exchange),
         cmocka_unit_test(test_revocation_reaches_the_cache_at_once),
         cmocka_unit_test(test_the_cache_keeps_doors_audiences_and_versions_apart),
         cmocka_unit_test(test_short_memory),
