@@ -90,13 +90,14 @@ bool record_intention(struct request *r) {
     return false;
 }
 
-/* Half of the log's queue: the other half is for what had committed by then, so that no database's writer has to wait. */
-enum { BEHIND_BYTES = 8 << 20 };
+/* Half of the log's queue: the other half is for what had committed by then, so that no database's writer has to wait, and for
+ * what is under way. A log that works may have more to catch up with, but not all that it can hold. */
+enum { BEHIND_BYTES = 8 << 20, FULL_BYTES = 14 << 20 };
 
 bool record_is_behind(const struct gate *gate) {
     struct audit_stats stats;
     audit_stats(gate->audit, &stats);
-    return stats.failing && stats.queued_bytes > BEHIND_BYTES;
+    return stats.queued_bytes > (stats.failing ? BEHIND_BYTES : FULL_BYTES);
 }
 
 void record_watch(struct gate *gate) {

@@ -13,8 +13,8 @@ enum code record_code(const struct request *r);
 void record_outcome(struct request *r);
 /* The rest of an answer is held back, as what allowed it has ended. After the outcome. */
 void record_ended(struct request *r);
-/* A log that is failing and has much to catch up with: commits, whose entries cannot be dropped, are refused. Any thread.
- */
+/* A log that is failing and has much to catch up with, or one that is nearly full: what is recorded afterwards is refused.
+ * Any thread. */
 bool record_is_behind(const struct gate *gate);
 /* Tells the operator when the log begins or ceases to fail. Now and then, on the first worker's loop. */
 void record_watch(struct gate *gate);

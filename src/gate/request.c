@@ -149,7 +149,7 @@ static enum progress admit(struct request *r) {
 static enum progress intend(struct request *r) {
     enum method_record kind = r->call.method->record;
     if (kind == RECORD_OUTBOX && r->call.far) kind = RECORD_ENFORCED; /* the transaction is another system's */
-    if (kind == RECORD_OUTBOX && record_is_behind(r->gate))
+    if ((kind == RECORD_OUTBOX || kind == RECORD_PROMPT) && record_is_behind(r->gate))
         request_refuse(r, AUDIT_UNAVAILABLE, "the audit log cannot be written now: try again later");
     return kind == RECORD_ENFORCED && record_intention(r) ? WAIT : NEXT;
 }

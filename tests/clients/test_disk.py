@@ -159,16 +159,46 @@ def test_commits_while_the_audit_log_cannot_be_written(own_site):
             if error:
                 break
         assert error and error.status == "UNAVAILABLE" and "AUDIT_UNAVAILABLE" in error.text, error
-        assert int(client.sql(session, "SELECT COUNT(*) FROM Wide")[0][0]) == len(stamps) > 20
+        written = len(stamps)
         until("the operator is told", 10, lambda: "the audit log cannot be written" in site.log())
         disk.roomy(site.server)
         until("commits work again", 20, lambda: refused(
             lambda: stamps.append(client.commit(session, ("insert", "Wide", ["Id"], [[str(10 ** 6)]]), timeout=20))) is None)
+        assert int(client.sql(session, "SELECT COUNT(*) FROM Wide")[0][0]) == len(stamps) == written + 1 > 20
         site.stop_server()
         assert site.run("audit", "verify", "--config", site.config).returncode == 0
         shown = site.run("audit", "show", "--config", site.config, "--json", "--method", "Commit", "--limit", 100000).stdout
         logged = [json.loads(line).get("outcome", {}).get("commitTimestamp") for line in shown.splitlines()]
         assert sorted(stamp for stamp in logged if stamp) == sorted(stamps)
+    finally:
+        site.stop()
+        disk.close()
+
+
+def test_reads_while_the_audit_log_cannot_be_written(own_site):
+    """They go on while the log can catch up with them, and are refused before it cannot: who was answered is in it."""
+    site = own_site
+    (site.data / "audit").mkdir(mode=0o700, exist_ok=True)
+    disk = small_disk(site.data / "audit")
+    try:
+        site.start()
+        client = plain.Plain(site)
+        columns = ", ".join(f"{name} INT64" for name in WIDE)
+        client.create("read", [f"CREATE TABLE Wide (Id INT64 NOT NULL, {columns}) PRIMARY KEY (Id)"])
+        session = client.session("read")
+        disk.full(site.server)
+        answered, error = 0, None
+        while not error and answered < 5000:
+            error = refused(lambda: client.sql(session, f"SELECT * FROM Wide WHERE Id = {answered}"))
+            answered += error is None
+        assert error and error.status == "UNAVAILABLE" and "AUDIT_UNAVAILABLE" in error.text and answered > 20, (answered, error)
+        disk.roomy(site.server)
+        until("reads work again", 20, lambda: refused(lambda: client.sql(session, "SELECT 1")) is None)
+        site.stop_server()
+        assert site.run("audit", "verify", "--config", site.config).returncode == 0
+        shown = site.run("audit", "show", "--config", site.config, "--json", "--method", "ExecuteSql", "--limit", 100000).stdout
+        told = [entry for entry in map(json.loads, shown.splitlines()) if entry["atoms"][0].get("object") == "Wide" and entry["kind"] == "outcome"]
+        assert len(told) == answered and "no audit entry" not in site.log()
     finally:
         site.stop()
         disk.close()
