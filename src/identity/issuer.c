@@ -107,6 +107,8 @@ static enum code add(struct issuers *table, const struct issuer_config *config, 
     issuer->is_static = config->jwks_json.n > 0;
     if (!issuer->is_static) return OK;
     enum code rc = issuer_set_keys(issuer, config->jwks_json, 0, err);
+    if (!rc && jwks_count(issuer->keys) == 0)
+        rc = err_set(err, INVALID_ARGUMENT, "the key set holds no usable signing key");
     return rc ? err_wrap(err, "issuer %.*s", STR_ARG(config->name)) : OK;
 }
 

@@ -19,7 +19,7 @@ struct jwks_key {
 struct jwks {
     _Atomic unsigned refs;
     uint8_t digest[SHA256_BYTES]; /* of the text */
-    size_t n;
+    size_t n, n_usable;
     struct jwks_key keys[JWKS_MAX_KEYS];
 };
 
@@ -40,7 +40,7 @@ void jwks_unrefp(struct jwks **set) {
 }
 
 size_t jwks_count(const struct jwks *set) {
-    return set->n;
+    return set->n_usable;
 }
 
 bool jwks_equal(const struct jwks *a, const struct jwks *b) {
@@ -151,8 +151,8 @@ static enum code fill(struct jwks *set, const json_t *keys, unsigned *ret_skippe
         else skipped++;
     }
     size_t ambiguous = mark_ambiguous(set);
+    set->n_usable = set->n - ambiguous;
     if (ret_skipped) *ret_skipped = skipped + (unsigned)ambiguous;
-    if (set->n == ambiguous) return err_set(err, INVALID_ARGUMENT, "the key set holds no usable signing key");
     return OK;
 }
 

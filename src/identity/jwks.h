@@ -14,13 +14,13 @@ struct jwks;
 struct jwks_key;
 
 /* Parses a key set. Keys that may not sign (use=enc, unknown kty, too short, private or shared secrets) are skipped and
- * counted in ret_skipped (NULL is fine). INVALID_ARGUMENT when the document is no key set, holds no usable key, or one kid
- * twice. */
+ * counted in ret_skipped (NULL is fine), as are those that share a kid. A set without any is one, too: an issuer may
+ * withdraw all that it had. INVALID_ARGUMENT when the document is no key set. */
 MUST_USE enum code jwks_parse(struct str json, struct jwks **ret_set, unsigned *ret_skipped, struct err *err);
 struct jwks *jwks_ref(struct jwks *set);
-struct jwks *jwks_unref(struct jwks *set); /* NULL is fine; returns NULL */
-void jwks_unrefp(struct jwks **set);       /* for DEFER */
-size_t jwks_count(const struct jwks *set);
+struct jwks *jwks_unref(struct jwks *set);                   /* NULL is fine; returns NULL */
+void jwks_unrefp(struct jwks **set);                         /* for DEFER */
+size_t jwks_count(const struct jwks *set);                   /* of those that may verify */
 bool jwks_equal(const struct jwks *a, const struct jwks *b); /* made from the same text */
 
 /* The one key that may have signed with this id and algorithm, or NULL. An absent kid (has_kid false) finds a key only when

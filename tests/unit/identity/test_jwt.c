@@ -304,6 +304,12 @@ static void test_the_cache_keeps_doors_audiences_and_versions_apart(void **state
     assert_int_equal(verified_token(cache, &ask, STR("public"), 2, token, &a, &refusal), JWT_REFUSED);
     assert_int_equal(refusal.reason, TOKEN_REJECTED);
     assert_int_equal(issuer_set_keys(corp, key_set(arena, rsa, "k1", ""), NOW, &err), OK);
+    TAKEN(ask, "public", 2, a);
+    proof_unref(a);
+    assert_int_equal(issuer_set_keys(corp, STR("{\"keys\":[]}"), NOW, &err), OK); /* all of them are withdrawn */
+    assert_int_equal(verified_token(cache, &ask, STR("public"), 2, token, &a, &refusal), JWT_REFUSED);
+    assert_int_equal(issuer_set_keys(corp, STR("<html>"), NOW, &err), INVALID_ARGUMENT);
+    assert_int_equal(issuer_set_keys(corp, key_set(arena, rsa, "k1", ""), NOW, &err), OK);
     key_unref(next);
     verified_free(cache);
 }
