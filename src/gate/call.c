@@ -91,7 +91,8 @@ static bool missing(struct request *r, const struct err *err) {
 
 static bool spooled(struct request *r, struct str head, struct str body) {
     struct err err;
-    if (atomic_load(&r->cancelled)) return false;
+    /* A stream stops here. Of a single answer all is done by now: that nobody hears of it does not undo it. */
+    if (atomic_load(&r->cancelled)) return !r->call.method->streaming;
     if (spool_put(&r->spool, head, body, &err)) return missing(r, &err);
     if (r->protocol == PROTOCOL_REST && !r->call.method->streaming) return true; /* sent whole, at the end */
     if (atomic_exchange(&r->drain_posted, true)) return true;
@@ -158,6 +159,14 @@ void call_add_detail(struct call *call, const char *type, struct str encoded) {
     struct str copy = str_dup(call->arena, encoded);
     if (r->n_details == REQUEST_MAX_DETAILS || !copy.p) return;
     r->details[r->n_details++] = (struct detail){ type, copy };
+}
+
+void call_has_gone_on(struct call *call) {
+    enum method_record record = call->method->record;
+    struct request *r = request_of(call);
+    r->unheard = record == RECORD_ENFORCED || record == RECORD_OUTBOX;
+    if (r->unheard)
+        call->outcome.detail = STR("it may have gone on when nobody waited any more: whether it was done is not known");
 }
 
 static void end_task(struct loop_task *task, void *ctx) {

@@ -49,6 +49,7 @@ struct worker {
     struct http_server *server;
     struct request *requests; /* under way */
     atomic_uint n_requests;   /* written on the loop */
+    unsigned n_busy;          /* of these, of known callers and not recorded yet */
     struct request_log_share {
         uint64_t second; /* whose lines about strangers are counted */
         unsigned lines;

@@ -61,6 +61,20 @@ static enum identified by_token(struct request *r) {
     return IDENTIFIED;
 }
 
+bool identify_at_headers(const struct gate *gate, const struct http_request *http, struct str service_audience) {
+    struct identity *identity = gate->identity;
+    struct jwt_ask ask = { .issuers = identity->issuers,
+                           .revocations = identity->revocations,
+                           .service_audience = service_audience,
+                           .now_s = clock_wall_s() };
+    struct refusal refusal = { 0 };
+    struct proof *proof = NULL;
+    enum jwt_outcome outcome = verified_token(identity->verified, &ask, STR("public"), identity->policy_version,
+                                              bearer(http), &proof, &refusal);
+    proof_unref(proof);
+    return outcome == JWT_PROVED;
+}
+
 static enum identified by_endpoint(struct request *r) {
     if (!endpoint_principal(r->door->endpoint, &r->principal)) {
         request_refuse(r, JOB_ENDED, "the job of this endpoint has ended");

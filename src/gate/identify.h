@@ -21,6 +21,9 @@ enum identified { IDENTIFIED, IDENTIFY_REFUSED, IDENTIFY_WAIT };
 /* IDENTIFIED fills r->principal. IDENTIFY_REFUSED: r is refused. IDENTIFY_WAIT: keys are being fetched; request_run goes
  * on. */
 enum identified identify_request(struct request *r);
+/* Does a token that holds come with these headers? Looks only, without waiting for keys; what it verified is kept for
+ * identify_request. */
+bool identify_at_headers(const struct gate *gate, const struct http_request *http, struct str service_audience);
 /* Does the proof still hold? REASON_NONE, TOKEN_EXPIRED, REVOKED, JOB_ENDED. */
 enum reason identify_still(const struct request *r, int64_t now_us);
 /* Whose token it was that was refused, for the audit. */

@@ -90,8 +90,8 @@ bool record_intention(struct request *r) {
     return false;
 }
 
-/* Half of the log's queue: the other half is for what had committed by then, so that no database's writer has to wait, and for
- * what is under way. A log that works may have more to catch up with, but not all that it can hold. */
+/* Half of the log's queue: the other half is for what had committed by then, so that no database's writer has to wait, and
+ * for what is under way. A log that works may have more to catch up with, but not all that it can hold. */
 enum { BEHIND_BYTES = 8 << 20, FULL_BYTES = 14 << 20 };
 
 bool record_is_behind(const struct gate *gate) {
@@ -142,16 +142,17 @@ static bool wants_outcome(const struct request *r) {
     return r->reason || !r->call.method || r->call.method->record != RECORD_NONE;
 }
 
-static void append(struct request *r, enum event_kind kind, enum code code) {
+static void append(struct request *r, enum event_kind kind, enum reason reason, enum code code) {
     DEFER(buf_free) struct buf entry = BUF_INIT(2 * AUDIT_ENTRY_MAX);
     struct err err = { 0 };
-    enum code rc = record_entry(r, kind, r->reason, code, &entry, &err);
+    enum code rc = record_entry(r, kind, reason, code, &entry, &err);
     if (!rc) rc = audit_append(r->gate->audit, buf_str(&entry), AUDIT_PROMPT, NULL, NULL, &err);
     if (rc) log_line(LOG_ERROR, "request %s: no audit entry: %s", r->id, err.message);
 }
 
 enum code record_code(const struct request *r) {
-    return r->served && !r->reason ? OK : r->code;
+    if (r->served && !r->reason) return OK;
+    return r->unheard ? UNKNOWN : r->code;
 }
 
 void record_outcome(struct request *r) {
@@ -160,9 +161,11 @@ void record_outcome(struct request *r) {
         audit_refusal_coalesce(r->gate->refusals, r->source, r->reason ? r->reason : NO_PROOF, r->refused_token);
         return;
     }
-    append(r, r->reason ? EVENT_REFUSAL : EVENT_OUTCOME, record_code(r));
+    bool ended = r->reason && (r->served || r->unheard); /* amid its work, of which the log has to tell as well */
+    if (ended) append(r, EVENT_OUTCOME, REASON_NONE, r->served ? OK : UNKNOWN);
+    append(r, r->reason ? EVENT_REFUSAL : EVENT_OUTCOME, r->reason, r->reason ? r->code : record_code(r));
 }
 
 void record_ended(struct request *r) {
-    append(r, EVENT_REFUSAL, r->code);
+    append(r, EVENT_REFUSAL, r->reason, r->code);
 }

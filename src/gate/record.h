@@ -7,9 +7,11 @@ bool record_intention(struct request *r);
 /* What was done already, made durable before its answer goes out: token exchanges, whose caller is known only afterwards.
  * `then` runs on the loop with r->intent_code; no further entry is written. */
 void record_enforced(struct request *r, void (*then)(struct request *r));
-/* What came of it: OK when the service did all of it, though nobody may have waited. From `record` on. */
+/* What came of it: OK when the service did all of it, though nobody may have waited; UNKNOWN when it had gone on to an
+ * upstream of which nobody heard any more. From `record` on. */
 enum code record_code(const struct request *r);
-/* Queues the outcome, once: also for refusals, failures and clients that went away. */
+/* Queues the outcome, once: also for refusals, failures and clients that went away. Of what a review ended amid its work
+ * there are two entries: what it did, and that it was ended. */
 void record_outcome(struct request *r);
 /* The rest of an answer is held back, as what allowed it has ended. After the outcome. */
 void record_ended(struct request *r);

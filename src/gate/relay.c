@@ -26,6 +26,7 @@ struct relay {
     unsigned status;
     struct http_header *last; /* the trailers; of gRPC's Trailers-Only, the headers */
     size_t n_last;
+    bool clients_turn; /* whom `patience` waits for */
     bool waits_for_token, only_trailers, upstream_over, over;
 };
 
@@ -71,6 +72,7 @@ static void on_cancel(void *ctx) {
     struct relay *l = ctx;
     struct err err;
     (void)err_set(&err, CANCELLED, "nobody waits for the answer");
+    if (l->http) call_has_gone_on(&l->r->call);
     bool brought = l->waits_for_token && !exchange_wait_cancel(upstream_config(l->to->upstream)->exchange, &l->wait);
     if (!brought) finish(l, CANCELLED, &err); /* else the task that is on its way does */
 }
@@ -205,8 +207,8 @@ static void on_end(struct http_call *http, const struct http_header *trailers, s
     (void)http;
     struct relay *l = ctx;
     l->http = NULL;
-    l->upstream_over = true;
     bool ok = l->only_trailers || keep_last(l, trailers, n);
+    l->upstream_over = ok; /* else what went out must not look whole */
     if (ok) complete(l);
     else fail_ours(l, RESOURCE_EXHAUSTED, "answers with more than there is memory for", "");
 }
@@ -223,14 +225,22 @@ static void on_error(struct http_call *http, const struct err *err, void *ctx) {
 
 static void on_late(struct loop_timer *timer, void *ctx) {
     (void)timer;
-    fail_ours(ctx, DEADLINE_EXCEEDED, "took too long to answer", "nothing moved for the connection's `timeout`");
+    struct relay *l = ctx;
+    if (!l->clients_turn) {
+        fail_ours(l, DEADLINE_EXCEEDED, "took too long to answer", "nothing moved for the connection's `timeout`");
+        return;
+    }
+    struct err err;
+    l->r->http_status = 408;
+    finish(l, err_set(&err, DEADLINE_EXCEEDED, "the rest of the request did not come in time"), &err);
 }
 
-/* HTTP: while the next move is the service's. (gRPC has deadlines.) */
+/* HTTP: whoever must make the next move makes one within the connection's `timeout`. (gRPC has deadlines, and streams in
+ * which nobody has anything to say.) */
 static void be_patient(struct relay *l, bool its_turn) {
     if (is_grpc(l) || l->status) return;
-    if (its_turn) loop_timer_start(l->r->worker->loop, &l->patience, (uint64_t)l->to->config->timeout_ms);
-    else loop_timer_stop(l->r->worker->loop, &l->patience);
+    l->clients_turn = !its_turn;
+    loop_timer_start(l->r->worker->loop, &l->patience, (uint64_t)l->to->config->timeout_ms);
 }
 
 static void on_writable(struct http_call *http, void *ctx) {
@@ -316,7 +326,7 @@ static void send_on(struct relay *l) {
     }
     if (!rc) rc = send_with(l, client, &bearer, &err);
     if (rc) finish(l, rc, &err);
-    else be_patient(l, true);
+    else be_patient(l, !l->r->http->streams);
 }
 
 /* ---- the token ---- */

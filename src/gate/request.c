@@ -25,7 +25,7 @@ enum {
     LOOK_UP_BYTES = 256 << 10,
     SPOOL_MEMORY_BYTES = 1 << 20,
     DEFAULT_BODY_BYTES = 10 << 20,
-    MAX_REQUESTS = 10000, /* of a worker, under way */
+    MAX_BUSY = 10000, /* of a worker, decided and not recorded yet */
     READ_BESIDE_BYTES = 128 << 10,
     MAX_CLASSIFY = 8, /* what it waits for changes too often to ever hold still */
 };
@@ -77,9 +77,20 @@ static bool reads_beside(struct request *r) {
     return query.p != NULL;
 }
 
+/* Only who is known hears of it: of the body of a stranger no more is taken than a small one. */
+static void refuse_unread(struct request *r) {
+    size_t most = request_max_bytes(r->call.method);
+    if (r->http->met >= most) request_refuse(r, TOO_LARGE, "the request is larger than %zu bytes: send it in parts", most);
+    else request_refuse(r, LIMIT_REACHED, "there was no room for the request's body: try again");
+}
+
 /* Bytes → message, or what a raw method reads. After identify: a stranger's bytes are not parsed. */
 static enum progress read_message(struct request *r) {
     struct err err = { 0 };
+    if (r->unread) {
+        refuse_unread(r);
+        return NEXT;
+    }
     if (reads_beside(r)) {
         r->reading = (struct loop_work){ .run = read_beside, .done = read_beside_done, .ctx = r };
         if (loop_work(r->worker->loop, &r->reading)) return WAIT;
@@ -107,14 +118,23 @@ static enum code classify(struct request *r, struct err *err) {
     return m->classify ? m->classify(&r->call, err) : OK;
 }
 
-/* May they? Every atom of the request needs an allow. Nothing is asked of others for more than MAX_REQUESTS. */
+/* Who is refused is none of them, and who was answered and does not read no more. */
+static void set_busy(struct request *r, bool busy) {
+    if (r->busy == busy) return;
+    r->busy = busy;
+    if (busy) r->worker->n_busy++;
+    else r->worker->n_busy--;
+}
+
+/* May they? Every atom of the request needs an allow. Nothing is asked of others for more than MAX_BUSY. */
 static enum progress decide(struct request *r) {
     struct err err = { 0 };
     const struct method *m = r->call.method;
-    if (r->n_classified == 0 && r->worker->n_requests > MAX_REQUESTS) { /* what it would wait for is bounded, too */
+    if (r->n_classified == 0 && r->worker->n_busy >= MAX_BUSY) { /* what it would wait for is bounded, too */
         request_refuse(r, LIMIT_REACHED, "too many requests are under way: try again");
         return NEXT;
     }
+    set_busy(r, r->identified);
     policy_unref(r->policy); /* of a classify that had to wait */
     r->policy = gate_policy(r->gate);
     r->call.atoms.n = 0;
@@ -165,6 +185,7 @@ static enum progress serve(struct request *r) {
 }
 
 static enum progress record(struct request *r) {
+    set_busy(r, false);
     record_outcome(r);
     observe_request(r);
     request_log(r);
@@ -385,27 +406,30 @@ size_t request_max_body(struct http_stream *stream, const struct http_request *h
     enum protocol protocol;
     struct route_match match;
     if (!match_route(worker->gate, http, arena, &protocol, &match))
-        return 65536; /* enough to answer a small call in its own protocol */
+        return HTTP_SMALL_BODY; /* enough to answer a small call in its own protocol */
     return request_max_bytes(match.method) + GRPC_PREFIX_BYTES;
 }
 
-void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    struct request *r = request_new(stream, http, ctx);
-    if (!r) {
-        http_stream_reset(stream, HTTP_RESET_CALM); /* out of memory */
-        return;
-    }
-    request_refuse(r, TOO_LARGE, "the request is larger than %zu bytes: send it in parts",
-                   r->method_found ? request_max_bytes(r->call.method) : DEFAULT_BODY_BYTES);
-    request_run(r);
+/* A stranger may not fill what is kept for bodies: whoever needs more than a small one is known by its token. */
+bool request_may_have_room(struct http_stream *stream, const struct http_request *http, void *ctx) {
+    (void)stream;
+    const struct worker *worker = ctx;
+    const struct door *door = http->listener_ctx;
+    DEFER(arena_freep) struct arena *arena = arena_new(LOOK_UP_BYTES);
+    enum protocol protocol;
+    struct route_match match;
+    if (door->kind != DOOR_PUBLIC) return true;
+    if (!match_route(worker->gate, http, arena, &protocol, &match)) return false;
+    return identify_at_headers(worker->gate, http, match.service->audience);
 }
 
-void request_begin(struct http_stream *stream, const struct http_request *http, void *ctx) {
-    struct request *r = request_new(stream, http, ctx);
+static void begin(struct http_stream *stream, const struct http_request *http, struct worker *worker, bool unread) {
+    struct request *r = request_new(stream, http, worker);
     if (!r) {
         http_stream_reset(stream, HTTP_RESET_CALM); /* out of memory */
         return;
     }
+    r->unread = unread;
     r->call.http = (struct call_http){ http->method,
                                        http->path,
                                        http->query,
@@ -416,6 +440,14 @@ void request_begin(struct http_stream *stream, const struct http_request *http, 
     r->no_compression = names_no_compression(http);
     set_deadline(r);
     request_run(r);
+}
+
+void request_begin(struct http_stream *stream, const struct http_request *http, void *ctx) {
+    begin(stream, http, ctx, false);
+}
+
+void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx) {
+    begin(stream, http, ctx, true);
 }
 
 void request_writable(struct http_stream *stream, void *ctx) {

@@ -49,9 +49,11 @@ struct request {
     struct proof *proof;                       /* referenced */
     struct endpoint *endpoint;                 /* referenced: of the job that asks */
     const struct refused_token *refused_token; /* whose it was, where that is known; or NULL */
+    bool unread;                               /* its body was not taken: http->met says why */
     bool waited;
     bool classify_waits; /* call_wait: until call_again */
     unsigned n_classified;
+    bool busy; /* one of the worker's MAX_BUSY: decided, and not recorded yet */
     struct loop_task again_task;
     void (*on_room)(void *ctx); /* call_is_full */
     void *on_room_ctx;
@@ -81,10 +83,11 @@ struct request {
     struct http_header raw_headers[CALL_MAX_REPLY_HEADERS];
     unsigned n_raw_headers;
     bool reply_begun, replied, has_written, step_is_reply, tail_is_put;
-    bool cut;    /* nothing more of the answer may go out but the message that is half out */
-    bool late;   /* its deadline has passed */
-    bool served; /* the service did all of it, whoever still waits */
-    struct {     /* where in gRPC's frames the client is */
+    bool cut;     /* nothing more of the answer may go out but the message that is half out */
+    bool late;    /* its deadline has passed */
+    bool served;  /* the service did all of it, whoever still waits */
+    bool unheard; /* what became of it at the upstream is not known */
+    struct {      /* where in gRPC's frames the client is */
         unsigned char head[5];
         unsigned have;
         uint32_t left;
@@ -113,6 +116,7 @@ struct request {
 /* http_server's handlers. */
 size_t request_max_bytes(const struct method *method); /* of one message: the row's bound, or 10 MiB */
 size_t request_max_body(struct http_stream *stream, const struct http_request *http, void *ctx);
+bool request_may_have_room(struct http_stream *stream, const struct http_request *http, void *ctx);
 void request_too_large(struct http_stream *stream, const struct http_request *http, void *ctx);
 void request_begin(struct http_stream *stream, const struct http_request *http, void *ctx);
 void request_writable(struct http_stream *stream, void *ctx);

@@ -40,6 +40,7 @@ static enum code open_worker(struct gate *gate, unsigned index, struct tls_ctx *
         .loop = w->loop,
         .limits = { .queue_bytes = QUEUE_BYTES },
         .handler = { .max_body = request_max_body,
+                     .may_have_room = request_may_have_room,
                      .on_too_large = request_too_large,
                      .on_request = request_begin,
                      .streams = relay_streams,

@@ -10,15 +10,24 @@ enum {
     CALL_ARENA = 256 * KIB,
     BODY_DEFAULT = 10 * MIB,
     BODY_MAX = 100 * MIB,
-    ORIGINS_MAX = 64
+    ORIGINS_MAX = 64,
+    MUTE_MS = 5000
 };
 
 /* ---- the end of a call ---- */
+
+/* Nothing at all came for as long as this call waited: its peer may be gone without a word, and over HTTP/2 the next call
+ * would go out on the same connection. */
+static bool is_mute(const struct link *l, const struct http_call *call) {
+    uint64_t now_ms = loop_now_ms(call->client->loop);
+    return l->heard_ms < call->sent_ms && now_ms > call->sent_ms + MUTE_MS;
+}
 
 static void leave(struct http_call *call, bool whole) {
     struct link *l = call->link;
     if (!l) return;
     call->link = NULL;
+    if (!whole && is_mute(l, call)) l->closing = true;
     l->protocol->detach(l, call, whole);
     call->h2 = NULL;
     l->n_calls--;
@@ -186,6 +195,7 @@ static bool start(struct link *l, struct http_call *call) {
     }
     call->link = l;
     call->state = CALL_SENT;
+    call->sent_ms = loop_now_ms(call->client->loop);
     l->n_calls++;
     l->used = true;
     loop_timer_stop(call->client->loop, &l->timer);

@@ -104,6 +104,7 @@ static void on_ready(struct conn *net, void *ctx) {
 
 static void on_data(struct conn *net UNUSED, struct str bytes, void *ctx) {
     struct link *l = ctx;
+    l->heard_ms = loop_now_ms(client_of(l)->loop);
     l->protocol->receive(l, bytes);
 }
 
@@ -118,16 +119,22 @@ static const struct conn_events events = {
 
 /* ---- from the name to the address ---- */
 
+/* The time is for all addresses together: none may take another's. */
+static unsigned share_ms(const struct link *l) {
+    unsigned left = l->n_addresses - l->tried, all_ms = client_of(l)->config.connect_ms;
+    return left > 1 ? all_ms / l->n_addresses : all_ms; /* the link's own timer ends the last one's */
+}
+
 static void try_next(struct link *l) {
     struct http_client *client = client_of(l);
-    const struct conn_config config = { .loop = client->loop,
-                                        .tls = l->origin->tls ? client->tls : NULL,
-                                        .host = l->origin->host,
-                                        .handshake_ms = client->config.connect_ms,
-                                        .write_ms = 60000,
-                                        .events = &events,
-                                        .ctx = l };
+    struct conn_config config = { .loop = client->loop,
+                                  .tls = l->origin->tls ? client->tls : NULL,
+                                  .host = l->origin->host,
+                                  .write_ms = 60000,
+                                  .events = &events,
+                                  .ctx = l };
     while (l->tried < l->n_addresses) {
+        config.handshake_ms = share_ms(l);
         if (conn_connect(&config, &l->addresses[l->tried++], &l->net, &l->err) == OK) return;
         l->fault = HTTP_FAULT_CONNECT;
     }

@@ -105,6 +105,13 @@ static void answer_over(struct link *l) {
     client_call_end(call, l->h1.head.trailers, l->h1.head.n_trailers);
 }
 
+/* After an interim one, to the same request. */
+static void next_answer(struct link *l) {
+    bool no_body = l->h1.no_body;
+    h1_next_message(&l->h1);
+    l->h1.no_body = no_body;
+}
+
 /* One event. False: no more of this input is of use. */
 static bool one_event(struct link *l, struct str *bytes) {
     struct str piece = { 0 };
@@ -125,7 +132,7 @@ static bool one_event(struct link *l, struct str *bytes) {
             answer_over(l);
             return false;
         }
-        h1_next_message(&l->h1); /* an interim answer: the real one follows */
+        next_answer(l);
         return true;
     case H1_BAD: fail(l, l->h1.bad_status == 431 ? HTTP_FAULT_TOO_LARGE : HTTP_FAULT_MALFORMED, &err); return false;
     }

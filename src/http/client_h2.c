@@ -25,6 +25,7 @@ static bool start(struct link *l, struct http_call *call) {
     for (size_t i = 0; i < r->n_headers; i++) all[n++] = r->headers[i];
     if (length.n) all[n++] = (struct http_header){ STR("content-length"), length };
     if (h2_request(l->h2, all, n, !has_body, call, &call->h2, NULL) != OK) return false;
+    if (h2_is_spent(l->h2)) l->closing = true; /* that was its last stream */
     push_body(call);
     conn_output(l->net);
     return true;
@@ -85,6 +86,7 @@ static void on_close(struct h2_stream *s, uint32_t error, bool by_peer, void *ct
     struct link *l = ctx;
     struct http_call *call = h2_user(s);
     struct err err = l->err;
+    if (!l->origin->client->freeing) loop_defer(l->origin->client->loop, &l->origin->pump); /* its place is free */
     if (!call) return;
     h2_set_user(s, NULL);
     if (!err.code) (void)err_set(&err, UNAVAILABLE, "%s reset the stream (HTTP/2 error %u)", l->origin->host, error);

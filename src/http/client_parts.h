@@ -28,6 +28,7 @@ struct http_call {
     struct buf out;                     /* HTTP/1, in pieces: framed, not written yet from out_at on */
     size_t out_at;
     struct loop_timer timer;
+    uint64_t sent_ms; /* when it was given to its link */
     struct link *link;
     struct h2_stream *h2;
     enum call_state state;
@@ -72,6 +73,7 @@ struct link {
     struct http_call *call; /* HTTP/1: the one under way */
     bool head_written;
     struct loop_timer timer; /* connecting, then idle */
+    uint64_t heard_ms;       /* when something came last */
     unsigned n_calls;
     bool used, closing;
     enum http_fault fault; /* of err */

@@ -38,6 +38,7 @@ struct http_request {
     size_t n_headers;
     struct str body; /* whole in on_request; empty in max_body and on_too_large, and when it streams */
     bool streams;    /* the body follows by on_body */
+    size_t met;      /* on_too_large: the bound that the body is over; 0: there was no room for it beside others */
     struct net_address peer;
     void *listener_ctx; /* which listener it came in on: the identity of a job's endpoint */
     bool tls;
@@ -58,14 +59,18 @@ struct http_handler {
     size_t (*max_body)(struct http_stream *stream, const struct http_request *request, void *ctx);
     /* The body is larger than that, or than the connection's or server's total: reply now.
      * NULL: 413. */
+    /* Asked once, before a body becomes larger than HTTP_SMALL_BODY and when half of the server's room for bodies is taken:
+     * may it have room? If not, on_too_large. NULL: yes. */
+    bool (*may_have_room)(struct http_stream *stream, const struct http_request *request, void *ctx);
     void (*on_too_large)(struct http_stream *stream, const struct http_request *request, void *ctx);
     void (*on_request)(struct http_stream *stream, const struct http_request *request, void *ctx);
     /* Asked once the headers are in and a body follows: is it read in pieces? Then on_request comes at once. NULL: never.
      */
     bool (*streams)(struct http_stream *stream, const struct http_request *request, void *ctx);
     /* A piece of that body; returns how much of it was taken. The rest waits here (at most a window, 256 KiB; HTTP/1: one
-     * read) while the client must wait, and is offered again after http_stream_more. `over`: nothing follows the piece,
-     * which may be empty; taken whole, it was the last call. Trailers of the client are dropped. */
+     * read) while the client must wait, and is offered again after http_stream_more. `over`: nothing follows the piece;
+     * taken whole, it was the last call, but an empty one comes with each http_stream_more. Trailers of the client are
+     * dropped. */
     size_t (*on_body)(struct http_stream *stream, struct str piece, bool over, void *ctx);
     /* After http_reply_data took less than everything: half of the queue is free again. May be NULL. */
     void (*on_writable)(struct http_stream *stream, void *ctx);
@@ -73,12 +78,14 @@ struct http_handler {
 };
 
 /* 0 takes the default. */
+enum { HTTP_SMALL_BODY = 64 << 10 }; /* what anybody may send while there is room */
+
 struct http_limits {
     size_t header_bytes;      /* 64 KiB: Kerberos tokens are long. HTTP/2: also advertised as MAX_HEADER_LIST_SIZE */
     size_t header_count;      /* 100 */
     size_t body_bytes;        /* 10 MiB a request, when there is no max_body */
     size_t conn_body_bytes;   /* 128 MiB of bodies held for one connection */
-    size_t server_body_bytes; /* 512 MiB of bodies held by this server */
+    size_t server_body_bytes; /* 512 MiB of bodies held by this server; half of it is for those who may have room */
     size_t queue_bytes;       /* 256 KiB of reply waiting per stream */
     unsigned max_streams;     /* 100 at once per connection */
     unsigned max_connections; /* 4,096; more are closed at accept */

@@ -46,6 +46,7 @@ struct http_stream {
     uint64_t taken_ms;               /* when that changed, or nothing waited */
     bool dispatched;                 /* the handler knows of it: on_gone is owed */
     bool too_large, whole;           /* the body is over, or read no further */
+    bool has_leave;                  /* may_have_room said so */
     bool told_over;                  /* in pieces: the reader has had the last one */
     bool open, headers_sent, ended, was_reset;
     struct h2_stream *h2;

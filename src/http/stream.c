@@ -83,9 +83,10 @@ void http_stream_refuse(struct http_stream *s, unsigned status) {
     http_reply_simple(s, status, STR("text/plain"), str_z(h1_reason(status)));
 }
 
-static void too_large(struct http_stream *s) {
+static void too_large(struct http_stream *s, size_t met) {
     struct http_server *server = s->conn->server;
     s->too_large = s->whole = true;
+    s->request.met = met;
     http_stream_drop_body(s);
     if (!server->handler.on_too_large) {
         http_stream_refuse(s, 413);
@@ -121,7 +122,7 @@ static void begin_pieces(struct http_stream *s) {
 static size_t offer(struct http_stream *s, struct str piece, bool over) {
     struct http_server *server = s->conn->server;
     size_t taken = server->handler.on_body(s, piece, over, server->ctx);
-    if (over && taken == piece.n) s->told_over = true;
+    if (over && taken && taken == piece.n) s->told_over = true; /* an empty end may have come too early for its reader */
     if (taken && s->open) s->conn->protocol->taken(s, taken);
     return taken;
 }
@@ -181,8 +182,29 @@ bool http_stream_headers(struct http_stream *s, struct str target, struct str au
     if (server->handler.max_body) s->max_body = server->handler.max_body(s, &s->request, server->ctx);
     s->body = (struct buf)BUF_INIT(s->max_body);
     if (!declared_too_large(s)) return true;
-    too_large(s);
+    too_large(s, s->max_body);
     return false;
+}
+
+static bool has_leave(struct http_stream *s) {
+    struct http_server *server = s->conn->server;
+    if (!s->has_leave)
+        s->has_leave = !server->handler.may_have_room || server->handler.may_have_room(s, &s->request, server->ctx);
+    return s->has_leave;
+}
+
+/* Whether n bytes more may be held, and if not, which bound they would pass: 0 = what others hold. */
+static bool fits(struct http_stream *s, size_t n, size_t *ret_bound) {
+    const struct http_conn *c = s->conn;
+    const struct http_limits *l = &c->server->limits;
+    size_t held = c->server->stats.body_bytes + n, body = s->body.n + n;
+    *ret_bound = s->max_body;
+    if (n > s->max_body - s->body.n) return false;
+    *ret_bound = 0;
+    if (c->body_bytes + n > l->conn_body_bytes || held > l->server_body_bytes) return false;
+    if (held > l->server_body_bytes / 2 && !has_leave(s)) return false;
+    *ret_bound = HTTP_SMALL_BODY;
+    return body <= HTTP_SMALL_BODY || has_leave(s);
 }
 
 void http_stream_body(struct http_stream *s, struct str piece) {
@@ -194,11 +216,11 @@ void http_stream_body(struct http_stream *s, struct str piece) {
         return;
     }
     s->last_byte_ms = loop_now_ms(server->loop);
-    bool fits = piece.n <= s->max_body - s->body.n && c->body_bytes + piece.n <= server->limits.conn_body_bytes &&
-                server->stats.body_bytes + piece.n <= server->limits.server_body_bytes;
-    if (fits) buf_add_str(&s->body, piece);
-    if (!fits || !buf_ok(&s->body)) {
-        too_large(s);
+    size_t bound;
+    bool ok = fits(s, piece.n, &bound);
+    if (ok) buf_add_str(&s->body, piece);
+    if (!ok || !buf_ok(&s->body)) {
+        too_large(s, ok ? 0 : bound);
         return;
     }
     s->counted += piece.n;

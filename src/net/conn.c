@@ -12,7 +12,7 @@
 
 #include "net/timers.h"
 
-enum { READ_PER_TURN = 256 * 1024, WRITE_PER_TURN = 1024 * 1024, LINGER_MS = 1000, LINGER_BYTES = 16 * 1024 * 1024 };
+enum { READ_PER_TURN = 256 * 1024, WRITE_PER_TURN = 1024 * 1024, LINGER_MS = 1000, LINGER_MOST_MS = 30000 };
 enum state { CONNECTING, HANDSHAKE, OPEN, CLOSED };
 enum io { IO_DONE, IO_AGAIN, IO_EOF, IO_FAILED };
 
@@ -32,7 +32,7 @@ struct conn {
     enum conn_end why;
     int fd, mask;
     unsigned write_ms, holds; /* holds: uv_close and on_closed; the last frees */
-    size_t swallowed;
+    uint64_t linger_end_ms;
     bool dialled;  /* ours to ask: what the other side says counts to the last byte, however it went */
     bool deserted; /* dialled, and nobody is there any more: what came before that is still to be read */
     bool paused, disconnected, finishing, fin_sent, read_wants_write, write_wants_read, write_stalled;
@@ -192,13 +192,17 @@ static enum io write_some(struct conn *c, size_t *ret_n) {
     return IO_DONE;
 }
 
+/* Closing with input unread would reset what the peer has still to read; and some read only when all of theirs is sent. */
+static void linger(struct conn *c) {
+    uint64_t now_ms = loop_now_ms(c->loop);
+    if (!c->linger_end_ms) c->linger_end_ms = now_ms + LINGER_MOST_MS;
+    if (now_ms < c->linger_end_ms) loop_timer_start(c->loop, &c->timer, LINGER_MS);
+    else cut(c, CONN_END_OURS);
+}
+
 static void deliver(struct conn *c, struct str bytes) {
-    if (!c->finishing) {
-        c->events->on_data(c, bytes, c->ctx);
-        return;
-    }
-    c->swallowed += bytes.n;
-    if (c->swallowed > LINGER_BYTES) cut(c, CONN_END_OURS);
+    if (!c->finishing) c->events->on_data(c, bytes, c->ctx);
+    else if (c->fin_sent) linger(c);
 }
 
 static void ended(struct conn *c, enum io io) {
@@ -244,7 +248,7 @@ static void finish_now(struct conn *c) {
     c->fin_sent = true;
     if (c->ssl && SSL_shutdown(c->ssl) < 0) ERR_clear_error();
     shutdown(c->fd, SHUT_WR);
-    loop_timer_start(c->loop, &c->timer, LINGER_MS); /* closing with input unread would reset what the peer has to read */
+    linger(c);
     if (c->paused) c->paused = c->disconnected = false;
 }
 
@@ -456,6 +460,8 @@ enum code conn_connect(const struct conn_config *config, const struct net_addres
     int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return err_errno(err, "socket");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    /* A peer that is gone without a word: else the kernel tries for a quarter of an hour. */
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &config->write_ms, sizeof config->write_ms);
     if (connect(fd, (struct sockaddr *)&sa, n) && errno != EINPROGRESS) {
         enum code rc = err_set(err, UNAVAILABLE, "connect: %s", strerror(errno));
         close(fd);

@@ -36,7 +36,7 @@ struct conn_config {
     struct tls_ctx *tls;   /* NULL: plaintext; the connection takes a reference */
     const char *host;      /* client: the name that the certificate must hold, and SNI (not for addresses) */
     unsigned handshake_ms; /* connect and TLS */
-    unsigned write_ms;     /* with bytes to write and none taken */
+    unsigned write_ms;     /* with bytes to write and none taken; dialled: nor any acknowledged */
     const struct conn_events *events;
     void *ctx;
 };
@@ -49,8 +49,9 @@ MUST_USE enum code conn_connect(const struct conn_config *config, const struct n
 void conn_output(struct conn *conn); /* on_output has something to say */
 void conn_pause(struct conn *conn);  /* stop reading (HTTP/1 only: HTTP/2 is always read) */
 void conn_resume(struct conn *conn);
-void conn_finish(struct conn *conn); /* write what there is, close_notify, FIN, swallow input for at most 1 s, close */
-void conn_abort(struct conn *conn);  /* cuts at once: the descriptor is closed; on_closed follows before the loop sleeps */
+/* Write what there is, close_notify, FIN, swallow input until there was none for 1 s (at most 30 s), close. */
+void conn_finish(struct conn *conn);
+void conn_abort(struct conn *conn); /* cuts at once: the descriptor is closed; on_closed follows before the loop sleeps */
 void conn_close_now(struct conn *conn); /* as conn_abort, but on_closed comes before it returns */
 
 bool conn_is_h2(const struct conn *conn); /* what ALPN chose */

@@ -108,3 +108,6 @@ void call_reply_http(struct call *call, unsigned status, const char *content_typ
 MUST_USE enum code call_outbox_entry(struct call *call, enum code code, int64_t commit_us, struct buf *ret,
                                      struct err *err);
 void call_recorded(struct call *call);
+/* It went on to an upstream, and its end will not be heard, as nobody waits: of a call with effects the log tells that,
+ * instead of a code that claims to know. Before call_end; the loop. */
+void call_has_gone_on(struct call *call);

@@ -92,7 +92,9 @@ static void give_up(struct forward *f, enum code code, struct err *err) {
 static void on_cancel(void *ctx) {
     struct forward *f = ctx;
     struct err err;
-    if (f->ask) give_up(f, err_set(&err, CANCELLED, "nobody waits for the answer"), &err);
+    if (!f->ask) return;
+    call_has_gone_on(f->call);
+    give_up(f, err_set(&err, CANCELLED, "nobody waits for the answer"), &err);
 }
 
 /* ---- the answer ---- */

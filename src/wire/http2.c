@@ -513,11 +513,15 @@ size_t h2_streams(const struct h2 *h2) {
     return h2->n_streams;
 }
 
+bool h2_is_spent(const struct h2 *h2) {
+    return !nghttp2_session_check_request_allowed(h2->session);
+}
+
 size_t h2_capacity(const struct h2 *h2) {
     uint32_t max = nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     uint32_t ours = h2->settled ? MOST_STREAMS : FIRST_STREAMS;
     if (max > ours) max = ours;
-    if (!nghttp2_session_check_request_allowed(h2->session) || h2->n_streams >= max) return 0;
+    if (h2_is_spent(h2) || h2->n_streams >= max) return 0;
     return max - h2->n_streams;
 }
 

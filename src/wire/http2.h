@@ -48,6 +48,7 @@ MUST_USE enum code h2_send(struct h2 *h2, struct buf *out, size_t soft, struct e
 bool h2_wants_send(const struct h2 *h2);
 bool h2_is_over(const struct h2 *h2); /* nothing more will come or go: close */
 size_t h2_streams(const struct h2 *h2);
+bool h2_is_spent(const struct h2 *h2);   /* client: no stream will ever be opened again */
 size_t h2_capacity(const struct h2 *h2); /* client: how many more streams the peer takes now */
 
 /* Client: opens a stream; the headers hold the pseudo-headers first. `over`: no body follows. */

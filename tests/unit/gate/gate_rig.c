@@ -82,6 +82,7 @@ static void make_worker(void) {
     assert_int_equal(loop_new(&w->loop, &err), OK);
     struct http_server_config config = { .loop = w->loop,
                                          .handler = { .max_body = request_max_body,
+                                                      .may_have_room = request_may_have_room,
                                                       .on_too_large = request_too_large,
                                                       .on_request = request_begin,
                                                       .streams = relay_streams,

