@@ -83,10 +83,7 @@ static enum code open_endpoints(void *ctx, struct str id, void *user, struct wor
 
 static void close_endpoints(void *ctx, void *endpoint) {
     struct dataproc *dataproc = ctx;
-    struct err err = { 0 };
-    /* an error is the gate's to tell: the listeners are closed in any case */
-    enum code rc = dataproc->endpoints.close(dataproc->endpoints.ctx, endpoint, &err);
-    (void)rc;
+    dataproc->endpoints.close(dataproc->endpoints.ctx, endpoint);
 }
 
 /* ---- states ---- */

@@ -22,6 +22,7 @@ struct job_endpoints_spec {
 struct job_endpoints {
     void *ctx;
     enum code (*open)(void *ctx, const struct job_endpoints_spec *spec, void **ret_endpoint, struct err *err);
-    /* Revokes the run's tokens and closes the listeners with all their connections; when it returns, both are done. */
-    enum code (*close)(void *ctx, void *endpoint, struct err *err);
+    /* Ends the run's tokens and closes the listeners with all their connections; when it returns, both are done. There is
+     * nothing in it that can fail. */
+    void (*close)(void *ctx, void *endpoint);
 };

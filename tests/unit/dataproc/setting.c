@@ -116,17 +116,15 @@ static enum code open_endpoints(void *ctx, const struct job_endpoints_spec *spec
     return OK;
 }
 
-static enum code close_endpoints(void *ctx, void *endpoint, struct err *err) {
+static void close_endpoints(void *ctx, void *endpoint) {
     int *fds = endpoint;
     (void)ctx;
-    (void)err;
     for (unsigned i = 0; i < 3; i++)
         if (fds[i] >= 0) close(fds[i]);
     free(fds);
     (void)pthread_mutex_lock(&seen.lock);
     seen.open--;
     (void)pthread_mutex_unlock(&seen.lock);
-    return OK;
 }
 
 /* ---- set-up ---- */
