@@ -1,11 +1,11 @@
 #include "gate/endpoint.h"
-#include <jansson.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include "base/arena.h"
 #include "base/file.h"
 #include "gate/identify.h"
+#include "gate/run_right.h"
 #include "gate/upstreams.h"
 
 enum { METADATA_LISTENERS = 2, ENDPOINT_ARENA_BYTES = 256 << 10 };
@@ -23,6 +23,7 @@ struct endpoint {
     struct gate *gate;
     struct arena *arena;
     struct principal principal;
+    struct run_right right;
     struct str project;
     struct job_door api, metadata[METADATA_LISTENERS];
 };
@@ -34,7 +35,7 @@ struct endpoint *endpoint_ref(struct endpoint *e) {
 
 struct endpoint *endpoint_unref(struct endpoint *e) {
     if (e && atomic_fetch_sub(&e->refs, 1) == 1) {
-        for (unsigned i = 0; i < e->principal.n_chain; i++) json_decref((json_t *)(uintptr_t)e->principal.chain[i].claims);
+        run_right_forget(&e->right);
         arena_free(e->arena);
         free(e);
     }
@@ -49,6 +50,10 @@ bool endpoint_principal(const struct endpoint *e, struct principal *ret) {
     if (!endpoint_is_open(e)) return false;
     *ret = e->principal;
     return true;
+}
+
+const struct run_right *endpoint_right(const struct endpoint *e) {
+    return &e->right;
 }
 
 struct str endpoint_project(const struct endpoint *e) {
@@ -150,7 +155,7 @@ static enum code make_endpoint(struct gate *gate, const struct job_endpoints_spe
     struct endpoint *e = calloc(1, sizeof *e);
     if (e) e->arena = arena_new(ENDPOINT_ARENA_BYTES);
     if (e) atomic_store(&e->refs, 1);
-    if (e && e->arena && make_principal(e, spec)) {
+    if (e && e->arena && make_principal(e, spec) && run_right_keep(&e->right, spec, e->arena)) {
         e->gate = gate;
         *ret = e;
         return OK;
@@ -183,6 +188,7 @@ static enum code open_endpoint(void *ctx, const struct job_endpoints_spec *spec,
     struct gate *gate = ctx;
     struct endpoint *e = NULL;
     enum code rc = make_endpoint(gate, spec, &e, err);
+    if (!rc) rc = run_right_start(&e->right, gate, err); /* it may have waited for long */
     if (!rc) rc = begin_run(e, err);
     if (rc) {
         close_descriptors(spec);
