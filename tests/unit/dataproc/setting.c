@@ -105,6 +105,9 @@ static enum code open_endpoints(void *ctx, const struct job_endpoints_spec *spec
     (void)snprintf(seen.account, sizeof seen.account, "%.*s", STR_ARG(spec->account));
     (void)snprintf(seen.job, sizeof seen.job, "%.*s", STR_ARG(spec->job));
     (void)snprintf(seen.submitter, sizeof seen.submitter, "%.*s", STR_ARG(spec->submitter->actor.subject));
+    const struct atom *atom = &spec->asked;
+    (void)snprintf(seen.asked, sizeof seen.asked, "%s %.*s in %.*s as %.*s", verb_name(atom->verb), STR_ARG(atom->object),
+                   STR_ARG(atom->path), STR_ARG(atom->account));
     (void)snprintf(seen.host, sizeof seen.host, "%s", spec->metadata_hosts[1]);
     (void)pthread_mutex_unlock(&seen.lock);
     int *fds = malloc(3 * sizeof *fds);
