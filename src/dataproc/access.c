@@ -18,6 +18,10 @@ static struct verdict decide(const struct call *call, struct atom atom) {
     return verdict;
 }
 
+struct atom access_run_atom(struct str path, struct str job, struct str account) {
+    return (struct atom){ .verb = VERB_RUN_JOB, .path = path, .object = job, .account = account };
+}
+
 bool access_allows(const struct call *call, struct atom atom) {
     return decide(call, atom).reason == REASON_NONE;
 }
@@ -28,7 +32,7 @@ struct atom access_job_atom(struct dataproc *dataproc, const struct call *call, 
                             const struct job_known *job) {
     struct str path = access_path(dataproc, job->cluster, call->arena);
     struct atom plain = { .verb = verb, .path = path };
-    struct atom own = { .verb = VERB_RUN_JOB, .path = path, .object = job->job, .account = job->account };
+    struct atom own = access_run_atom(path, job->job, job->account);
     if (!str_eq(access_caller(call, call->arena), job->submitter)) return plain;
     struct verdict verdict = decide(call, plain);
     if (verdict.reason == REASON_NONE || verdict.reason == DENIED) return plain;

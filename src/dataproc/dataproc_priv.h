@@ -88,6 +88,8 @@ void index_free(struct dataproc *dataproc);
 struct str access_path(struct dataproc *dataproc, struct str cluster, struct arena *arena); /* "dataproc demo/batch" */
 struct str access_caller(const struct call *call, struct arena *arena); /* who asks, as a key: issuer and subject */
 bool access_allows(const struct call *call, struct atom atom);
+/* What running a job asks for: a submit, and every later question whether it still may. */
+struct atom access_run_atom(struct str path, struct str job, struct str account);
 /* The atom that a call on this job asks for: `verb`, or, for the submitter who may still run it, that. */
 struct atom access_job_atom(struct dataproc *dataproc, const struct call *call, enum verb verb,
                             const struct job_known *job);

@@ -77,8 +77,7 @@ enum code remote_classify_submit(struct dataproc *dataproc, struct call *call, s
                                   STR_ARG(dataproc->region), STR_ARG(row.id));
     call->outcome.detail = arena_printf(call->arena, "%.*s on the upstream", STR_ARG(str_upto(launch.main, 200)));
     struct str path = access_path(dataproc, row.cluster, call->arena);
-    return access_add(call, (struct atom){ .verb = VERB_RUN_JOB, .path = path, .object = row.job, .account = row.account },
-                      err);
+    return access_add(call, access_run_atom(path, row.job, row.account), err);
 }
 
 /* ---- serve ---- */

@@ -1,43 +1,27 @@
 /* run_hooks.c: what the runner asks and tells: a run's endpoints, its states. On the runner's owner thread. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "dataproc/dataproc_priv.h"
 #include "dataproc/filter.h"
+#include "identity/principal_copy.h"
 
 enum { RUN_ARENA_BYTES = 1 << 20 };
 
 struct job_run {
     struct arena *arena;
     struct str job_id, job, account, project;
+    struct atom asked; /* by the submit; its texts are these */
     struct principal submitter;
 };
 
 /* ---- who asked ---- */
 
-static bool copy_actor(struct actor *actor, struct arena *arena) {
-    struct str issuer = actor->issuer, subject = actor->subject;
-    actor->issuer = str_dup(arena, issuer);
-    actor->subject = str_dup(arena, subject);
-    if (actor->claims) actor->claims = json_deep_copy(actor->claims);
-    return (!issuer.n || actor->issuer.p) && (!subject.n || actor->subject.p);
-}
-
-static bool copy_principal(struct principal *p, struct arena *arena) {
-    bool ok = copy_actor(&p->actor, arena);
-    for (unsigned i = 0; i < p->n_chain; i++) ok = copy_actor(&p->chain[i], arena) && ok;
-    p->job = str_dup(arena, p->job);
-    p->job_run = str_dup(arena, p->job_run);
-    return ok;
-}
-
 struct job_run *job_run_new(struct dataproc *dataproc, const struct call *call, const struct job_row *row) {
     struct job_run *run = calloc(1, sizeof *run);
     if (!run) return NULL;
     run->arena = arena_new(RUN_ARENA_BYTES);
-    run->submitter = *call->principal;
-    if (!run->arena || !copy_principal(&run->submitter, run->arena)) {
+    if (!run->arena || !principal_copy(call->principal, run->arena, &run->submitter)) {
         job_run_free(run);
         return NULL;
     }
@@ -45,17 +29,13 @@ struct job_run *job_run_new(struct dataproc *dataproc, const struct call *call, 
     run->job = str_dup(run->arena, row->job);
     run->account = str_dup(run->arena, row->account);
     run->project = str_dup(run->arena, dataproc->project);
+    run->asked = access_run_atom(access_path(dataproc, row->cluster, run->arena), run->job, run->account);
     return run;
-}
-
-static void free_claims(struct actor *actor) {
-    json_decref((json_t *)(uintptr_t)actor->claims);
 }
 
 void job_run_free(struct job_run *run) {
     if (!run) return;
-    free_claims(&run->submitter.actor);
-    for (unsigned i = 0; i < run->submitter.n_chain; i++) free_claims(&run->submitter.chain[i]);
+    principal_forget(&run->submitter);
     arena_free(run->arena);
     free(run);
 }
@@ -73,6 +53,7 @@ static enum code open_endpoints(void *ctx, struct str id, void *user, struct wor
         .account = run->account,
         .project = run->project,
         .submitter = &run->submitter,
+        .asked = run->asked,
         .api_fd = world->fds[WORLD_API],
         .metadata_fds = { world->fds[WORLD_METADATA_LINK], world->fds[WORLD_METADATA] },
         .metadata_hosts = { "169.254.169.254", by_port },
@@ -83,10 +64,7 @@ static enum code open_endpoints(void *ctx, struct str id, void *user, struct wor
 
 static void close_endpoints(void *ctx, void *endpoint) {
     struct dataproc *dataproc = ctx;
-    struct err err = { 0 };
-    /* an error is the gate's to tell: the listeners are closed in any case */
-    enum code rc = dataproc->endpoints.close(dataproc->endpoints.ctx, endpoint, &err);
-    (void)rc;
+    dataproc->endpoints.close(dataproc->endpoints.ctx, endpoint);
 }
 
 /* ---- states ---- */

@@ -84,8 +84,7 @@ enum code dataproc_classify_submit(struct dataproc *dataproc, struct call *call,
                                   STR_ARG(dataproc->region), STR_ARG(s->row.id));
     /* the run: what the job itself does is recorded under it */
     call->outcome.detail = arena_printf(call->arena, "sha256 %s, run %.*s", s->sha256, STR_ARG(s->row.uuid));
-    return access_add(
-        call, (struct atom){ .verb = VERB_RUN_JOB, .path = path, .object = s->row.job, .account = s->row.account }, err);
+    return access_add(call, access_run_atom(path, s->row.job, s->row.account), err);
 }
 
 static enum code classify(struct call *call, bool as_operation, struct err *err) {

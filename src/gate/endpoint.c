@@ -1,11 +1,11 @@
 #include "gate/endpoint.h"
-#include <jansson.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include "base/arena.h"
-#include "base/clock.h"
+#include "base/file.h"
 #include "gate/identify.h"
+#include "gate/run_right.h"
 #include "gate/upstreams.h"
 
 enum { METADATA_LISTENERS = 2, ENDPOINT_ARENA_BYTES = 256 << 10 };
@@ -23,6 +23,7 @@ struct endpoint {
     struct gate *gate;
     struct arena *arena;
     struct principal principal;
+    struct run_right right;
     struct str project;
     struct job_door api, metadata[METADATA_LISTENERS];
 };
@@ -34,7 +35,7 @@ struct endpoint *endpoint_ref(struct endpoint *e) {
 
 struct endpoint *endpoint_unref(struct endpoint *e) {
     if (e && atomic_fetch_sub(&e->refs, 1) == 1) {
-        for (unsigned i = 0; i < e->principal.n_chain; i++) json_decref((json_t *)(uintptr_t)e->principal.chain[i].claims);
+        run_right_forget(&e->right);
         arena_free(e->arena);
         free(e);
     }
@@ -49,6 +50,10 @@ bool endpoint_principal(const struct endpoint *e, struct principal *ret) {
     if (!endpoint_is_open(e)) return false;
     *ret = e->principal;
     return true;
+}
+
+const struct run_right *endpoint_right(const struct endpoint *e) {
+    return &e->right;
 }
 
 struct str endpoint_project(const struct endpoint *e) {
@@ -145,21 +150,55 @@ static bool make_principal(struct endpoint *e, const struct job_endpoints_spec *
     return e->principal.actor.subject.p && e->principal.job_run.p && e->project.p;
 }
 
-static enum code open_endpoint(void *ctx, const struct job_endpoints_spec *spec, void **ret, struct err *err) {
-    struct gate *gate = ctx;
+static enum code make_endpoint(struct gate *gate, const struct job_endpoints_spec *spec, struct endpoint **ret,
+                               struct err *err) {
     struct endpoint *e = calloc(1, sizeof *e);
     if (e) e->arena = arena_new(ENDPOINT_ARENA_BYTES);
     if (e) atomic_store(&e->refs, 1);
-    if (!e || !e->arena || !make_principal(e, spec)) {
-        endpoint_unref(e);
-        return err_set(err, RESOURCE_EXHAUSTED,
-                       "the job's endpoints could not be made: out of memory, or its chain of actors is full");
+    if (e && e->arena && make_principal(e, spec) && run_right_keep(&e->right, spec, e->arena)) {
+        e->gate = gate;
+        *ret = e;
+        return OK;
     }
-    e->gate = gate;
+    endpoint_unref(e);
+    return err_set(err, RESOURCE_EXHAUSTED,
+                   "the job's endpoints could not be made: out of memory, or its chain of actors is full");
+}
+
+/* Its tokens count from here on. */
+static enum code begin_run(struct endpoint *e, struct err *err) {
+    if (!live_runs_begin(e->gate->identity->runs, e->principal.job_run))
+        return err_set(err, RESOURCE_EXHAUSTED, "the run cannot begin: out of memory, or one of its id is under way");
     atomic_store(&e->open, true);
+    return OK;
+}
+
+static void end_run(struct endpoint *e) {
+    atomic_store(&e->open, false);
+    live_runs_end(e->gate->identity->runs, e->principal.job_run);
+}
+
+/* They are ours also when nothing is opened. */
+static void close_descriptors(const struct job_endpoints_spec *spec) {
+    int fds[] = { spec->api_fd, spec->metadata_fds[0], spec->metadata_fds[1] };
+    for (size_t i = 0; i < COUNT(fds); i++) file_close(&fds[i]);
+}
+
+static enum code open_endpoint(void *ctx, const struct job_endpoints_spec *spec, void **ret, struct err *err) {
+    struct gate *gate = ctx;
+    struct endpoint *e = NULL;
+    enum code rc = make_endpoint(gate, spec, &e, err);
+    if (!rc) rc = run_right_start(&e->right, gate, err); /* it may have waited for long */
+    if (!rc) rc = begin_run(e, err);
+    if (rc) {
+        close_descriptors(spec);
+        endpoint_unref(e);
+        return rc;
+    }
     struct on_loop work = { .endpoint = e, .spec = spec };
     run_on_loop(&work, gate, open_task);
     if (work.code) {
+        end_run(e);
         *err = work.err;
         endpoint_unref(e);
         return work.code;
@@ -169,17 +208,14 @@ static enum code open_endpoint(void *ctx, const struct job_endpoints_spec *spec,
 }
 
 /* One step: no token of the run is taken any more, and no connection of it is left. */
-static enum code close_endpoint(void *ctx, void *endpoint, struct err *err) {
+static void close_endpoint(void *ctx, void *endpoint) {
     struct gate *gate = ctx;
     struct endpoint *e = endpoint;
-    atomic_store(&e->open, false);
-    enum code rc = revocations_add(gate->identity->revocations, REVOKE_JOB_RUN, e->principal.job_run,
-                                   clock_wall_s() + MINT_MAX_LIFE_S + JWT_SKEW_S, err);
+    end_run(e);
     struct on_loop work = { .endpoint = e };
     run_on_loop(&work, gate, close_task);
     upstreams_forget_job(gate->upstreams, e->principal.job_run); /* what was fetched for it ends with it */
     endpoint_unref(e);
-    return rc;
 }
 
 struct job_endpoints endpoints_of(struct gate *gate) {

@@ -10,6 +10,7 @@
 
 struct endpoint;
 struct route_match;
+struct run_right; /* gate/run_right.h */
 
 /* What the runner gets; `gate` must outlive it. */
 struct job_endpoints endpoints_of(struct gate *gate);
@@ -19,6 +20,8 @@ struct endpoint *endpoint_unref(struct endpoint *endpoint); /* NULL is fine; ret
 bool endpoint_is_open(const struct endpoint *endpoint);
 /* Copies the job's principal (text borrowed from the endpoint). False: the job has ended. */
 bool endpoint_principal(const struct endpoint *endpoint, struct principal *ret);
+/* What its submit asked for, to be asked again; lives as long as the endpoint. */
+const struct run_right *endpoint_right(const struct endpoint *endpoint);
 struct str endpoint_project(const struct endpoint *endpoint);
 /* The names by which this metadata listener may be called. */
 const char *endpoint_metadata_host(const struct door *door);

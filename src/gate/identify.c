@@ -24,6 +24,7 @@ struct jwt_ask identify_ask(struct request *r) {
     return (struct jwt_ask){
         .issuers = identity->issuers,
         .revocations = identity->revocations,
+        .runs = identity->runs,
         .service_audience = r->service ? r->service->audience : STR(""),
         .now_s = clock_wall_s(),
         .wake = first ? wake : NULL,
@@ -65,6 +66,7 @@ bool identify_at_headers(const struct gate *gate, const struct http_request *htt
     struct identity *identity = gate->identity;
     struct jwt_ask ask = { .issuers = identity->issuers,
                            .revocations = identity->revocations,
+                           .runs = identity->runs,
                            .service_audience = service_audience,
                            .now_s = clock_wall_s() };
     struct refusal refusal = { 0 };
@@ -95,9 +97,9 @@ enum identified identify_request(struct request *r) {
 enum reason identify_still(const struct request *r, int64_t now_us) {
     if (r->endpoint) return endpoint_is_open(r->endpoint) ? REASON_NONE : JOB_ENDED;
     if (r->principal.expires_us <= now_us) return TOKEN_EXPIRED;
-    struct revocations *revocations = r->gate->identity->revocations;
-    if (r->proof && r->proof->jti.n && is_revoked(revocations, REVOKE_TOKEN, r->proof->jti)) return REVOKED;
-    if (r->principal.job_run.n && is_revoked(revocations, REVOKE_JOB_RUN, r->principal.job_run)) return REVOKED;
+    const struct identity *identity = r->gate->identity;
+    if (r->proof && r->proof->own && is_revoked(identity->revocations, r->proof->jti)) return REVOKED;
+    if (r->principal.job_run.n && !live_runs_has(identity->runs, r->principal.job_run)) return JOB_ENDED;
     return REASON_NONE;
 }
 

@@ -2,6 +2,7 @@
  * Loop thread. */
 #pragma once
 #include "gate/request.h"
+#include "identity/live_runs.h"
 #include "identity/mint.h"
 #include "identity/revoke.h"
 #include "identity/verified.h"
@@ -12,6 +13,7 @@ struct identity {
     struct mint *mint;
     struct workspace *workspace; /* identity/workspace.h; NULL: no Synapse connection */
     struct revocations *revocations;
+    struct live_runs *runs; /* begun and ended by gate/endpoint.c */
     struct verified *verified;
     _Atomic uint64_t policy_version; /* grows with each new policy: what was verified is asked again */
 };

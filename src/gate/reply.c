@@ -313,18 +313,22 @@ bool reply_finish(struct request *r) {
 
 /* ---- words ---- */
 
-const char *reply_restate(struct request *r) {
-    const struct atom *a = r->verdict.atom < r->call.atoms.n ? &r->call.atoms.items[r->verdict.atom] : NULL;
+const char *reply_restate_atom(struct str who, const struct atoms *atoms, const struct verdict *verdict,
+                               struct arena *arena) {
+    const struct atom *a = verdict->atom < atoms->n ? &atoms->items[verdict->atom] : NULL;
     if (!a) return "the request";
     DEFER(buf_free) struct buf b = BUF_INIT(700);
-    struct str who = r->principal.actor.subject;
     buf_printf(&b, "%.*s may not %s", STR_ARG(str_upto(who, 128)), verb_name(a->verb));
     if (a->object.n) buf_printf(&b, " %.*s", STR_ARG(str_upto(a->object, 128)));
-    if (r->verdict.column >= 0 && (size_t)r->verdict.column < a->n_columns)
-        buf_printf(&b, "(%.*s)", STR_ARG(str_upto(a->columns[r->verdict.column], 128)));
+    if (verdict->column >= 0 && (size_t)verdict->column < a->n_columns)
+        buf_printf(&b, "(%.*s)", STR_ARG(str_upto(a->columns[verdict->column], 128)));
     if (a->path.n) buf_printf(&b, " in %.*s", STR_ARG(str_upto(a->path, 128)));
     if (a->account.n)
         buf_printf(&b, "%s%.*s", verb_account_word(str_z(verb_name(a->verb))), STR_ARG(str_upto(a->account, 128)));
-    const char *text = buf_ok(&b) ? str_dupz(r->call.arena, buf_str(&b)) : NULL;
+    const char *text = buf_ok(&b) ? str_dupz(arena, buf_str(&b)) : NULL;
     return text ? text : "the request";
+}
+
+const char *reply_restate(struct request *r) {
+    return reply_restate_atom(r->principal.actor.subject, &r->call.atoms, &r->verdict, r->call.arena);
 }

@@ -11,3 +11,6 @@ void reply_follow(struct request *r, struct str taken);
 bool reply_is_amid(const struct request *r);
 /* The refused caller's own request, restated: "read Flights(tailnum) in spanner demo/flights". In the request's arena. */
 const char *reply_restate(struct request *r);
+/* The same of any caller's refused atom; in the arena. */
+const char *reply_restate_atom(struct str who, const struct atoms *atoms, const struct verdict *verdict,
+                               struct arena *arena);

@@ -9,19 +9,20 @@
 #include "base/file.h"
 
 enum { MAX_FILE_BYTES = 32 << 20 };
+enum { LINE_TOKEN = 0 }; /* what a line begins with; 1: a job's run, of earlier versions. They ended with their server */
 
 struct revoked_file {
     pthread_mutex_t lock;
     int fd;
 };
 
-static enum code save(void *ctx, enum revoke_kind kind, struct str id, int64_t until_s, struct err *err) {
+static enum code save(void *ctx, struct str jti, int64_t until_s, struct err *err) {
     struct revoked_file *file = ctx;
     char line[REVOKE_ID_MAX + 64];
-    int n = snprintf(line, sizeof line, "%d %lld %.*s\n", (int)kind, (long long)until_s, STR_ARG(id));
+    int n = snprintf(line, sizeof line, "%d %lld %.*s\n", LINE_TOKEN, (long long)until_s, STR_ARG(jti));
     if (n < 0 || n >= (int)sizeof line) return err_set(err, INVALID_ARGUMENT, "the id is too long to revoke");
-    for (size_t i = 0; i < id.n; i++)
-        if ((unsigned char)id.p[i] <= ' ')
+    for (size_t i = 0; i < jti.n; i++)
+        if ((unsigned char)jti.p[i] <= ' ')
             return err_set(err, INVALID_ARGUMENT, "the id cannot be revoked: it holds blanks");
     (void)pthread_mutex_lock(&file->lock);
     off_t before = lseek(file->fd, 0, SEEK_END);
@@ -41,10 +42,10 @@ static enum code load(struct revocations *set, struct str text, struct buf *keep
         int64_t kind, until;
         if (!str_i64(str_cut(&rest, ' '), &kind) || !str_i64(str_cut(&rest, ' '), &until) || !rest.n)
             return err_set(err, DATA_LOSS, "revocations: a line cannot be read");
-        if (until <= now) continue;
+        if (until <= now || kind != LINE_TOKEN) continue;
         buf_add_str(keep, line);
         buf_add_char(keep, '\n');
-        enum code rc = revoke_load(set, kind == REVOKE_JOB_RUN ? REVOKE_JOB_RUN : REVOKE_TOKEN, rest, until, err);
+        enum code rc = revoke_load(set, rest, until, err);
         if (rc) return rc;
     }
     return OK;

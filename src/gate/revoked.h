@@ -1,5 +1,5 @@
 /* revoked.h: what was taken back before its end, kept over restarts: an append-only file, one line each, fsynced before it
- * counts; rewritten at start without what has ended. Any thread. */
+ * is acknowledged; rewritten at start without what has ended. Any thread. */
 #pragma once
 #include "base/buf.h"
 #include "identity/revoke.h"

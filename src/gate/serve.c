@@ -150,6 +150,7 @@ static enum code open_identity(struct server *s, struct err *err) {
     if (!rc) rc = gate_workspace_open(c, &s->identity.workspace, err);
     if (!rc) rc = open_issuers(s, err);
     if (!rc && !(s->identity.verified = verified_new(VERIFIED_TOKENS))) rc = err_oom(err);
+    if (!rc && !(s->identity.runs = live_runs_new())) rc = err_oom(err);
     s->gate.identity = &s->identity;
     return rc;
 }
@@ -368,6 +369,7 @@ static void close_all(struct server *s) {
     mint_free(s->identity.mint);
     workspace_free(s->identity.workspace);
     revocations_free(s->identity.revocations);
+    live_runs_free(s->identity.runs);
     revoked_close(s->revoked);
     key_unref(s->audit_key);
     key_unref(s->token_key);

@@ -5,6 +5,7 @@
 #include "gate/identify.h"
 #include "gate/record.h"
 #include "gate/request.h"
+#include "gate/run_right.h"
 #include "identity/iam.h"
 #include "identity/metadata.h"
 
@@ -197,6 +198,7 @@ struct service tokens_service(struct gate *gate) {
 
 struct metadata_work {
     struct request *request;
+    struct run_ruling ruling; /* on the run, if a token was asked for */
     bool minted;
 };
 
@@ -211,16 +213,27 @@ static unsigned find_header(void *ctx, struct str name, struct str *ret_value) {
     return (unsigned)http_header_count(http->headers, http->n_headers, name);
 }
 
+/* A token is as good as a new start: what the submit needed is needed now, too (policy: the end of a `run` rule stops
+ * renewals). */
+static enum code may_mint(struct metadata_work *work, struct err *err) {
+    struct request *r = work->request;
+    const struct run_right *right = endpoint_right(r->endpoint);
+    run_right_decide(right, r->policy, r->call.arena, &work->ruling);
+    return work->ruling.verdict.reason ? run_right_refuse(right, &work->ruling, r->id, r->call.arena, err) : OK;
+}
+
 static enum code mint_access(void *ctx, struct str account, struct str scopes, struct arena *arena,
                              struct metadata_token *ret, struct err *err) {
     struct metadata_work *work = ctx;
     struct request *r = work->request;
     (void)account; /* it is the endpoint's: metadata_answer refuses others */
+    enum code rc = may_mint(work, err);
+    if (rc) return rc;
     int64_t now = clock_wall_s();
     struct mint_ask ask = { .principal = &r->principal, .scope = scopes, .now_s = now, .expires_s = now + MINT_MAX_LIFE_S };
     if (scopes.n == 0) ask.scope = STR("https://www.googleapis.com/auth/cloud-platform");
     DEFER(buf_wipe) struct buf token = BUF_INIT(MINT_TOKEN_MAX);
-    enum code rc = mint_access_token(r->gate->identity->mint, &ask, &token, &ret->expires_s, NULL, err);
+    rc = mint_access_token(r->gate->identity->mint, &ask, &token, &ret->expires_s, NULL, err);
     if (!rc) ret->text = str_dup(arena, buf_str(&token));
     work->minted = true;
     return rc;
@@ -230,14 +243,28 @@ static enum code mint_identity(void *ctx, struct str account, struct str audienc
                                struct metadata_token *ret, struct err *err) {
     struct metadata_work *work = ctx;
     struct request *r = work->request;
+    enum code rc = may_mint(work, err);
+    if (rc) return rc;
     DEFER(buf_wipe) struct buf token = BUF_INIT(MINT_TOKEN_MAX);
     int64_t now = clock_wall_s();
-    enum code rc = mint_id_token(r->gate->identity->mint, account, audience, now, now + MINT_MAX_LIFE_S, &token,
-                                 &ret->expires_s, err);
+    rc = mint_id_token(r->gate->identity->mint, account, audience, now, now + MINT_MAX_LIFE_S, &token, &ret->expires_s,
+                       err);
     if (!rc) ret->text = str_dup(arena, buf_str(&token));
     r->call.outcome.detail = arena_printf(arena, "an ID token for %.*s", STR_ARG(audience));
     work->minted = true;
     return rc;
+}
+
+/* The entry names whose right ended: the rule that is missing is the submitter's, and by it `explain` judges. */
+static void refuse_mint(struct request *r, const struct run_ruling *ruling) {
+    const struct run_right *right = endpoint_right(r->endpoint);
+    r->principal = right->submitter;
+    r->call.subject = ruling->subject;
+    r->call.atoms = right->asked;
+    r->verdict = ruling->verdict;
+    r->reason = ruling->verdict.reason;
+    call_reply_http(&r->call, r->answer->status, str_dupz(r->call.arena, r->answer->content_type), r->answer->body);
+    call_end(&r->call, PERMISSION_DENIED, NULL);
 }
 
 static void metadata(struct call *call) {
@@ -266,7 +293,8 @@ static void metadata(struct call *call) {
     }
     *answer = (struct answer){ .status = response.status, .content_type = response.content_type, .body = response.body };
     r->answer = answer;
-    if (work.minted && response.status == 200) record_enforced(r, send_recorded);
+    if (work.ruling.verdict.reason) refuse_mint(r, &work.ruling);
+    else if (work.minted && response.status == 200) record_enforced(r, send_recorded);
     else send_answer(r, answer);
 }
 

@@ -10,6 +10,7 @@
 #include "crypto/hash.h"
 #include "data/json.h"
 #include "identity/claims.h"
+#include "identity/live_runs.h"
 #include "identity/revoke.h"
 
 enum { SCRATCH_BYTES = 64 << 10, TOKEN_ID_BYTES = 16 };
@@ -74,8 +75,8 @@ static enum jwt_outcome check_signature(const struct jwt_ask *ask, const struct 
 
 static enum reason check_revoked(const struct jwt_ask *ask, const struct proof *proof, struct refusal *refusal) {
     if (!proof->own) return REASON_NONE;
-    if (is_revoked(ask->revocations, REVOKE_TOKEN, proof->jti)) return refuse(refusal, REVOKED, "the token was revoked");
-    if (is_revoked(ask->revocations, REVOKE_JOB_RUN, proof->principal.job_run))
+    if (is_revoked(ask->revocations, proof->jti)) return refuse(refusal, REVOKED, "the token was revoked");
+    if (proof->principal.job_run.n && !live_runs_has(ask->runs, proof->principal.job_run))
         return refuse(refusal, JOB_ENDED, "the job run has ended");
     return REASON_NONE;
 }

@@ -9,6 +9,7 @@
 enum { JWT_FINGERPRINT_BYTES = 33 }; /* with its NUL */
 enum { JWT_SKEW_S = 60, JWT_SUB_MAX = 255, JWT_CLAIMS_MAX = 12 << 10 };
 
+struct live_runs;
 struct revocations;
 
 struct proof {
@@ -35,6 +36,7 @@ void token_fingerprint(struct str token, char ret[JWT_FINGERPRINT_BYTES]);
 struct jwt_ask {
     struct issuers *issuers;
     struct revocations *revocations; /* NULL = none */
+    struct live_runs *runs;          /* NULL = none is under way: tokens of runs are refused */
     struct str audience;             /* when not empty: only this one, and it must be one of the issuer's */
     struct str service_audience;     /* when not empty: this one too, of any issuer, with or without a slash at its end */
     int64_t now_s;

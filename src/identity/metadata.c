@@ -30,6 +30,13 @@ static void unavailable(struct call *call) {
     fail(call, 503, "the token cannot be given now");
 }
 
+/* Whoever may not have it is told why; for the rest clients try again. */
+static void not_given(struct call *call, const struct err *err) {
+    const char *why = err->code == PERMISSION_DENIED ? str_dupz(call->arena, str_z(err->message)) : NULL;
+    if (why) fail(call, 403, why);
+    else unavailable(call);
+}
+
 /* Copies what was written; out of memory is a 503, which clients try again. */
 static void json(struct call *call, const struct buf *body) {
     struct str copy = buf_ok(body) ? str_dup(call->arena, buf_str(body)) : (struct str){ NULL, 0 };
@@ -137,7 +144,7 @@ static void answer_token(struct call *call) {
     const struct metadata_job *job = call->job;
     if (!scopes_of(call, &scopes) || job->access_token(job->ctx, job->account, scopes, call->arena, &token, &err) ||
         token.expires_s <= job->now_s) {
-        unavailable(call);
+        not_given(call, &err);
         return;
     }
     DEFER(buf_wipe) struct buf body = BUF_INIT(BODY_MAX);
@@ -156,7 +163,7 @@ static void answer_identity(struct call *call) {
     (void)form_get(&call->query, "format", &format);
     if (audience.n == 0 || audience.n > AUDIENCE_MAX) fail(call, 400, "non-empty audience parameter required");
     else if (!str_eq_z(format, "standard") && !str_eq_z(format, "full")) fail(call, 400, "format must be standard or full");
-    else if (job->id_token(job->ctx, job->account, audience, call->arena, &token, &err)) unavailable(call);
+    else if (job->id_token(job->ctx, job->account, audience, call->arena, &token, &err)) not_given(call, &err);
     else text(call, token.text);
 }
 

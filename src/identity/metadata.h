@@ -25,7 +25,8 @@ struct metadata_job {
     struct str host; /* the listener's own "ip:port", also allowed as Host */
     int64_t now_s;
     void *ctx;
-    /* A token of the account with at least METADATA_MIN_LEFT_S left; scopes separated by spaces, "" = the default. */
+    /* A token of the account with at least METADATA_MIN_LEFT_S left; scopes separated by spaces, "" = the default.
+     * PERMISSION_DENIED is answered with 403 and err's message, other errors with 503. */
     enum code (*access_token)(void *ctx, struct str account, struct str scopes, struct arena *arena,
                               struct metadata_token *ret, struct err *err);
     enum code (*id_token)(void *ctx, struct str account, struct str audience, struct arena *arena,

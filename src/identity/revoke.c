@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/map.h"
 
@@ -13,7 +12,7 @@ struct entry {
 
 struct revocations {
     pthread_mutex_t lock;
-    struct map *entries; /* kind's letter + id → struct entry */
+    struct map *entries; /* jti → struct entry */
     struct revoke_store store;
     _Atomic uint64_t version;
 };
@@ -39,14 +38,8 @@ void revocations_free(struct revocations *set) {
     free(set);
 }
 
-static struct str key_of(enum revoke_kind kind, struct str id, char out[REVOKE_ID_MAX + 1]) {
-    out[0] = kind == REVOKE_TOKEN ? 't' : 'r';
-    if (id.n) memcpy(out + 1, id.p, id.n);
-    return (struct str){ out, id.n + 1 };
-}
-
-static enum code insert(struct revocations *set, struct str key, int64_t until_s, struct err *err) {
-    struct entry *there = map_get(set->entries, key);
+static enum code insert(struct revocations *set, struct str jti, int64_t until_s, struct err *err) {
+    struct entry *there = map_get(set->entries, jti);
     if (there) {
         if (there->until_s < until_s) there->until_s = until_s;
         return OK;
@@ -56,35 +49,31 @@ static enum code insert(struct revocations *set, struct str key, int64_t until_s
     struct entry *entry = malloc(sizeof *entry);
     if (!entry) return err_oom(err);
     entry->until_s = until_s;
-    if (map_put(set->entries, key, entry, NULL)) return OK;
+    if (map_put(set->entries, jti, entry, NULL)) return OK;
     free(entry);
     return err_oom(err);
 }
 
-enum code revoke_load(struct revocations *set, enum revoke_kind kind, struct str id, int64_t until_s, struct err *err) {
-    char text[REVOKE_ID_MAX + 1];
-    if (id.n == 0 || id.n > REVOKE_ID_MAX)
+enum code revoke_load(struct revocations *set, struct str jti, int64_t until_s, struct err *err) {
+    if (jti.n == 0 || jti.n > REVOKE_ID_MAX)
         return err_set(err, INVALID_ARGUMENT, "an id to revoke has 1 to %d bytes", REVOKE_ID_MAX);
     pthread_mutex_lock(&set->lock);
-    enum code rc = insert(set, key_of(kind, id, text), until_s, err);
+    enum code rc = insert(set, jti, until_s, err);
     pthread_mutex_unlock(&set->lock);
     if (!rc) set->version++;
     return rc;
 }
 
-enum code revocations_add(struct revocations *set, enum revoke_kind kind, struct str id, int64_t until_s, struct err *err) {
-    if (set->store.save) {
-        enum code rc = set->store.save(set->store.ctx, kind, id, until_s, err);
-        if (rc) return rc;
-    }
-    return revoke_load(set, kind, id, until_s, err);
+/* Here first: a disk that cannot be written is no reason to go on taking the token. */
+enum code revocations_add(struct revocations *set, struct str jti, int64_t until_s, struct err *err) {
+    enum code rc = revoke_load(set, jti, until_s, err);
+    return rc || !set->store.save ? rc : set->store.save(set->store.ctx, jti, until_s, err);
 }
 
-bool is_revoked(struct revocations *set, enum revoke_kind kind, struct str id) {
-    char text[REVOKE_ID_MAX + 1];
-    if (!set || id.n == 0 || id.n > REVOKE_ID_MAX) return false;
+bool is_revoked(struct revocations *set, struct str jti) {
+    if (!set || jti.n == 0 || jti.n > REVOKE_ID_MAX) return false;
     pthread_mutex_lock(&set->lock);
-    bool found = map_get(set->entries, key_of(kind, id, text)) != NULL;
+    bool found = map_get(set->entries, jti) != NULL;
     pthread_mutex_unlock(&set->lock);
     return found;
 }

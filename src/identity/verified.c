@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "crypto/hash.h"
+#include "identity/live_runs.h"
 #include "identity/revoke.h"
 
 struct slot {
@@ -74,17 +75,21 @@ static void drop(struct verified *cache, struct slot *slot) {
 static bool revoked_since(const struct jwt_ask *ask, struct slot *slot) {
     uint64_t version = revocations_version(ask->revocations);
     if (slot->revocations == version) return false;
-    if (is_revoked(ask->revocations, REVOKE_TOKEN, slot->proof->jti) && slot->proof->own) return true;
-    if (is_revoked(ask->revocations, REVOKE_JOB_RUN, slot->proof->principal.job_run)) return true;
+    if (slot->proof->own && is_revoked(ask->revocations, slot->proof->jti)) return true;
     slot->revocations = version;
     return false;
+}
+
+static bool run_ended(const struct jwt_ask *ask, const struct slot *slot) {
+    struct str run = slot->proof->principal.job_run;
+    return run.n && !live_runs_has(ask->runs, run);
 }
 
 static bool holds(const struct jwt_ask *ask, struct slot *slot, uint64_t policy_version, uint64_t keys_version) {
     const struct proof *proof = slot->proof;
     return slot->policy_version == policy_version && proof->keys_version == keys_version &&
            proof->expires_s + JWT_SKEW_S > ask->now_s && proof->issued_s <= ask->now_s + JWT_SKEW_S &&
-           !revoked_since(ask, slot);
+           !run_ended(ask, slot) && !revoked_since(ask, slot);
 }
 
 /* issuer_version may start a fetch, which may call back: so the lock is not held around it. */

@@ -1,8 +1,8 @@
 /* verified.h: tokens that were verified already (DESIGN §4): the same token on the same listener for the same audience
  * costs one SHA-256. Any thread.
  *
- * An entry ends with its token, with its issuer's key set, with its revocation, or with the policy's next version. Bounded
- * in entries: the least recently used go. */
+ * An entry ends with its token, with its job's run, with its issuer's key set, with its revocation, or with the policy's
+ * next version. Bounded in entries: the least recently used go. */
 #pragma once
 #include "identity/jwt.h"
 

@@ -5,6 +5,7 @@
  * wait for the loop that serves the listeners. */
 #pragma once
 #include "base/err.h"
+#include "model/atom.h"
 #include "model/principal.h"
 
 struct job_endpoints_spec {
@@ -12,8 +13,9 @@ struct job_endpoints_spec {
     struct str job;                    /* "nightly/transform", or empty for free code */
     struct str account;                /* the service account's e-mail: whom the job acts as */
     struct str project;                /* what the metadata server calls the project */
-    const struct principal *submitter; /* who asked: becomes the chain. Copied */
-    int api_fd;                        /* listening; Spanner in plaintext. Owned by the callee, also after an error */
+    const struct principal *submitter; /* who asked: becomes the chain. Copied, with its claims */
+    struct atom asked;   /* what the submitter asked the policy for, without columns: asked again, see `open`. Copied */
+    int api_fd;          /* listening; Spanner in plaintext. Owned by the callee, also after an error */
     int metadata_fds[2]; /* listening; GCE metadata: 169.254.169.254:80 and what GCE_METADATA_HOST names; -1 = none. Owned
                           */
     const char *metadata_hosts[2]; /* "169.254.169.254", "127.0.0.1:40001": the Host that each may be called by */
@@ -21,7 +23,10 @@ struct job_endpoints_spec {
 
 struct job_endpoints {
     void *ctx;
+    /* PERMISSION_DENIED: the submitter may not run it any more, by the policy of now; the text says what is missing. The
+     * same is asked before each token of the run. */
     enum code (*open)(void *ctx, const struct job_endpoints_spec *spec, void **ret_endpoint, struct err *err);
-    /* Revokes the run's tokens and closes the listeners with all their connections; when it returns, both are done. */
-    enum code (*close)(void *ctx, void *endpoint, struct err *err);
+    /* Ends the run's tokens and closes the listeners with all their connections; when it returns, both are done. There is
+     * nothing in it that can fail. */
+    void (*close)(void *ctx, void *endpoint);
 };

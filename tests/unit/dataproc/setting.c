@@ -108,6 +108,9 @@ static enum code open_endpoints(void *ctx, const struct job_endpoints_spec *spec
     (void)snprintf(seen.account, sizeof seen.account, "%.*s", STR_ARG(spec->account));
     (void)snprintf(seen.job, sizeof seen.job, "%.*s", STR_ARG(spec->job));
     (void)snprintf(seen.submitter, sizeof seen.submitter, "%.*s", STR_ARG(spec->submitter->actor.subject));
+    const struct atom *atom = &spec->asked;
+    (void)snprintf(seen.asked, sizeof seen.asked, "%s %.*s in %.*s as %.*s", verb_name(atom->verb), STR_ARG(atom->object),
+                   STR_ARG(atom->path), STR_ARG(atom->account));
     (void)snprintf(seen.host, sizeof seen.host, "%s", spec->metadata_hosts[1]);
     (void)pthread_mutex_unlock(&seen.lock);
     int *fds = malloc(3 * sizeof *fds);
@@ -119,17 +122,15 @@ static enum code open_endpoints(void *ctx, const struct job_endpoints_spec *spec
     return OK;
 }
 
-static enum code close_endpoints(void *ctx, void *endpoint, struct err *err) {
+static void close_endpoints(void *ctx, void *endpoint) {
     int *fds = endpoint;
     (void)ctx;
-    (void)err;
     for (unsigned i = 0; i < 3; i++)
         if (fds[i] >= 0) close(fds[i]);
     free(fds);
     (void)pthread_mutex_lock(&seen.lock);
     seen.open--;
     (void)pthread_mutex_unlock(&seen.lock);
-    return OK;
 }
 
 /* ---- set-up ---- */

@@ -25,7 +25,7 @@ struct answer {
 struct seen {
     pthread_mutex_t lock;
     unsigned opened, open;
-    char account[128], job[64], submitter[64], host[64];
+    char account[128], job[64], submitter[64], host[64], asked[256]; /* asked: "run job NAME in PATH as ACCOUNT" */
 };
 
 extern struct seen seen; /* endpoints */

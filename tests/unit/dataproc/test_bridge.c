@@ -111,6 +111,8 @@ static void a_job_from_post_to_result(void **state) {
     free_answer(a);
     assert_string_equal(seen.submitter, "runner");
     assert_string_equal(seen.job, "nightly/hello");
+    assert_string_equal(seen.asked,
+                        "run job nightly/hello in dataproc demo/batch as transform@demo.iam.gserviceaccount.com");
 }
 
 static void a_failure_is_an_error_with_its_cause(void **state) {

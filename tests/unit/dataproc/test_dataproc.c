@@ -25,6 +25,8 @@ static void a_job_from_submit_to_output(void **state) {
     assert_string_equal(seen.account, "transform@demo.iam.gserviceaccount.com");
     assert_string_equal(seen.job, "nightly/hello");
     assert_string_equal(seen.submitter, "runner");
+    assert_string_equal(seen.asked,
+                        "run job nightly/hello in dataproc demo/batch as transform@demo.iam.gserviceaccount.com");
     assert_int_equal(strncmp(seen.host, "127.0.0.1:", 10), 0);
     /* the same request again: the same job, and nothing runs */
     assert_int_equal(submit("runner", "j1", "hello.py", NULL, "req-1", again, error), OK);
@@ -156,6 +158,7 @@ static void who_may_what(void **state) {
     assert_int_equal(job->status->state, dataproc_JobStatus_State_CANCELLED);
     assert_string_equal(seen.account, "extract@demo.iam.gserviceaccount.com");
     assert_string_equal(seen.job, ""); /* free code */
+    assert_string_equal(seen.asked, "run job  in dataproc demo/batch as extract@demo.iam.gserviceaccount.com");
     free_answer(a);
     struct dataproc_DeleteJobRequest del = { .project_id = STR("acme"), .region = STR("local"), .job_id = STR("w1") };
     ask_for("stranger", "DeleteJob", &del, PERMISSION_DENIED, NULL);

@@ -57,6 +57,7 @@ static void make_identity(void) {
     if (issuers_new(&own, 1, NULL, &rig.identity.issuers, &err)) fail_msg("%s", err.message);
     rig.identity.verified = verified_new(100);
     rig.identity.revocations = revocations_new(NULL);
+    rig.identity.runs = live_runs_new();
     gate_rig_become("reader@demo");
 }
 
@@ -199,6 +200,7 @@ void gate_rig_stop(void) {
     issuers_free(rig.identity.issuers);
     mint_free(rig.identity.mint);
     revocations_free(rig.identity.revocations);
+    live_runs_free(rig.identity.runs);
     key_unref(rig.audit_key);
     key_unref(rig.token_key);
     routes_free(rig.gate.routes);

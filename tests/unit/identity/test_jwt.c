@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "data/json.h"
+#include "identity/live_runs.h"
 #include "identity/revoke.h"
 #include "identity/verified.h"
 
@@ -12,11 +13,13 @@ static struct key *rsa, *own_key;
 static struct arena *arena;
 static struct issuers *issuers;
 static struct mint *mint;
+static struct live_runs *runs;
 
 static int setup(void **state) {
     (void)state;
     struct err err = { 0 };
     arena = arena_new(16 << 20);
+    runs = live_runs_new();
     rsa = made_key(KEY_RSA), own_key = made_key(KEY_P256);
     assert_int_equal(mint_new(own_key, STR(OWN), &mint, &err), OK);
     DEFER(buf_free) struct buf jwks = BUF_INIT(4096);
@@ -42,6 +45,7 @@ static int teardown(void **state) {
     (void)state;
     mint_free(mint);
     issuers_free(issuers);
+    live_runs_free(runs);
     key_unref(rsa), key_unref(own_key);
     arena_free(arena);
     return 0;
@@ -52,7 +56,7 @@ static struct str foreign(const char *more) {
 }
 
 static struct proof *prove(struct str token, struct revocations *revocations) {
-    struct jwt_ask ask = { .issuers = issuers, .revocations = revocations, .now_s = NOW };
+    struct jwt_ask ask = { .issuers = issuers, .revocations = revocations, .runs = runs, .now_s = NOW };
     struct refusal refusal = { 0 };
     struct proof *proof = NULL;
     if (jwt_verify(&ask, token, &proof, &refusal) != JWT_PROVED)
@@ -61,7 +65,7 @@ static struct proof *prove(struct str token, struct revocations *revocations) {
 }
 
 static enum reason refused(struct str token, struct revocations *revocations) {
-    struct jwt_ask ask = { .issuers = issuers, .revocations = revocations, .now_s = NOW };
+    struct jwt_ask ask = { .issuers = issuers, .revocations = revocations, .runs = runs, .now_s = NOW };
     struct refusal refusal = { 0 };
     struct proof *proof = NULL;
     assert_int_equal(jwt_verify(&ask, token, &proof, &refusal), JWT_REFUSED);
@@ -105,7 +109,9 @@ static void test_the_chain_survives_minting(void **state) {
     assert_true(principal_act_as(&first->principal, STR("extract@demo.iam.gserviceaccount.com"), &one));
     assert_true(principal_act_as(&one, STR("deploy@demo.iam.gserviceaccount.com"), &two));
     two.job = STR("nightly/extract"), two.job_run = STR("run-7");
+    assert_true(live_runs_begin(runs, two.job_run));
     struct proof *proof = prove(minted(&two, NULL), NULL);
+    live_runs_end(runs, two.job_run);
     const struct principal *p = &proof->principal;
     assert_true(proof->own);
     assert_str(p->actor.subject, "deploy@demo.iam.gserviceaccount.com");
@@ -220,9 +226,9 @@ static void test_no_id_token_for_an_exchange(void **state) {
     mint_free(own);
 }
 
-static enum code saved(void *ctx, enum revoke_kind kind, struct str id, int64_t until_s, struct err *err) {
-    (void)kind, (void)id, (void)until_s, (void)err;
-    return ++*(unsigned *)ctx == 3 ? err_set(err, UNAVAILABLE, "disk full") : OK;
+static enum code saved(void *ctx, struct str jti, int64_t until_s, struct err *err) {
+    (void)jti, (void)until_s;
+    return ++*(unsigned *)ctx == 2 ? err_set(err, UNAVAILABLE, "disk full") : OK;
 }
 
 static void test_revocation_reaches_the_cache_at_once(void **state) {
@@ -231,9 +237,9 @@ static void test_revocation_reaches_the_cache_at_once(void **state) {
     unsigned calls = 0;
     struct revocations *revocations = revocations_new(&(struct revoke_store){ &calls, saved });
     struct verified *cache = verified_new(4);
-    struct principal p = { .actor = { .kind = ACTOR_ACCOUNT, .subject = STR("a@x") }, .job_run = STR("run-1") };
-    char jti[23];
-    struct str one = minted(&p, jti), two = minted(&p, NULL);
+    struct principal p = { .actor = { .kind = ACTOR_ACCOUNT, .subject = STR("a@x") } };
+    char jti[23], second[23];
+    struct str one = minted(&p, jti), two = minted(&p, second);
     struct jwt_ask ask = { .issuers = issuers, .revocations = revocations, .now_s = NOW };
     struct refusal refusal = { 0 };
     struct proof *proof = NULL, *again = NULL;
@@ -241,22 +247,52 @@ static void test_revocation_reaches_the_cache_at_once(void **state) {
     assert_int_equal(verified_token(cache, &ask, STR("public"), 1, one, &again, &refusal), JWT_PROVED);
     assert_ptr_equal(proof, again);
     proof_unref(proof), proof_unref(again);
-    assert_int_equal(revocations_add(revocations, REVOKE_TOKEN, str_z(jti), NOW + 3600, &err), OK);
+    assert_int_equal(revocations_add(revocations, str_z(jti), NOW + 3600, &err), OK);
     assert_int_equal(verified_token(cache, &ask, STR("public"), 1, one, &proof, &refusal), JWT_REFUSED);
     assert_int_equal(refusal.reason, REVOKED);
     assert_string_equal(refusal.token.subject, "a@x");
     assert_int_equal(verified_token(cache, &ask, STR("public"), 1, two, &proof, &refusal), JWT_PROVED);
     proof_unref(proof);
-    assert_int_equal(revocations_add(revocations, REVOKE_JOB_RUN, STR("run-1"), NOW + 3600, &err), OK);
+    /* What could not be saved counts all the same, and is told. */
+    assert_int_equal(revocations_add(revocations, str_z(second), NOW + 3600, &err), UNAVAILABLE);
     assert_int_equal(verified_token(cache, &ask, STR("public"), 1, two, &proof, &refusal), JWT_REFUSED);
-    assert_int_equal(refusal.reason, JOB_ENDED);
-    /* What could not be saved did not take effect. */
-    assert_int_equal(revocations_add(revocations, REVOKE_JOB_RUN, STR("run-2"), NOW + 3600, &err), UNAVAILABLE);
-    assert_false(is_revoked(revocations, REVOKE_JOB_RUN, STR("run-2")));
+    assert_int_equal(refusal.reason, REVOKED);
     revocations_expire(revocations, NOW + 3721);
-    assert_false(is_revoked(revocations, REVOKE_JOB_RUN, STR("run-1")));
+    assert_false(is_revoked(revocations, str_z(jti)));
     verified_free(cache);
     revocations_free(revocations);
+}
+
+static enum reason taken(struct verified *cache, const struct jwt_ask *ask, struct str token) {
+    struct refusal refusal = { 0 };
+    struct proof *proof = NULL;
+    enum jwt_outcome outcome = verified_token(cache, ask, STR("public"), 1, token, &proof, &refusal);
+    proof_unref(proof);
+    return outcome == JWT_PROVED ? REASON_NONE : refusal.reason;
+}
+
+/* Neither an earlier server's token nor one of an ended run: cached, exchanged or new, only a run under way has any. */
+static void test_a_token_of_a_run_holds_while_the_run_is_under_way(void **state) {
+    (void)state;
+    struct verified *cache = verified_new(4);
+    struct principal p = { .actor = { .kind = ACTOR_ACCOUNT, .subject = STR("a@x") }, .job_run = STR("run-1") }, as;
+    assert_true(principal_act_as(&p, STR("b@x"), &as));
+    struct str direct = minted(&p, NULL), exchanged = minted(&as, NULL);
+    struct jwt_ask ask = { .issuers = issuers, .runs = runs, .now_s = NOW }, none = { .issuers = issuers, .now_s = NOW };
+    assert_int_equal(taken(cache, &ask, direct), JOB_ENDED);
+    assert_int_equal(taken(cache, &none, direct), JOB_ENDED);
+    assert_true(live_runs_begin(runs, STR("run-1")));
+    assert_false(live_runs_begin(runs, STR("run-1")));
+    assert_true(live_runs_begin(runs, STR("run-2")));
+    assert_int_equal(taken(cache, &ask, direct), REASON_NONE);
+    assert_int_equal(taken(cache, &ask, exchanged), REASON_NONE);
+    live_runs_end(runs, STR("run-1"));
+    live_runs_end(runs, STR("run-1"));
+    assert_int_equal(taken(cache, &ask, direct), JOB_ENDED); /* was cached */
+    assert_int_equal(taken(cache, &ask, exchanged), JOB_ENDED);
+    assert_int_equal(taken(cache, &ask, minted(&p, NULL)), JOB_ENDED);
+    live_runs_end(runs, STR("run-2"));
+    verified_free(cache);
 }
 
 static void test_the_cache_keeps_doors_audiences_and_versions_apart(void **state) {
@@ -370,6 +406,7 @@ int main(void) {
         cmocka_unit_test(test_an_id_token_of_ours_is_no_access_token),
         cmocka_unit_test(test_no_id_token_for_an_exchange),
         cmocka_unit_test(test_revocation_reaches_the_cache_at_once),
+        cmocka_unit_test(test_a_token_of_a_run_holds_while_the_run_is_under_way),
         cmocka_unit_test(test_the_cache_keeps_doors_audiences_and_versions_apart),
         cmocka_unit_test(test_short_memory),
         cmocka_unit_test(test_figures),

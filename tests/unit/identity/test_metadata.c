@@ -23,11 +23,12 @@ static unsigned header(void *ctx, struct str name, struct str *ret_value) {
 }
 
 static struct str asked_scopes, asked_audience;
+static enum code withheld; /* why no token is given */
 
 static enum code access_token(void *ctx, struct str account, struct str scopes, struct arena *arena,
                               struct metadata_token *ret, struct err *err) {
-    (void)account;
-    if (ctx) return err_set(err, UNAVAILABLE, "down");
+    (void)ctx, (void)account;
+    if (withheld) return err_set(err, withheld, "NO_RULE: no more");
     asked_scopes = str_dup(arena, scopes);
     *ret = (struct metadata_token){ STR("tok\"en"), NOW + 900 };
     return OK;
@@ -35,7 +36,8 @@ static enum code access_token(void *ctx, struct str account, struct str scopes, 
 
 static enum code id_token(void *ctx, struct str account, struct str audience, struct arena *arena,
                           struct metadata_token *ret, struct err *err) {
-    (void)ctx, (void)account, (void)err;
+    (void)ctx, (void)account;
+    if (withheld) return err_set(err, withheld, "NO_RULE: no more");
     asked_audience = str_dup(arena, audience);
     *ret = (struct metadata_token){ STR("id.to.ken"), NOW + 900 };
     return OK;
@@ -201,6 +203,28 @@ static void test_headers(void **state) {
     }
 }
 
+static void test_who_may_not_have_a_token_is_told_why(void **state) {
+    (void)state;
+    static const struct {
+        enum code code;
+        unsigned status;
+        const char *body;
+    } cases[] = {
+        { PERMISSION_DENIED, 403, "NO_RULE: no more" },
+        { UNAVAILABLE, 503, "the token cannot be given now" }, /* clients try again */
+        { RESOURCE_EXHAUSTED, 503, "the token cannot be given now" },
+    };
+    static const char *const asks[][2] = { { SA "default/token", "" }, { SA "default/identity", "audience=x" } };
+    struct headers good = GOOD;
+    for (size_t i = 0; i < COUNT(cases) * COUNT(asks); i++) {
+        withheld = cases[i / COUNT(asks)].code;
+        struct metadata_response r = ask("GET", asks[i % COUNT(asks)][0], asks[i % COUNT(asks)][1], &good);
+        assert_int_equal(r.status, cases[i / COUNT(asks)].status);
+        assert_str(r.body, cases[i / COUNT(asks)].body);
+    }
+    withheld = OK;
+}
+
 static void test_the_probe_needs_no_flavor(void **state) {
     (void)state;
     struct headers h = { { HOST }, { STR_INIT("127.0.0.9:4000") } };
@@ -286,6 +310,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_who_may_not_have_a_token_is_told_why),
         cmocka_unit_test(test_the_probe_needs_no_flavor),
         cmocka_unit_test(test_shapes_of_development_tokens_verify),
     };
