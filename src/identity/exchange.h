@@ -8,8 +8,9 @@
  * was asked for longest ago goes. A token is handed out until 60 s before its end (a quarter of a short life); the first
  * who asks within max(600 s, 20 % of its life) before the end, at most half its life, starts the renewal in the background.
  * Up to 10 % is added, so that not all renew at once. After a failure its key waits: 1 s, doubled up to 60 s. After 5
- * failures of the endpoint in a row, whoever's, nobody asks it for that long, then one does. Whoever cannot have a token in
- * the meantime hears at once. A refusal (4xx but 408 and 429) is the asker's own: it opens no breaker.
+ * failures of the endpoint in a row, whoever's, nobody asks it for that long, then one does, and only its failure makes the
+ * pause longer: those who were on their way when it began tell nothing new. Whoever cannot have a token in the meantime
+ * hears at once. A refusal (4xx but 408 and 429) is the asker's own: it opens no breaker.
  *
  * DESIGN §4 "Outbound"; RFC 8693; docs/decisions/0006-upstream.md. */
 #pragma once

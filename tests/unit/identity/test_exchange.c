@@ -106,8 +106,7 @@ static void at_second(int64_t s) {
     clock_set_for_test(((int64_t)NOW + s) * 1000000);
 }
 
-static void begin(bool impersonate, size_t max_entries) {
-    struct exchange_effects effects = { NULL, fake_subject, fake_post };
+static void begin_with(const struct exchange_effects *effects, bool impersonate, size_t max_entries) {
     struct exchange_config config = { .token_url = STR("https://sts.example/v1/token"),
                                       .audience = STR("//iam.example/aud"),
                                       .subject_token_type = STR("urn:ietf:params:oauth:token-type:jwt") };
@@ -115,7 +114,12 @@ static void begin(bool impersonate, size_t max_entries) {
         config.impersonation_url = STR("https://iam.example/v1/projects/-/serviceAccounts/a@b.c:generateAccessToken");
     at = (struct endpoint){ .life_s = LIFE_S };
     at_second(0);
-    assert_int_equal(exchange_new(&config, &effects, max_entries, &exchange, NULL), OK);
+    assert_int_equal(exchange_new(&config, effects, max_entries, &exchange, NULL), OK);
+}
+
+static void begin(bool impersonate, size_t max_entries) {
+    static const struct exchange_effects effects = { NULL, fake_subject, fake_post };
+    begin_with(&effects, impersonate, max_entries);
 }
 
 static int finish(void **state) {
@@ -314,6 +318,84 @@ static void test_breaker(void **state) {
     assert_int_equal(ask_as(&first, &probe, &DATA, 1)->code, OK);
     exchange_stats(exchange, &stats);
     assert_false(stats.open);
+}
+
+/* Many are under way at once, and are answered in the test's order. */
+
+enum { CROWD = 16 };
+
+static struct {
+    unsigned n; /* posts */
+    struct {
+        void (*done)(void *arg, unsigned status, struct str body);
+        void *arg;
+    } posts[CROWD];
+    struct asker askers[CROWD];
+} crowd;
+
+static void crowd_post(void *ctx, const struct exchange_request *request,
+                       void (*done)(void *arg, unsigned status, struct str body), void *arg) {
+    (void)ctx, (void)request;
+    assert_true(crowd.n < CROWD);
+    crowd.posts[crowd.n].done = done;
+    crowd.posts[crowd.n++].arg = arg;
+}
+
+static void begin_crowd(void) {
+    static const struct exchange_effects effects = { NULL, fake_subject, crowd_post };
+    begin_with(&effects, false, 0);
+    crowd.n = 0;
+}
+
+/* The i-th person, with a key of his own. */
+static struct asker *ask_as_nth(unsigned i) {
+    char name[16];
+    (void)snprintf(name, sizeof name, "p%u", i);
+    struct principal p = person(name);
+    return ask_as(&crowd.askers[i], &p, &DATA, 1);
+}
+
+static void answer_nth(unsigned i, unsigned status) {
+    at.done = crowd.posts[i].done;
+    at.arg = crowd.posts[i].arg;
+    answer(status);
+}
+
+/* All who were on their way fail of the same: the endpoint failed once, and the first pause is the shortest. */
+static void test_one_hiccup_of_many(void **state) {
+    (void)state;
+    begin_crowd();
+    for (unsigned i = 0; i < 11; i++) assert_int_equal(ask_as_nth(i)->told, 0);
+    for (unsigned i = 0; i < 11; i++) answer_nth(i, 503);
+    assert_int_equal(ask_as_nth(11)->code, UNAVAILABLE);
+    assert_non_null(strstr(crowd.askers[11].why, "failed several times"));
+    assert_non_null(strstr(crowd.askers[11].why, "asked again in 1 s"));
+    at_second(1);
+    assert_int_equal(ask_as_nth(11)->told, 0); /* the probe */
+    answer_nth(11, 200);
+    assert_int_equal(ask_as_nth(12)->told, 0);
+    answer_nth(12, 200);
+    assert_int_equal(crowd.askers[12].code, OK);
+}
+
+/* Whoever was on his way before the pause ends in the midst of the probe: it stays the only one, and its own failure is
+ * what doubles the pause. */
+static void test_only_the_probe_ends_the_probe(void **state) {
+    (void)state;
+    begin_crowd();
+    for (unsigned i = 0; i < 7; i++) assert_int_equal(ask_as_nth(i)->told, 0);
+    for (unsigned i = 0; i < 5; i++) answer_nth(i, 503);
+    at_second(1);
+    assert_int_equal(ask_as_nth(7)->told, 0); /* the probe */
+    answer_nth(5, 503);
+    assert_int_equal(ask_as_nth(8)->code, UNAVAILABLE);
+    assert_int_equal(crowd.n, 8);
+    answer_nth(7, 503);
+    assert_int_equal(ask_as_nth(8)->code, UNAVAILABLE);
+    assert_non_null(strstr(crowd.askers[8].why, "asked again in 2 s"));
+    answer_nth(6, 200); /* one of the old ones: it lives */
+    assert_int_equal(ask_as_nth(8)->told, 0);
+    answer_nth(8, 200);
 }
 
 /* The quota is no asker's own: when it is used up, all wait. */
@@ -541,6 +623,8 @@ int main(void) {
         cmocka_unit_test_teardown(test_served_stale_while_the_endpoint_is_down, finish),
         cmocka_unit_test_teardown(test_a_failure_waits, finish),
         cmocka_unit_test_teardown(test_breaker, finish),
+        cmocka_unit_test_teardown(test_one_hiccup_of_many, finish),
+        cmocka_unit_test_teardown(test_only_the_probe_ends_the_probe, finish),
         cmocka_unit_test_teardown(test_too_many_opens_it_too, finish),
         cmocka_unit_test_teardown(test_a_refusal_is_the_askers_own, finish),
         cmocka_unit_test_teardown(test_the_second_step_refuses, finish),
