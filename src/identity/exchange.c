@@ -215,7 +215,8 @@ static void note_failure(struct exchange *x, const struct flight *f, const struc
     memcpy(e->why, err->message, n);
     e->why[n] = 0;
     e->code = err->code;
-    failed(&e->backoff, 0, now_us);
+    if (f->kept_back) e->backoff.until_us = now_us + SECOND; /* room is had as soon as another's exchange ends */
+    else failed(&e->backoff, 0, now_us);
     if (f->asked) breaker_note(x, f, err->code, now_us);
 }
 

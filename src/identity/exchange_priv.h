@@ -59,6 +59,7 @@ struct flight {
     size_t n_scopes;
     int64_t sent_us;
     bool asked;     /* the endpoint: its failures count */
+    bool kept_back; /* by this server: the endpoint has not failed */
     bool forgotten; /* under the lock */
 };
 

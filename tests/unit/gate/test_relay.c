@@ -88,13 +88,13 @@ static enum code subject(void *ctx, const struct principal *principal, struct bu
     return buf_ok(ret) ? OK : err_oom(err);
 }
 
-static void post(void *ctx, const struct exchange_request *request, void (*done)(void *, unsigned, struct str), void *arg) {
+static void post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg) {
     (void)ctx;
     (void)request;
     char body[200];
     int n = snprintf(body, sizeof body, "{\"access_token\":\"token-%u\",\"token_type\":\"Bearer\",\"expires_in\":3600}",
                      ++fetched);
-    done(arg, 200, (struct str){ body, (size_t)n });
+    done(arg, &(struct exchange_answer){ .status = 200, .body = { body, (size_t)n } });
 }
 
 static void configure(void) {

@@ -15,7 +15,8 @@ enum { LIFE_S = 3600 };
 static struct endpoint {
     unsigned posts, sts, iam, serial;
     unsigned auto_status; /* answer at once with this; 0: wait for the test */
-    void (*done)(void *arg, unsigned status, struct str body);
+    bool keeps_back;      /* instead: this server does not let it go out */
+    exchange_done *done;
     void *arg;
     bool is_iam;
     int64_t life_s;
@@ -27,7 +28,7 @@ static struct exchange *exchange;
 
 static void answer(unsigned status) {
     char body[512];
-    void (*done)(void *, unsigned, struct str) = at.done;
+    exchange_done *done = at.done;
     assert_non_null(done);
     at.done = NULL;
     if (status != 200) (void)snprintf(body, sizeof body, "{\"error\":\"invalid_grant\"}");
@@ -39,11 +40,18 @@ static void answer(unsigned status) {
         (void)snprintf(body, sizeof body, "{\"access_token\":\"fed-%u\",\"token_type\":\"Bearer\",\"expires_in\":%lld}",
                        ++at.serial, (long long)at.life_s);
     }
-    done(at.arg, status, str_z(body));
+    done(at.arg, &(struct exchange_answer){ .status = status, .body = str_z(body) });
 }
 
-static void fake_post(void *ctx, const struct exchange_request *request,
-                      void (*done)(void *arg, unsigned status, struct str body), void *arg) {
+static void keep_back(void) {
+    struct err err;
+    exchange_done *done = at.done;
+    at.done = NULL;
+    (void)err_set(&err, RESOURCE_EXHAUSTED, "we have no room");
+    done(at.arg, &(struct exchange_answer){ .ours = &err });
+}
+
+static void fake_post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg) {
     (void)ctx;
     at.posts++;
     at.is_iam = str_find(request->url, STR("generateAccessToken")) >= 0;
@@ -51,7 +59,8 @@ static void fake_post(void *ctx, const struct exchange_request *request,
     (void)snprintf(at.bearer, sizeof at.bearer, "%.*s", STR_ARG(request->authorization));
     assert_null(at.done);
     at.done = done, at.arg = arg;
-    if (at.auto_status) answer(at.auto_status);
+    if (at.keeps_back) keep_back();
+    else if (at.auto_status) answer(at.auto_status);
 }
 
 static enum code fake_subject(void *ctx, const struct principal *principal, struct buf *ret, struct err *err) {
@@ -327,14 +336,13 @@ enum { CROWD = 16 };
 static struct {
     unsigned n; /* posts */
     struct {
-        void (*done)(void *arg, unsigned status, struct str body);
+        exchange_done *done;
         void *arg;
     } posts[CROWD];
     struct asker askers[CROWD];
 } crowd;
 
-static void crowd_post(void *ctx, const struct exchange_request *request,
-                       void (*done)(void *arg, unsigned status, struct str body), void *arg) {
+static void crowd_post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg) {
     (void)ctx, (void)request;
     assert_true(crowd.n < CROWD);
     crowd.posts[crowd.n].done = done;
@@ -457,6 +465,52 @@ static void test_no_subject_token(void **state) {
     assert_int_equal(ask(&a)->code, OK); /* the endpoint had no part in it: no breaker is open */
 }
 
+/* The endpoint had no part in it, in whichever step: no breaker opens, and its key waits for a second however often. */
+static void test_kept_back_by_us(void **state) {
+    (void)state;
+    struct asker a;
+    char name[16];
+    begin(true, 0);
+    for (unsigned i = 0; i < 10; i++) {
+        (void)snprintf(name, sizeof name, "p%u", i);
+        struct principal p = person(name);
+        at.keeps_back = i % 2;
+        (void)ask_as(&a, &p, &DATA, 1);
+        at.keeps_back = true;
+        if (!a.told) answer(200); /* the first step went well */
+        assert_int_equal(a.code, RESOURCE_EXHAUSTED);
+        assert_non_null(strstr(a.why, "we have no room"));
+    }
+    for (unsigned s = 0; s < 10; s++) {
+        at_second(s);
+        assert_int_equal(ask(&a)->code, RESOURCE_EXHAUSTED);
+        assert_int_equal(ask(&a)->code, RESOURCE_EXHAUSTED); /* now without a post */
+        assert_non_null(strstr(a.why, "asked again in 1 s"));
+    }
+    assert_int_equal(at.posts, 10 + 5 + 10);
+    at.keeps_back = false;
+    at.auto_status = 200;
+    at_second(10);
+    assert_int_equal(ask(&a)->code, OK);
+}
+
+/* A probe that is kept back has told nothing: the next who asks is one. */
+static void test_a_probe_kept_back_by_us(void **state) {
+    (void)state;
+    begin_crowd();
+    for (unsigned i = 0; i < 5; i++) (void)ask_as_nth(i);
+    for (unsigned i = 0; i < 5; i++) answer_nth(i, 503);
+    at_second(1);
+    assert_int_equal(ask_as_nth(5)->told, 0);
+    at.done = crowd.posts[5].done;
+    at.arg = crowd.posts[5].arg;
+    keep_back();
+    assert_int_equal(crowd.askers[5].code, RESOURCE_EXHAUSTED);
+    assert_int_equal(ask_as_nth(6)->told, 0);
+    answer_nth(6, 200);
+    assert_int_equal(crowd.askers[6].code, OK);
+}
+
 /* All who acted in the job's run: its own account, and the one that its code went on to act as. Bob is nobody of it. */
 static void test_forgotten(void **state) {
     (void)state;
@@ -555,20 +609,22 @@ static struct {
 } storm;
 
 struct late {
-    void (*done)(void *arg, unsigned status, struct str body);
+    exchange_done *done;
     void *arg;
 };
 
 static void *answer_later(void *arg) {
     struct late *late = arg;
     (void)usleep(20000);
-    late->done(late->arg, 200, STR("{\"access_token\":\"T\",\"token_type\":\"Bearer\",\"expires_in\":3600}"));
+    const struct exchange_answer answer = {
+        .status = 200, .body = STR("{\"access_token\":\"T\",\"token_type\":\"Bearer\",\"expires_in\":3600}")
+    };
+    late->done(late->arg, &answer);
     free(late);
     return NULL;
 }
 
-static void storm_post(void *ctx, const struct exchange_request *request,
-                       void (*done)(void *arg, unsigned status, struct str body), void *arg) {
+static void storm_post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg) {
     pthread_t thread;
     struct late *late = malloc(sizeof *late);
     (void)ctx, (void)request;
@@ -629,6 +685,8 @@ int main(void) {
         cmocka_unit_test_teardown(test_a_refusal_is_the_askers_own, finish),
         cmocka_unit_test_teardown(test_the_second_step_refuses, finish),
         cmocka_unit_test_teardown(test_no_subject_token, finish),
+        cmocka_unit_test_teardown(test_kept_back_by_us, finish),
+        cmocka_unit_test_teardown(test_a_probe_kept_back_by_us, finish),
         cmocka_unit_test_teardown(test_forgotten, finish),
         cmocka_unit_test_teardown(test_rejected_upstream, finish),
         cmocka_unit_test_teardown(test_cancel, finish),
