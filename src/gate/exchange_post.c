@@ -6,18 +6,29 @@ enum { TIMEOUT_MS = 10000 };
 
 /* One request under way. */
 struct job {
-    void (*done)(void *arg, unsigned status, struct str body);
+    exchange_done *done;
     void *arg;
 };
+
+/* Without addresses: callers hear it. */
+static void keep_back(struct job job, enum code code) {
+    struct err err;
+    if (code == RESOURCE_EXHAUSTED)
+        (void)err_set(&err, code, "this server has no room for another token exchange now: try again later");
+    else
+        (void)err_set(&err, UNAVAILABLE, code == UNAVAILABLE ? "this server stops" : "this server cannot send the request");
+    job.done(job.arg, &(struct exchange_answer){ .ours = &err });
+}
 
 static void on_answer(void *arg, const struct outbound_answer *answer) {
     struct job job = *(struct job *)arg;
     free(arg);
-    job.done(job.arg, answer->status, answer->body); /* status 0: there was no answer */
+    if (answer->cause == OUTBOUND_BUSY) keep_back(job, RESOURCE_EXHAUSTED);
+    else if (answer->cause == OUTBOUND_STOPPED) keep_back(job, UNAVAILABLE);
+    else job.done(job.arg, &(struct exchange_answer){ .status = answer->status, .body = answer->body });
 }
 
-void exchange_post(void *ctx, const struct exchange_request *request,
-                   void (*done)(void *arg, unsigned status, struct str body), void *arg) {
+void exchange_post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg) {
     const struct exchange_post *post = ctx;
     const struct outbound_request r = { .method = STR("POST"),
                                         .url = request->url,
@@ -30,7 +41,8 @@ void exchange_post(void *ctx, const struct exchange_request *request,
                                         .may_loopback = post->development };
     struct job *job = calloc(1, sizeof *job);
     if (job) *job = (struct job){ done, arg };
-    if (job && outbound_send(post->outbound, &r, on_answer, job, NULL, NULL) == OK) return;
+    enum code rc = job ? outbound_send(post->outbound, &r, on_answer, job, NULL, NULL) : RESOURCE_EXHAUSTED;
+    if (rc == OK) return;
     free(job);
-    done(arg, 0, (struct str){ NULL, 0 });
+    keep_back((struct job){ done, arg }, rc);
 }

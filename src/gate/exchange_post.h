@@ -1,5 +1,8 @@
-/* exchange_post.h: how an outbound token exchange (identity/exchange.h) reaches its endpoints: by the one dialer and its
- * rules (gate/outbound.h), 10 s a request, redirects not followed, loopback only in development. Any thread. */
+/* exchange_post.h: how an outbound token exchange (identity/exchange.h) reaches its endpoints: by a dialer and its
+ * rules (gate/outbound.h), 10 s a request, redirects not followed, loopback only in development. Any thread.
+ *
+ * What the dialer's own bounds keep back (RESOURCE_EXHAUSTED), or its end (UNAVAILABLE), is told from an endpoint that does
+ * not answer. */
 #pragma once
 #include "gate/outbound.h"
 #include "identity/exchange.h"
@@ -10,5 +13,4 @@ struct exchange_post {
 };
 
 /* struct exchange_effects' post; `ctx` is a struct exchange_post. */
-void exchange_post(void *ctx, const struct exchange_request *request,
-                   void (*done)(void *arg, unsigned status, struct str body), void *arg);
+void exchange_post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg);

@@ -1,4 +1,4 @@
-/* outbound.h: the one dialer of DESIGN §4: calls that leave this server (Web activities, key sets; later upstreams).
+/* outbound.h: the dialer of DESIGN §4: calls that leave this server (Web activities, key sets, exchanges of tokens).
  *
  * Who may be dialled is decided by address (net/judge.h), on the very address that is then connected; what a URL may say by
  * wire/url.h, what a header may by http/outgoing.h. Redirects are answers, never followed. No proxy variable, no

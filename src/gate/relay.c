@@ -181,6 +181,11 @@ static void begin_reply(struct relay *l, const struct http_header *headers, size
 static void begin_grpc(struct relay *l, const struct http_header *headers, size_t n) {
     struct upstream_status status = { 0 };
     struct str type = http_header_value(headers, n, STR("content-type"));
+    if (l->status == 401 && l->token) { /* a proxy before the service says so, not in gRPC */
+        exchange_token_reject(l->token);
+        fail_ours(l, UNAVAILABLE, "does not take the token that was fetched for you: try again", "it answered HTTP 401");
+        return;
+    }
     if (l->status != 200 || !str_starts(type, STR("application/grpc"))) {
         (void)upstream_status_from_headers(&status, l->r->call.arena, name_of(l), l->status, headers, n);
         if (!status.ours) status.code = INTERNAL;

@@ -39,8 +39,7 @@ static enum code subject(void *ctx, const struct principal *principal, struct bu
                               ret_token, err);
 }
 
-static void post(void *ctx, const struct exchange_request *request,
-                 void (*done)(void *arg, unsigned status, struct str body), void *arg) {
+static void post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg) {
     struct outbound_tokens *t = ctx;
     exchange_post(&t->post, request, done, arg);
 }
@@ -49,7 +48,8 @@ static enum code open_tokens(struct outbound_tokens *t, struct gate *gate, const
                              struct err *err) {
     *t = (struct outbound_tokens){ .gate = gate,
                                    .config = config,
-                                   .post = { .outbound = gate->outbound, .development = gate->config->development } };
+                                   .post = { .outbound = gate->exchange_outbound,
+                                             .development = gate->config->development } };
     const struct exchange_effects effects = { .ctx = t, .subject = subject, .post = post };
     return exchange_new(&config->config, &effects, 0, &t->exchange, err);
 }

@@ -21,4 +21,4 @@ void upstreams_forget_job(struct upstreams *upstreams, struct str job_run);
  * configuration. */
 bool upstreams_exchange(struct upstreams *upstreams, size_t i, struct str *ret_name, struct exchange_stats *ret);
 /* When no loop runs, and every request has ended: the connections close. */
-void upstreams_free(struct upstreams *upstreams); /* after outbound_stop; NULL is fine */
+void upstreams_free(struct upstreams *upstreams); /* after outbound_stop of exchange_outbound; NULL is fine */

@@ -22,11 +22,25 @@ static void failed(struct backoff *b, unsigned free_failures, int64_t now_us) {
     if (b->failures > free_failures) b->until_us = now_us + delay_us(b->failures - free_failures);
 }
 
+static bool breaker_open(const struct exchange *x) {
+    return x->breaker.failures >= BREAKER_FAILURES;
+}
+
 /* May the endpoint be asked now? After a pause one asks for all. */
-static bool breaker_lets(struct exchange *x, int64_t now_us) {
-    if (x->breaker.failures < BREAKER_FAILURES) return true;
-    if (x->probing || now_us < x->breaker.until_us) return false;
-    return x->probing = true;
+static bool breaker_lets(const struct exchange *x, int64_t now_us) {
+    return !breaker_open(x) || (!x->probe && now_us >= x->breaker.until_us);
+}
+
+/* The endpoint lives: whoever probes it is one of many again. */
+static void breaker_close(struct exchange *x) {
+    x->breaker = (struct backoff){ 0 };
+    x->probe = NULL;
+}
+
+/* While it is open only the probe has news: the others were sent before, and fail of what opened it. */
+static void breaker_note(struct exchange *x, const struct flight *f, enum code code, int64_t now_us) {
+    if (code == PERMISSION_DENIED) breaker_close(x);
+    else if (code == UNAVAILABLE && (x->probe == f || !breaker_open(x))) failed(&x->breaker, BREAKER_FAILURES - 1, now_us);
 }
 
 static enum code say_later(int64_t until_us, int64_t now_us, enum code code, const char *why, struct err *err) {
@@ -138,12 +152,10 @@ static enum code prepare(struct exchange *x, struct exchange_entry *e, const str
     if (!breaker_lets(x, now_us))
         return say_later(x->breaker.until_us, now_us, UNAVAILABLE, "the token endpoint failed several times", err);
     e->flight = flight_new(x, p, scopes, n);
-    if (e->flight) {
-        e->flight->entry = e;
-        return OK;
-    }
-    x->probing = false;
-    return err_oom(err);
+    if (!e->flight) return err_oom(err);
+    e->flight->entry = e;
+    if (breaker_open(x)) x->probe = e->flight;
+    return OK;
 }
 
 /* Under the lock. *ret_begin: a flight that the caller must begin once the lock is let go. */
@@ -197,21 +209,22 @@ bool exchange_wait_cancel(struct exchange *x, struct exchange_wait *wait) {
 
 /* ---- the end of a flight ---- */
 
-static void note_failure(struct exchange *x, struct exchange_entry *e, const struct err *err, bool asked, int64_t now_us) {
+static void note_failure(struct exchange *x, const struct flight *f, const struct err *err, int64_t now_us) {
+    struct exchange_entry *e = f->entry;
     size_t n = strnlen(err->message, sizeof e->why - 1);
     memcpy(e->why, err->message, n);
     e->why[n] = 0;
     e->code = err->code;
-    failed(&e->backoff, 0, now_us);
-    if (asked && err->code == UNAVAILABLE) failed(&x->breaker, BREAKER_FAILURES - 1, now_us);
-    else if (asked && err->code == PERMISSION_DENIED) x->breaker = (struct backoff){ 0 }; /* it lives */
+    if (f->kept_back) e->backoff.until_us = now_us + SECOND; /* room is had as soon as another's exchange ends */
+    else failed(&e->backoff, 0, now_us);
+    if (f->asked) breaker_note(x, f, err->code, now_us);
 }
 
-static void note_token(struct exchange *x, struct exchange_entry *e, struct exchange_token *token) {
+static void note_token(struct exchange_entry *e, struct exchange_token *token) {
     (void)exchange_token_unref(e->token);
     e->token = exchange_token_ref(token);
     e->renew_us = exchange_token_renewal_us(token);
-    e->backoff = x->breaker = (struct backoff){ 0 };
+    e->backoff = (struct backoff){ 0 };
 }
 
 static struct exchange_wait *take_waiting(struct exchange_entry *e) {
@@ -235,11 +248,11 @@ void exchange_settle(struct flight *f, struct exchange_token *token, const struc
     (void)pthread_mutex_lock(&x->lock);
     struct exchange_entry *e = f->entry;
     bool forgotten = f->forgotten;
-    x->probing = false;
     ++*(token ? &x->stats.fetched : &x->stats.failed);
-    if (!token) note_failure(x, e, err, f->asked, clock_wall_us());
-    else if (!forgotten) note_token(x, e, token);
-    else x->breaker = (struct backoff){ 0 };
+    if (!token) note_failure(x, f, err, clock_wall_us());
+    else breaker_close(x);
+    if (token && !forgotten) note_token(e, token);
+    if (x->probe == f) x->probe = NULL;
     e->flight = NULL;
     struct exchange_wait *waiting = take_waiting(e);
     (void)pthread_mutex_unlock(&x->lock);
@@ -253,7 +266,7 @@ void exchange_settle(struct flight *f, struct exchange_token *token, const struc
 void exchange_stats(struct exchange *x, struct exchange_stats *ret) {
     (void)pthread_mutex_lock(&x->lock);
     *ret = x->stats;
-    ret->open = x->breaker.failures >= BREAKER_FAILURES;
+    ret->open = breaker_open(x);
     (void)pthread_mutex_unlock(&x->lock);
 }
 

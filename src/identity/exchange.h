@@ -8,8 +8,10 @@
  * was asked for longest ago goes. A token is handed out until 60 s before its end (a quarter of a short life); the first
  * who asks within max(600 s, 20 % of its life) before the end, at most half its life, starts the renewal in the background.
  * Up to 10 % is added, so that not all renew at once. After a failure its key waits: 1 s, doubled up to 60 s. After 5
- * failures of the endpoint in a row, whoever's, nobody asks it for that long, then one does. Whoever cannot have a token in
- * the meantime hears at once. A refusal (4xx but 408 and 429) is the asker's own: it opens no breaker.
+ * failures of the endpoint in a row, whoever's, nobody asks it for that long, then one does, and only its failure makes the
+ * pause longer: those who were on their way when it began tell nothing new. Whoever cannot have a token in the meantime
+ * hears at once. A refusal (4xx but 408 and 429) is the asker's own: it opens no breaker. Nor does what this server does
+ * not let go out, which makes its key wait for 1 s each time, as room is had as soon as another's exchange ends.
  *
  * DESIGN §4 "Outbound"; RFC 8693; docs/decisions/0006-upstream.md. */
 #pragma once
@@ -20,15 +22,22 @@
 struct exchange;
 struct exchange_token; /* counted; immutable; wiped with its last holder */
 
+/* What became of a POST; borrowed until `done` returns. */
+struct exchange_answer {
+    unsigned status; /* 0: the endpoint gave no answer */
+    struct str body;
+    const struct err *ours; /* not NULL: this server kept it from the endpoint, which had no part in it: for the asker */
+};
+typedef void exchange_done(void *arg, const struct exchange_answer *answer);
+
 struct exchange_effects {
     void *ctx;
     /* What proves to the STS who asks: adds a token to ret_token (which is wiped). It may depend on what is kept by, and on
      * nothing else. Any thread, short. */
     enum code (*subject)(void *ctx, const struct principal *principal, struct buf *ret_token, struct err *err);
-    /* Sends it by the one dialer, within a deadline of its own. `done` comes exactly once, on any thread, perhaps before
-     * this returns; status 0: no answer. The request is borrowed until this returns. */
-    void (*post)(void *ctx, const struct exchange_request *request,
-                 void (*done)(void *arg, unsigned status, struct str body), void *arg);
+    /* Sends it by the dialer, within a deadline of its own. `done` comes exactly once, on any thread, perhaps before
+     * this returns. The request is borrowed until this returns. */
+    void (*post)(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg);
 };
 
 /* Copies configuration and effects. max_entries 0: 4,096. */
@@ -45,7 +54,7 @@ struct exchange_wait {
 
 /* OK with a token (a reference of the caller's): at once. OK with NULL: `wait->done` comes, perhaps before this returns.
  * Else it does not come: UNAVAILABLE (the endpoint is down, and when it is asked again), PERMISSION_DENIED (it refused this
- * principal a moment ago), RESOURCE_EXHAUSTED (memory, or all entries are busy), INVALID_ARGUMENT (scopes). */
+ * principal a moment ago), RESOURCE_EXHAUSTED (memory, our own bounds), INVALID_ARGUMENT (scopes). */
 MUST_USE enum code exchange_get(struct exchange *exchange, const struct principal *principal, const struct str *scopes,
                                 size_t n_scopes, struct exchange_wait *wait, struct exchange_token **ret_token,
                                 struct err *err);

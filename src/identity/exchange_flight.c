@@ -37,17 +37,26 @@ static void succeed(struct flight *f, struct str text, int64_t expires_us) {
     exchange_settle(f, token, token ? NULL : &err);
 }
 
-static void on_iam(void *arg, unsigned status, struct str body) {
+/* True: it is over, as this server did not let the request go on. What an endpoint said before counts for nothing. */
+static bool kept_back(struct flight *f, const struct exchange_answer *answer) {
+    if (!answer->ours) return false;
+    f->asked = false;
+    f->kept_back = true;
+    fail(f, answer->ours);
+    return true;
+}
+
+static void on_iam(void *arg, const struct exchange_answer *answer) {
     struct flight *f = arg;
     struct str token;
     int64_t expires_us = 0;
     struct err err;
-    if (exchange_iam_reply(status, body, f->sent_us, f->arena, &token, &expires_us, &err)) fail(f, &err);
+    if (kept_back(f, answer)) return;
+    if (exchange_iam_reply(answer->status, answer->body, f->sent_us, f->arena, &token, &expires_us, &err)) fail(f, &err);
     else succeed(f, token, expires_us);
 }
 
-static void post(struct flight *f, const struct exchange_request *request,
-                 void (*done)(void *arg, unsigned status, struct str body)) {
+static void post(struct flight *f, const struct exchange_request *request, exchange_done *done) {
     const struct exchange_effects *effects = &f->exchange->effects;
     struct exchange_request copy = *request;
     f->sent_us = clock_wall_us();
@@ -55,14 +64,15 @@ static void post(struct flight *f, const struct exchange_request *request,
     effects->post(effects->ctx, &copy, done, f);
 }
 
-static void on_sts(void *arg, unsigned status, struct str body) {
+static void on_sts(void *arg, const struct exchange_answer *answer) {
     struct flight *f = arg;
     const struct exchange_config *config = &f->exchange->config;
     struct exchange_request request;
     struct str token;
     int64_t expires_us = 0;
     struct err err;
-    enum code rc = exchange_sts_reply(status, body, f->sent_us, f->arena, &token, &expires_us, &err);
+    if (kept_back(f, answer)) return;
+    enum code rc = exchange_sts_reply(answer->status, answer->body, f->sent_us, f->arena, &token, &expires_us, &err);
     if (!rc && config->impersonation_url.n == 0) {
         succeed(f, token, expires_us);
         return;

@@ -44,7 +44,7 @@ struct exchange {
     struct map *by_key;
     struct exchange_entry *entries;
     struct backoff breaker;
-    bool probing;                /* the breaker was open, and one asks */
+    struct flight *probe;        /* the one that asks although the breaker is open; NULL: none */
     struct exchange_stats stats; /* but for `open` */
     uint64_t count;
 };
@@ -59,6 +59,7 @@ struct flight {
     size_t n_scopes;
     int64_t sent_us;
     bool asked;     /* the endpoint: its failures count */
+    bool kept_back; /* by this server: the endpoint has not failed */
     bool forgotten; /* under the lock */
 };
 

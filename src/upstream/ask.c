@@ -39,11 +39,13 @@ static bool on_message(struct upstream_call *call, struct str message, void *ctx
     return a->handler.on_message(a, message, a->ctx);
 }
 
-/* Our proof was not taken: what a caller could do about its own would not help. */
+/* Our proof was not taken, be it by the service or, without gRPC, by a proxy before it: what a caller could do about its
+ * own would not help. */
 static void refused_us(struct ask *a, struct upstream_status *status) {
     if (a->token) exchange_token_reject(a->token);
     upstream_status_ours(status, a->arena, UNAVAILABLE, upstream_config(a->upstream)->name,
-                         "does not take the token that was fetched for you: try again", "it answered UNAUTHENTICATED");
+                         "does not take the token that was fetched for you: try again",
+                         status->ours ? "it answered HTTP 401" : "it answered UNAUTHENTICATED");
 }
 
 static void on_end(struct upstream_call *call, const struct upstream_status *status, void *ctx) {
@@ -51,7 +53,7 @@ static void on_end(struct upstream_call *call, const struct upstream_status *sta
     struct ask *a = ctx;
     struct upstream_status ours = *status;
     a->call = NULL;
-    if (status->code == UNAUTHENTICATED && !status->ours) refused_us(a, &ours);
+    if (status->code == UNAUTHENTICATED) refused_us(a, &ours);
     a->handler.on_end(a, &ours, a->ctx);
     ask_free(a);
 }

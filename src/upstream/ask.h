@@ -2,8 +2,8 @@
  * (upstream_call.h). Of the gate, the schema's reader and whoever else speaks to an upstream.
  *
  * An ask lives on its loop; functions and callbacks run on its thread, and no callback comes from inside ask_start. An
- * upstream's UNAUTHENTICATED is about our token, never the caller's: the token is given up (exchange_token_reject), and the
- * status becomes UNAVAILABLE, ours. */
+ * upstream's UNAUTHENTICATED, or HTTP 401 without gRPC, is about our token, never the caller's: the token is given up
+ * (exchange_token_reject), and the status becomes UNAVAILABLE, ours. */
 #pragma once
 #include "model/principal.h"
 #include "upstream/upstream.h"

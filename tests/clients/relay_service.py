@@ -191,6 +191,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 # --- one that lies ---------------------------------------------------------------------------------------------------------------
 
+LIES = ("html", "stranger", "no-status", "half", "length", "early", "garbage")
 FRAME, TRAILERS = struct.Struct(">I"), b"\x00\x00\x00\x00"
 
 
@@ -203,9 +204,9 @@ def field(name, value):
 
 
 def lie(kind, stream):
-    head = field(b":status", b"200") + field(b"content-type", b"text/html" if kind == "html" else b"application/grpc")
+    head = field(b":status", b"401" if kind == "stranger" else b"200") + field(b"content-type", b"text/html" if kind in ("html", "stranger") else b"application/grpc")
     status = field(b"grpc-status", b"0")
-    if kind == "html":
+    if kind in ("html", "stranger"):  # the latter as a proxy says it that does not take a token
         return frame(1, 4, stream, head) + frame(0, 1, stream, b"<html>")
     if kind == "no-status":
         return frame(1, 4, stream, head) + frame(0, 1, stream, b"\0\0\0\0\1a")
@@ -238,7 +239,7 @@ def lie_to(sock, always=None):
             if kind == 4 and not flags & 1:
                 sock.sendall(frame(4, 1, 0))
             elif kind == 1:
-                word = always or next((w for w in ("html", "no-status", "half", "length", "early", "garbage") if huffman(w) in payload or w.encode() in payload), "garbage")
+                word = always or next((w for w in LIES if huffman(w) in payload or w.encode() in payload), "garbage")
                 sock.sendall(lie(word, stream))
                 if word == "cut":
                     return

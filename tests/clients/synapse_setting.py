@@ -46,9 +46,9 @@ watch: allow watcher to see jobs on synapse demo/* owner team until @UNTIL@
 """
 
 
-def make_site(folder, linkspan, more_policy=""):
+def make_site(folder, linkspan, more_policy="", config=CONFIG):
     site = linkspan_site.Site(linkspan, folder / "site")
-    site.make(CONFIG, {"pipelines": POLICY + more_policy}, {"PRINCIPAL": PRINCIPAL})
+    site.make(config, {"pipelines": POLICY + more_policy}, {"PRINCIPAL": PRINCIPAL})
     return site
 
 

@@ -19,11 +19,13 @@ CONNECTION = """  cloud:
     service: { back: upstream, hosts: [echo.internal], endpoint: "http://127.0.0.1:@ECHO@", exchange: far }
   web:
     service: { back: upstream, hosts: [web.internal], endpoint: "http://127.0.0.1:@WEB@", exchange: far }
+  liar:
+    service: { back: upstream, hosts: [liar.internal], endpoint: "http://127.0.0.1:@LIAR@", exchange: far }
 """
 POLICY = """
 cloud: allow caller, watcher to call "@FAR@/*" with audience "" owner team until @UNTIL@
-plain: allow caller, writer to call "http://127.0.0.1:@ECHO@/*" with audience "" and call "http://127.0.0.1:@WEB@/*" with audience "" owner team
-    until @UNTIL@
+plain: allow caller, writer to call "http://127.0.0.1:@ECHO@/*" with audience "" and call "http://127.0.0.1:@WEB@/*" with audience ""
+    and call "http://127.0.0.1:@LIAR@/*" with audience "" owner team until @UNTIL@
 """
 LIST = "/v1/projects/demo/instances/flights/databases"
 RPC = "/google.spanner.admin.database.v1.DatabaseAdmin/ListDatabases"
@@ -32,15 +34,15 @@ RPC = "/google.spanner.admin.database.v1.DatabaseAdmin/ListDatabases"
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory, linkspan):
     folder = tmp_path_factory.mktemp("pair")
-    ports = {name: linkspan_site.free_port() for name in ("ECHO", "WEB")}
+    ports = {name: linkspan_site.free_port() for name in ("ECHO", "WEB", "LIAR")}
     near = conftest.make_site(folder, linkspan, linkspan_site.fill(POLICY, ports), linkspan_site.fill(CONNECTION, ports))
     near.config.write_text(near.config.read_text().replace("connections:\n", two_sites.EXCHANGES + "connections:\n", 1))
-    certificates.sign_for(near, ["cloud", "bare", "echo", "web"])
+    certificates.sign_for(near, ["cloud", "bare", "echo", "web", "liar"])
     far = two_sites.make_far(folder / "far", near)
     policy = near.policies / "tests.policy"
     policy.write_text(policy.read_text().replace("@FAR@", far.url))
     pair = two_sites.Pair(near, far)
-    services = [Behind(folder, "grpc", ports["ECHO"]), Behind(folder, "http", ports["WEB"])]
+    services = [Behind(folder, kind, ports[name]) for kind, name in (("grpc", "ECHO"), ("http", "WEB"), ("liar", "LIAR"))]
     try:
         pair.start()
         yield pair
@@ -115,6 +117,15 @@ def test_a_token_that_the_service_does_not_take(pair):
             choosy(b"x", timeout=20, metadata=proof(pair, "caller"))
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE and "does not take the token" in caught.value.details()
         assert choosy(b"x", timeout=20, metadata=proof(pair, "writer")) == b"x"
+
+
+def test_a_token_that_a_proxy_does_not_take(pair):
+    """It stands before a gRPC service, and refuses as HTTP does: with 401 and a page."""
+    with dial(pair, "liar") as channel, pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary("/stranger")(b"x", timeout=20, metadata=proof(pair, "caller"))
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE and "does not take the token" in caught.value.details(), caught.value
+    entry = setting.audit_entry(pair.near, lambda e: "stranger" in e["protoPayload"]["methodName"] and e["protoPayload"]["status"]["code"] == 14)
+    assert entry and "HTTP 401" in entry["protoPayload"]["status"]["message"]
 
 
 def test_without_an_exchange_no_token_goes(pair):

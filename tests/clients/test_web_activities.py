@@ -12,8 +12,9 @@ from azure.core import exceptions
 from azure.synapse.artifacts import models
 
 import linkspan_site
+import plain
 import setting
-from synapse_setting import PRINCIPAL, activities, client, finish, fresh, keep, make_site, put, resource, wait
+from synapse_setting import CONFIG, PRINCIPAL, activities, client, finish, fresh, keep, make_site, put, resource, wait
 
 RESOURCE = "api://elsewhere"
 
@@ -75,6 +76,8 @@ class Elsewhere:
         if kind == "poll":
             self.polls[rest] = self.polls.get(rest, 0) + 1
             return (200, {"result": rest}, {}) if self.polls[rest] > 2 else (202, {}, {"Location": f"{self.url}/poll/{rest}"})
+        if kind == "v1":  # a token service
+            return 200, {"access_token": "taken", "token_type": "Bearer", "expires_in": 3600}, {}
         if kind == "slow":
             self.slow.wait(30)
         return 200, {"method": asked["method"], "body": asked["body"]}, {}
@@ -214,6 +217,41 @@ def test_places_that_are_not_allowed(site, author, name, url, code):
     assert done.status == "Failed" and error["errorCode"] == code, error
     entry = setting.audit_entry(site, lambda e: e["protoPayload"]["methodName"] == "pipeline.WebActivity" and done.run_id in json.dumps(e))
     assert entry and error["requestId"] in json.dumps(entry)
+
+
+def test_slow_calls_keep_nobody_from_a_token(tmp_path, linkspan):
+    """As many as there are connections for: the token of an upstream is fetched beside them."""
+    elsewhere, slow = Elsewhere(), fresh("slow")
+    config = CONFIG.replace("connections:\n", f"""exchanges:
+  far: {{ file: far.json }}
+connections:
+  echo:
+    service: {{ back: upstream, hosts: [echo.internal], endpoint: "{elsewhere.url}", exchange: far }}
+""", 1)
+    site = make_site(tmp_path, linkspan, (RULES + """
+echo: allow author to call "http://127.0.0.1:@PORT@/*" with audience "" owner team until @UNTIL@
+""").replace("@PORT@", str(elsewhere.port)), config)
+    (site.folder / "far.json").write_text(json.dumps({
+        "type": "external_account", "audience": "//far", "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": f"{elsewhere.url}/v1/token"}))
+    try:
+        site.start()
+        author = client(site)
+        put(author, slow, resource(models.ForEachActivity(
+            name="all", items=models.Expression(type="Expression", value="@range(0, 50)"), batch_count=50,
+            activities=[web(f"{elsewhere.url}/slow/@{{item()}}", "POST", body={})])))
+        for _ in range(2):
+            author.pipeline.create_pipeline_run(slow)
+        assert setting.eventually(lambda: len(elsewhere.of("/slow/")) >= 64 or None), len(elsewhere.of("/slow/"))
+        caller = plain.Plain(site, bearer=plain.token(site, "author"))
+        answer = caller.http.get(f"{site.url}/fast", headers={"Host": "echo.internal"}, timeout=25, verify=str(site.ca))
+        assert answer.status_code == 200, answer.text
+        asked, = elsewhere.of("/fast")
+        assert asked["headers"]["authorization"] == "Bearer taken"
+    finally:
+        elsewhere.slow.set()
+        site.stop()
+        elsewhere.server.shutdown()
 
 
 def test_what_was_on_its_way_when_the_server_was_killed(tmp_path, linkspan):

@@ -34,13 +34,13 @@ static void on_told(struct exchange_wait *wait, struct exchange_token *token, co
     (void)exchange_token_unref(token);
 }
 
-static void open_world(const char *head, bool development) {
+static void open_bounded(const char *head, bool development, unsigned max_calls) {
     struct err err = { 0 };
     char url[100];
     w = (struct world){ .script = { .address = "127.0.0.1", .head = head } };
     script_start(&w.script);
     assert_int_equal(loop_new(&w.loop, &err), OK);
-    const struct outbound_config config = { .loop = w.loop };
+    const struct outbound_config config = { .loop = w.loop, .max_calls = max_calls };
     if (outbound_new(&config, &w.outbound, &err)) fail_msg("%s", err.message);
     w.post = (struct exchange_post){ w.outbound, development };
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/v1/token", w.script.port);
@@ -53,6 +53,10 @@ static void open_world(const char *head, bool development) {
     assert_int_equal(exchange_new(&c, &effects, 0, &w.exchange, &err), OK);
 }
 
+static void open_world(const char *head, bool development) {
+    open_bounded(head, development, 0);
+}
+
 static void close_world(void) {
     outbound_stop(w.outbound); /* each post ends before it returns */
     exchange_free(w.exchange);
@@ -61,20 +65,29 @@ static void close_world(void) {
     script_stop(&w.script);
 }
 
-static void ask(struct exchange_wait *wait) {
+static void ask_as(const char *who, struct exchange_wait *wait) {
     static const struct str scope = STR_INIT("https://www.googleapis.com/auth/spanner.data");
-    const struct principal ada = { .actor = { .kind = ACTOR_OIDC, .issuer = STR("corp"), .subject = STR("ada") } };
+    const struct principal p = { .actor = { .kind = ACTOR_OIDC, .issuer = STR("corp"), .subject = str_z(who) } };
     struct exchange_token *token = NULL;
     struct err err = { 0 };
     wait->done = on_told;
-    if (exchange_get(w.exchange, &ada, &scope, 1, wait, &token, &err) || token) on_told(wait, token, &err);
+    if (exchange_get(w.exchange, &p, &scope, 1, wait, &token, &err) || token) on_told(wait, token, &err);
+}
+
+static void ask(struct exchange_wait *wait) {
+    ask_as("ada", wait);
+}
+
+static void until_told_as(const char *who) {
+    struct exchange_wait wait = { 0 };
+    w.told = 0;
+    ask_as(who, &wait);
+    for (unsigned i = 0; i < 200 && !w.told; i++) loop_run_once(w.loop, 50);
+    assert_int_equal(w.told, 1);
 }
 
 static void until_told(void) {
-    struct exchange_wait wait = { 0 };
-    ask(&wait);
-    for (unsigned i = 0; i < 200 && !w.told; i++) loop_run_once(w.loop, 50);
-    assert_int_equal(w.told, 1);
+    until_told_as("ada");
 }
 
 static void test_a_token(void **state) {
@@ -138,7 +151,36 @@ static void test_stopped_while_somebody_waits(void **state) {
     outbound_stop(w.outbound);
     assert_int_equal(w.told, 1);
     assert_int_equal(w.code, UNAVAILABLE);
+    assert_non_null(strstr(w.why, "this server stops"));
     close_world();
+}
+
+/* What is kept back here says nothing of the endpoint: nobody is made to wait for it. */
+static void test_kept_back_by_our_own_bounds(void **state) {
+    (void)state;
+    static const char *const people[] = { "ada", "bob", "cem", "dan", "eve", "fay" };
+    struct script silent = { .address = "127.0.0.1" };
+    struct result result = { 0 };
+    char url[100];
+    uint64_t id = 0;
+    open_bounded(ANSWER("200 OK", "63", "{\"access_token\":\"far-1\",\"token_type\":\"Bearer\",\"expires_in\":900}"), true,
+                 1);
+    script_start(&silent);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/", silent.port);
+    const struct outbound_request request = { .method = STR("GET"), .url = str_z(url), .may_loopback = true };
+    assert_int_equal(outbound_send(w.outbound, &request, result_done, &result, &id, NULL), OK);
+    for (size_t i = 0; i < COUNT(people); i++) {
+        until_told_as(people[i]);
+        if (w.code != RESOURCE_EXHAUSTED || !strstr(w.why, "this server has")) fail_msg("%s: %s", people[i], w.why);
+    }
+    assert_int_equal(w.script.connections, 0);
+    outbound_cancel(w.outbound, id);
+    result_wait(w.loop, &result);
+    until_told_as("gus");
+    if (w.code) fail_msg("%s", w.why);
+    assert_string_equal(w.token, "far-1");
+    close_world();
+    script_stop(&silent);
 }
 
 int main(void) {
@@ -147,6 +189,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_no_token),
         cmocka_unit_test(test_loopback_in_production),
         cmocka_unit_test(test_stopped_while_somebody_waits),
+        cmocka_unit_test(test_kept_back_by_our_own_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

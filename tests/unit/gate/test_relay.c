@@ -19,6 +19,7 @@ static struct far {
     uint16_t port;
     unsigned requests;
     char bearer[100]; /* of the last request */
+    bool proxied;     /* something before it says so instead of it, and speaks no gRPC */
 } far;
 
 static const struct http_header GRPC_HEAD[] = { { STR_INIT("content-type"), STR_INIT("application/grpc") } };
@@ -34,7 +35,8 @@ static void on_far_request(struct http_stream *s, const struct http_request *r, 
     bool taken = !str_eq(bearer, STR("Bearer token-1"));
     far.requests++;
     (void)snprintf(far.bearer, sizeof far.bearer, "%.*s", STR_ARG(bearer));
-    if (grpc && !taken) http_reply_headers_only(s, 200, NO, COUNT(NO));
+    if (grpc && !taken && far.proxied) http_reply_simple(s, 401, STR("text/html"), STR("<html>who are you"));
+    else if (grpc && !taken) http_reply_headers_only(s, 200, NO, COUNT(NO));
     else {
         http_reply_headers(s, taken ? 200 : 401, GRPC_HEAD, grpc);
         struct str body = grpc ? (struct str){ "\0\0\0\0\2hi", 7 } : STR("hi");
@@ -86,13 +88,13 @@ static enum code subject(void *ctx, const struct principal *principal, struct bu
     return buf_ok(ret) ? OK : err_oom(err);
 }
 
-static void post(void *ctx, const struct exchange_request *request, void (*done)(void *, unsigned, struct str), void *arg) {
+static void post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg) {
     (void)ctx;
     (void)request;
     char body[200];
     int n = snprintf(body, sizeof body, "{\"access_token\":\"token-%u\",\"token_type\":\"Bearer\",\"expires_in\":3600}",
                      ++fetched);
-    done(arg, 200, (struct str){ body, (size_t)n });
+    done(arg, &(struct exchange_answer){ .status = 200, .body = { body, (size_t)n } });
 }
 
 static void configure(void) {
@@ -281,12 +283,29 @@ static void test_a_token_that_is_not_taken(void **state) {
     assert_int_equal(f.n, 2);
 }
 
+/* What stands before a gRPC service refuses as HTTP does. */
+static void test_a_token_that_a_proxy_does_not_take(void **state) {
+    (void)state;
+    int64_t now = clock_wall_us();
+    clock_set_for_test(now);
+    far.proxied = true;
+    ask_grpc();
+    assert_int_equal(last.code, UNAVAILABLE);
+    if (!strstr(last.message, "the upstream of shop.service does not take the token")) fail_msg("%s", last.message);
+    clock_set_for_test(now + 31 * (int64_t)SECOND);
+    ask_grpc();
+    assert_true(went_well());
+    assert_string_equal(far.bearer, "Bearer token-2");
+    assert_int_equal(fetched, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_grpc_without_memory, open_bare, teardown),
         cmocka_unit_test_setup_teardown(test_http_without_memory, open_bare, teardown),
         cmocka_unit_test_setup_teardown(test_with_a_token_without_memory, open_proved, teardown),
         cmocka_unit_test_setup_teardown(test_a_token_that_is_not_taken, open_proved, teardown),
+        cmocka_unit_test_setup_teardown(test_a_token_that_a_proxy_does_not_take, open_proved, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

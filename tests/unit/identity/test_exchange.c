@@ -15,7 +15,8 @@ enum { LIFE_S = 3600 };
 static struct endpoint {
     unsigned posts, sts, iam, serial;
     unsigned auto_status; /* answer at once with this; 0: wait for the test */
-    void (*done)(void *arg, unsigned status, struct str body);
+    bool keeps_back;      /* instead: this server does not let it go out */
+    exchange_done *done;
     void *arg;
     bool is_iam;
     int64_t life_s;
@@ -27,7 +28,7 @@ static struct exchange *exchange;
 
 static void answer(unsigned status) {
     char body[512];
-    void (*done)(void *, unsigned, struct str) = at.done;
+    exchange_done *done = at.done;
     assert_non_null(done);
     at.done = NULL;
     if (status != 200) (void)snprintf(body, sizeof body, "{\"error\":\"invalid_grant\"}");
@@ -39,11 +40,18 @@ static void answer(unsigned status) {
         (void)snprintf(body, sizeof body, "{\"access_token\":\"fed-%u\",\"token_type\":\"Bearer\",\"expires_in\":%lld}",
                        ++at.serial, (long long)at.life_s);
     }
-    done(at.arg, status, str_z(body));
+    done(at.arg, &(struct exchange_answer){ .status = status, .body = str_z(body) });
 }
 
-static void fake_post(void *ctx, const struct exchange_request *request,
-                      void (*done)(void *arg, unsigned status, struct str body), void *arg) {
+static void keep_back(void) {
+    struct err err;
+    exchange_done *done = at.done;
+    at.done = NULL;
+    (void)err_set(&err, RESOURCE_EXHAUSTED, "we have no room");
+    done(at.arg, &(struct exchange_answer){ .ours = &err });
+}
+
+static void fake_post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg) {
     (void)ctx;
     at.posts++;
     at.is_iam = str_find(request->url, STR("generateAccessToken")) >= 0;
@@ -51,7 +59,8 @@ static void fake_post(void *ctx, const struct exchange_request *request,
     (void)snprintf(at.bearer, sizeof at.bearer, "%.*s", STR_ARG(request->authorization));
     assert_null(at.done);
     at.done = done, at.arg = arg;
-    if (at.auto_status) answer(at.auto_status);
+    if (at.keeps_back) keep_back();
+    else if (at.auto_status) answer(at.auto_status);
 }
 
 static enum code fake_subject(void *ctx, const struct principal *principal, struct buf *ret, struct err *err) {
@@ -106,8 +115,7 @@ static void at_second(int64_t s) {
     clock_set_for_test(((int64_t)NOW + s) * 1000000);
 }
 
-static void begin(bool impersonate, size_t max_entries) {
-    struct exchange_effects effects = { NULL, fake_subject, fake_post };
+static void begin_with(const struct exchange_effects *effects, bool impersonate, size_t max_entries) {
     struct exchange_config config = { .token_url = STR("https://sts.example/v1/token"),
                                       .audience = STR("//iam.example/aud"),
                                       .subject_token_type = STR("urn:ietf:params:oauth:token-type:jwt") };
@@ -115,7 +123,12 @@ static void begin(bool impersonate, size_t max_entries) {
         config.impersonation_url = STR("https://iam.example/v1/projects/-/serviceAccounts/a@b.c:generateAccessToken");
     at = (struct endpoint){ .life_s = LIFE_S };
     at_second(0);
-    assert_int_equal(exchange_new(&config, &effects, max_entries, &exchange, NULL), OK);
+    assert_int_equal(exchange_new(&config, effects, max_entries, &exchange, NULL), OK);
+}
+
+static void begin(bool impersonate, size_t max_entries) {
+    static const struct exchange_effects effects = { NULL, fake_subject, fake_post };
+    begin_with(&effects, impersonate, max_entries);
 }
 
 static int finish(void **state) {
@@ -316,6 +329,83 @@ static void test_breaker(void **state) {
     assert_false(stats.open);
 }
 
+/* Many are under way at once, and are answered in the test's order. */
+
+enum { CROWD = 16 };
+
+static struct {
+    unsigned n; /* posts */
+    struct {
+        exchange_done *done;
+        void *arg;
+    } posts[CROWD];
+    struct asker askers[CROWD];
+} crowd;
+
+static void crowd_post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg) {
+    (void)ctx, (void)request;
+    assert_true(crowd.n < CROWD);
+    crowd.posts[crowd.n].done = done;
+    crowd.posts[crowd.n++].arg = arg;
+}
+
+static void begin_crowd(void) {
+    static const struct exchange_effects effects = { NULL, fake_subject, crowd_post };
+    begin_with(&effects, false, 0);
+    crowd.n = 0;
+}
+
+/* The i-th person, with a key of his own. */
+static struct asker *ask_as_nth(unsigned i) {
+    char name[16];
+    (void)snprintf(name, sizeof name, "p%u", i);
+    struct principal p = person(name);
+    return ask_as(&crowd.askers[i], &p, &DATA, 1);
+}
+
+static void answer_nth(unsigned i, unsigned status) {
+    at.done = crowd.posts[i].done;
+    at.arg = crowd.posts[i].arg;
+    answer(status);
+}
+
+/* All who were on their way fail of the same: the endpoint failed once, and the first pause is the shortest. */
+static void test_one_hiccup_of_many(void **state) {
+    (void)state;
+    begin_crowd();
+    for (unsigned i = 0; i < 11; i++) assert_int_equal(ask_as_nth(i)->told, 0);
+    for (unsigned i = 0; i < 11; i++) answer_nth(i, 503);
+    assert_int_equal(ask_as_nth(11)->code, UNAVAILABLE);
+    assert_non_null(strstr(crowd.askers[11].why, "failed several times"));
+    assert_non_null(strstr(crowd.askers[11].why, "asked again in 1 s"));
+    at_second(1);
+    assert_int_equal(ask_as_nth(11)->told, 0); /* the probe */
+    answer_nth(11, 200);
+    assert_int_equal(ask_as_nth(12)->told, 0);
+    answer_nth(12, 200);
+    assert_int_equal(crowd.askers[12].code, OK);
+}
+
+/* Whoever was on his way before the pause ends in the midst of the probe: it stays the only one, and its own failure is
+ * what doubles the pause. */
+static void test_only_the_probe_ends_the_probe(void **state) {
+    (void)state;
+    begin_crowd();
+    for (unsigned i = 0; i < 7; i++) assert_int_equal(ask_as_nth(i)->told, 0);
+    for (unsigned i = 0; i < 5; i++) answer_nth(i, 503);
+    at_second(1);
+    assert_int_equal(ask_as_nth(7)->told, 0); /* the probe */
+    answer_nth(5, 503);
+    assert_int_equal(ask_as_nth(8)->code, UNAVAILABLE);
+    assert_int_equal(crowd.n, 8);
+    answer_nth(7, 503);
+    assert_int_equal(ask_as_nth(8)->code, UNAVAILABLE);
+    assert_non_null(strstr(crowd.askers[8].why, "asked again in 2 s"));
+    answer_nth(6, 200); /* one of the old ones: it lives */
+    assert_int_equal(ask_as_nth(8)->told, 0);
+    answer_nth(8, 200);
+}
+
 /* The quota is no asker's own: when it is used up, all wait. */
 static void test_too_many_opens_it_too(void **state) {
     (void)state;
@@ -373,6 +463,52 @@ static void test_no_subject_token(void **state) {
     at.auto_status = 200;
     at_second(1000);
     assert_int_equal(ask(&a)->code, OK); /* the endpoint had no part in it: no breaker is open */
+}
+
+/* The endpoint had no part in it, in whichever step: no breaker opens, and its key waits for a second however often. */
+static void test_kept_back_by_us(void **state) {
+    (void)state;
+    struct asker a;
+    char name[16];
+    begin(true, 0);
+    for (unsigned i = 0; i < 10; i++) {
+        (void)snprintf(name, sizeof name, "p%u", i);
+        struct principal p = person(name);
+        at.keeps_back = i % 2;
+        (void)ask_as(&a, &p, &DATA, 1);
+        at.keeps_back = true;
+        if (!a.told) answer(200); /* the first step went well */
+        assert_int_equal(a.code, RESOURCE_EXHAUSTED);
+        assert_non_null(strstr(a.why, "we have no room"));
+    }
+    for (unsigned s = 0; s < 10; s++) {
+        at_second(s);
+        assert_int_equal(ask(&a)->code, RESOURCE_EXHAUSTED);
+        assert_int_equal(ask(&a)->code, RESOURCE_EXHAUSTED); /* now without a post */
+        assert_non_null(strstr(a.why, "asked again in 1 s"));
+    }
+    assert_int_equal(at.posts, 10 + 5 + 10);
+    at.keeps_back = false;
+    at.auto_status = 200;
+    at_second(10);
+    assert_int_equal(ask(&a)->code, OK);
+}
+
+/* A probe that is kept back has told nothing: the next who asks is one. */
+static void test_a_probe_kept_back_by_us(void **state) {
+    (void)state;
+    begin_crowd();
+    for (unsigned i = 0; i < 5; i++) (void)ask_as_nth(i);
+    for (unsigned i = 0; i < 5; i++) answer_nth(i, 503);
+    at_second(1);
+    assert_int_equal(ask_as_nth(5)->told, 0);
+    at.done = crowd.posts[5].done;
+    at.arg = crowd.posts[5].arg;
+    keep_back();
+    assert_int_equal(crowd.askers[5].code, RESOURCE_EXHAUSTED);
+    assert_int_equal(ask_as_nth(6)->told, 0);
+    answer_nth(6, 200);
+    assert_int_equal(crowd.askers[6].code, OK);
 }
 
 /* All who acted in the job's run: its own account, and the one that its code went on to act as. Bob is nobody of it. */
@@ -473,20 +609,22 @@ static struct {
 } storm;
 
 struct late {
-    void (*done)(void *arg, unsigned status, struct str body);
+    exchange_done *done;
     void *arg;
 };
 
 static void *answer_later(void *arg) {
     struct late *late = arg;
     (void)usleep(20000);
-    late->done(late->arg, 200, STR("{\"access_token\":\"T\",\"token_type\":\"Bearer\",\"expires_in\":3600}"));
+    const struct exchange_answer answer = {
+        .status = 200, .body = STR("{\"access_token\":\"T\",\"token_type\":\"Bearer\",\"expires_in\":3600}")
+    };
+    late->done(late->arg, &answer);
     free(late);
     return NULL;
 }
 
-static void storm_post(void *ctx, const struct exchange_request *request,
-                       void (*done)(void *arg, unsigned status, struct str body), void *arg) {
+static void storm_post(void *ctx, const struct exchange_request *request, exchange_done *done, void *arg) {
     pthread_t thread;
     struct late *late = malloc(sizeof *late);
     (void)ctx, (void)request;
@@ -541,10 +679,14 @@ int main(void) {
         cmocka_unit_test_teardown(test_served_stale_while_the_endpoint_is_down, finish),
         cmocka_unit_test_teardown(test_a_failure_waits, finish),
         cmocka_unit_test_teardown(test_breaker, finish),
+        cmocka_unit_test_teardown(test_one_hiccup_of_many, finish),
+        cmocka_unit_test_teardown(test_only_the_probe_ends_the_probe, finish),
         cmocka_unit_test_teardown(test_too_many_opens_it_too, finish),
         cmocka_unit_test_teardown(test_a_refusal_is_the_askers_own, finish),
         cmocka_unit_test_teardown(test_the_second_step_refuses, finish),
         cmocka_unit_test_teardown(test_no_subject_token, finish),
+        cmocka_unit_test_teardown(test_kept_back_by_us, finish),
+        cmocka_unit_test_teardown(test_a_probe_kept_back_by_us, finish),
         cmocka_unit_test_teardown(test_forgotten, finish),
         cmocka_unit_test_teardown(test_rejected_upstream, finish),
         cmocka_unit_test_teardown(test_cancel, finish),

@@ -94,13 +94,12 @@ static void iam_answers(const struct exchange_request *r, struct answer *answer)
     proof_unref(proof);
 }
 
-static void post(void *ctx, const struct exchange_request *r, void (*done)(void *arg, unsigned status, struct str body),
-                 void *arg) {
+static void post(void *ctx, const struct exchange_request *r, exchange_done *done, void *arg) {
     (void)ctx;
     struct answer answer = { 0 };
     if (str_ends(r->url, STR("/v1/token"))) sts_answers(r, &answer);
     else iam_answers(r, &answer);
-    done(arg, answer.status, answer.body);
+    done(arg, &(struct exchange_answer){ .status = answer.status, .body = answer.body });
 }
 
 /* ---- the near one ---- */
