@@ -68,6 +68,9 @@ struct dataproc {
 extern const struct method dataproc_methods[];
 extern const size_t dataproc_n_methods;
 
+/* dataproc.c */
+MUST_USE bool dataproc_copy_list(struct arena *arena, const struct str *from, size_t n, const struct str **ret);
+
 /* desk.c */
 MUST_USE enum code desk_start(struct dataproc *dataproc, struct err *err);
 void desk_stop(struct dataproc *dataproc);

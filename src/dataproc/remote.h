@@ -11,6 +11,8 @@ struct remote {
     struct sealer *sealer; /* of the handles that clients get */
     const struct dataproc_account *accounts;
     size_t n_accounts;
+    const struct str *code; /* dataproc_upstream_config's */
+    size_t n_code;
     struct http_header routing; /* as Google's clients send it */
 };
 
@@ -53,6 +55,15 @@ void remote_delete_job(struct call *call);
 /* remote_lists.c */
 void remote_list_jobs(struct call *call);
 void remote_list_clusters(struct call *call);
+
+/* remote_code.c */
+MUST_USE enum code remote_other_files(const struct launch_job *launch, struct arena *arena, struct launch_files *ret,
+                                      struct err *err); /* all but the main one; after launch_check */
+/* The first that is in no listed place, so that the job is free code. Empty: none. */
+struct str remote_foreign_file(const struct remote *remote, const struct launch_files *others);
+/* For the audit: which files, and their digest, as there is not room for all. */
+struct str remote_files_text(const struct remote *remote, struct str main, const struct launch_files *others,
+                             struct arena *arena);
 
 /* remote_submit.c */
 MUST_USE enum code remote_classify_submit(struct dataproc *dataproc, struct call *call, struct err *err);
