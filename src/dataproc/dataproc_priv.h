@@ -90,6 +90,9 @@ void index_free(struct dataproc *dataproc);
 /* access.c: whom the policy lets see what. */
 struct str access_path(struct dataproc *dataproc, struct str cluster, struct arena *arena); /* "dataproc demo/batch" */
 struct str access_caller(const struct call *call, struct arena *arena); /* who asks, as a key: issuer and subject */
+/* Whose requestId it is: the caller's with all for whom it acts, and the cluster's. Of another chain, or for another
+ * cluster, the same id is another one. */
+struct str access_asker(const struct call *call, struct str cluster, struct arena *arena);
 bool access_allows(const struct call *call, struct atom atom);
 /* The atom that a call on this job asks for: `verb`, or, for the submitter who may still run it, that. */
 struct atom access_job_atom(struct dataproc *dataproc, const struct call *call, enum verb verb,

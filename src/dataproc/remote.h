@@ -41,8 +41,10 @@ MUST_USE enum code remote_operation_open(struct dataproc *dataproc, struct call 
 /* The same for page tokens; `list` says which list it belongs to. Empty stays empty. */
 MUST_USE enum code remote_page_seal(struct call *call, struct str list, struct str *io_token, struct err *err);
 MUST_USE enum code remote_page_open(struct call *call, struct str list, struct str token, struct str *ret, struct err *err);
-/* requestId, bound to caller and cluster: at the upstream several callers may be one account. Empty stays empty. */
-MUST_USE enum code remote_request_id(struct call *call, struct str cluster, struct str *io_id, struct err *err);
+/* requestId, bound to access_asker, as at the upstream several callers may be one account, and to what else was decided:
+ * that of another decision is another one. Empty stays empty. */
+MUST_USE enum code remote_request_id(struct call *call, struct str cluster, struct str decided, struct str *io_id,
+                                     struct err *err);
 
 /* remote_jobs.c: waits for the upstream's answer about the job, then adds the atom. */
 MUST_USE enum code remote_classify_job(struct dataproc *dataproc, struct call *call, enum verb verb, struct str id,

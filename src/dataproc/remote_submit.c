@@ -68,7 +68,8 @@ static enum code make_message(struct dataproc *dataproc, struct call *call, cons
         .project_id = dataproc->project, .region = dataproc->region, .job = job, .request_id = r->request_id
     };
     call->prepared = message;
-    return remote_request_id(call, row->cluster, &message->request_id, err);
+    struct str decided = arena_printf(call->arena, "%.*s %.*s", STR_ARG(row->job), STR_ARG(row->account));
+    return decided.p ? remote_request_id(call, row->cluster, decided, &message->request_id, err) : err_oom(err);
 }
 
 enum code remote_classify_submit(struct dataproc *dataproc, struct call *call, struct err *err) {

@@ -483,11 +483,17 @@ static void only_what_was_checked_goes_on(void **state) {
     assert_int_equal(sent->job->driver_control_files_uri.n, 0);
 }
 
-/* What the upstream hears for requestId "r" of this caller for this cluster. */
-static struct str request_id(const char *who, const char *main, const char *cluster) {
-    struct dataproc_SubmitJobRequest *r = a_job(main, cluster);
+/* What the upstream hears for requestId "r" of this caller, who acts for `for_whom`. */
+static struct str request_id(const char *who, const char *main, const char *for_whom) {
+    struct dataproc_SubmitJobRequest *r = a_job(main, "batch");
     r->request_id = STR("r");
-    ask_for(who, "SubmitJob", r, OK, NULL);
+    struct answer *a = new_answer(who, "SubmitJob");
+    a->principal.chain[0] = (struct actor){ ACTOR_OIDC, STR("entra"), str_z(for_whom), NULL };
+    a->principal.n_chain = for_whom != NULL;
+    a->call.request = r;
+    run_call(a);
+    if (a->code) fail_msg("%s", a->err.message);
+    free_answer(a);
     const struct dataproc_SubmitJobRequest *sent = decode(&last, &dataproc_SubmitJobRequest_msg);
     assert_int_equal(sent->request_id.n, 40);
     return sent->request_id;
@@ -495,11 +501,16 @@ static struct str request_id(const char *who, const char *main, const char *clus
 
 static void request_ids_are_the_callers_own(void **state) {
     (void)state;
-    struct str first = request_id("runner", "gs://code/x.py", "batch"),
-               again = request_id("runner", "gs://code/x.py", "batch"),
-               others = request_id("two", "gs://code/far.py", "batch");
+    struct str first = request_id("runner", "gs://code/x.py", NULL), again = request_id("runner", "gs://code/x.py", NULL),
+               others = request_id("two", "gs://code/far.py", NULL),
+               for_ann = request_id("runner", "gs://code/x.py", "ann"),
+               named = request_id("runner", "gs://code/far.py", NULL),
+               for_bob = request_id("runner", "gs://code/x.py", "bob");
     assert_true(str_eq(first, again));
     assert_false(str_eq(first, others));
+    assert_false(str_eq(first, named));
+    assert_false(str_eq(first, for_ann));
+    assert_false(str_eq(for_ann, for_bob));
 }
 
 static void cancel_update_delete(void **state) {
