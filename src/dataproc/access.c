@@ -6,9 +6,23 @@ struct str access_path(struct dataproc *dataproc, struct str cluster, struct are
     return arena_printf(arena, "dataproc %.*s/%.*s", STR_ARG(dataproc->connection), STR_ARG(cluster));
 }
 
-struct str access_caller(const struct call *call, struct arena *arena) {
-    const struct actor *a = &call->principal->actor;
+static struct str actor_key(const struct actor *a, struct arena *arena) {
     return arena_printf(arena, "%d %.*s %.*s", (int)a->kind, STR_ARG(a->issuer), STR_ARG(a->subject));
+}
+
+struct str access_caller(const struct call *call, struct arena *arena) {
+    return actor_key(&call->principal->actor, arena);
+}
+
+/* Each part with its length, so that no two read alike. */
+struct str access_asker(const struct call *call, struct str cluster, struct arena *arena) {
+    const struct principal *p = call->principal;
+    struct str key = arena_printf(arena, "%zu %.*s", cluster.n, STR_ARG(cluster));
+    for (unsigned i = 0; key.p && i <= p->n_chain; i++) {
+        struct str who = actor_key(i < p->n_chain ? &p->chain[i] : &p->actor, arena);
+        key = who.p ? arena_printf(arena, "%.*s %zu %.*s", STR_ARG(key), who.n, STR_ARG(who)) : who;
+    }
+    return key;
 }
 
 static struct verdict decide(const struct call *call, struct atom atom) {

@@ -98,8 +98,8 @@ static enum code answer(struct dataproc *dataproc, struct call *call, struct str
                                          with_cluster ? &dataproc_Cluster_msg : &pb_Empty_msg,
                                          with_cluster ? (const void *)cluster : &nothing, &operation, err);
     if (!rc && request.n)
-        rc = state_request_put(dataproc->state, access_caller(call, call->arena), type, request, last_part(operation->name),
-                               err);
+        rc = state_request_put(dataproc->state, access_asker(call, cluster->cluster_name, call->arena), type, request,
+                               last_part(operation->name), err);
     return rc ? rc : desk_reply(call, operation, err);
 }
 
@@ -109,8 +109,8 @@ static enum code create_cluster(struct dataproc *dataproc, struct call *call, st
     struct str first;
     bool again;
     struct err ignored;
-    enum code rc = state_request_get(dataproc->state, access_caller(call, call->arena), STR("CREATE"), r->request_id,
-                                     call->arena, &again, &first, err);
+    enum code rc = state_request_get(dataproc->state, access_asker(call, r->cluster->cluster_name, call->arena),
+                                     STR("CREATE"), r->request_id, call->arena, &again, &first, err);
     if (!rc && again) return answer_again(dataproc, call, first, err);
     if (rc) return rc;
     if (state_cluster_get(dataproc->state, r->cluster->cluster_name, call->arena, &old, &ignored) == OK)
@@ -143,8 +143,8 @@ static enum code delete_cluster(struct dataproc *dataproc, struct call *call, st
     struct cluster_row row, seen;
     struct str first;
     bool again;
-    enum code rc = state_request_get(dataproc->state, access_caller(call, call->arena), STR("DELETE"), r->request_id,
-                                     call->arena, &again, &first, err);
+    enum code rc = state_request_get(dataproc->state, access_asker(call, r->cluster_name, call->arena), STR("DELETE"),
+                                     r->request_id, call->arena, &again, &first, err);
     if (!rc && again) return answer_again(dataproc, call, first, err);
     if (!rc) rc = state_cluster_get(dataproc->state, r->cluster_name, call->arena, &row, err);
     if (rc) return rc;

@@ -8,7 +8,7 @@
 
 enum { CONFIG_ARENA_BYTES = 1 << 20, MAX_PATH = 1000 };
 
-static bool copy_list(struct arena *arena, const struct str *from, size_t n, const struct str **ret) {
+bool dataproc_copy_list(struct arena *arena, const struct str *from, size_t n, const struct str **ret) {
     struct str *copy = ARENA_ARRAY(arena, struct str, n + 1);
     for (size_t i = 0; copy && i < n; i++) copy[i] = str_dup(arena, from[i]);
     *ret = copy;
@@ -28,8 +28,8 @@ static bool copy_config(struct dataproc *d, const struct dataproc_config *config
                                         .n_properties = config->n_properties,
                                         .memory_bytes = config->memory_bytes };
     return d->connection.p && d->project.p && d->region.p && d->launch.python && d->launch.master &&
-           copy_list(a, config->code, config->n_code, &d->launch.code) &&
-           copy_list(a, config->properties, config->n_properties, &d->launch.properties);
+           dataproc_copy_list(a, config->code, config->n_code, &d->launch.code) &&
+           dataproc_copy_list(a, config->properties, config->n_properties, &d->launch.properties);
 }
 
 static enum code open_state(struct dataproc *d, const struct dataproc_config *config, struct err *err) {

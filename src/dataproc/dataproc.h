@@ -44,10 +44,14 @@ struct dataproc_upstream_config {
     const struct upstream *upstream;         /* outlives the connection */
     const struct dataproc_account *accounts; /* the clusters of this connection: no other is seen or used */
     size_t n_accounts;
+    const struct str *code; /* places (dataproc_is_code_place) whose files may go with a job that is named */
+    size_t n_code;
     const struct str *properties; /* as dataproc_config's */
     size_t n_properties;
     const char *folder; /* the connection's in the data directory: handles.key */
 };
+/* "gs://BUCKET/…/" or "file:///FOLDER/…/": plain text that nobody who reads it takes for another place. */
+bool dataproc_is_code_place(struct str uri);
 /* A connection whose requests go on. Reads or makes its sealing key. */
 MUST_USE enum code dataproc_new_upstream(const struct dataproc_upstream_config *config, struct dataproc **ret,
                                          struct err *err);

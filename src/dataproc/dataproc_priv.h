@@ -68,6 +68,9 @@ struct dataproc {
 extern const struct method dataproc_methods[];
 extern const size_t dataproc_n_methods;
 
+/* dataproc.c */
+MUST_USE bool dataproc_copy_list(struct arena *arena, const struct str *from, size_t n, const struct str **ret);
+
 /* desk.c */
 MUST_USE enum code desk_start(struct dataproc *dataproc, struct err *err);
 void desk_stop(struct dataproc *dataproc);
@@ -87,6 +90,9 @@ void index_free(struct dataproc *dataproc);
 /* access.c: whom the policy lets see what. */
 struct str access_path(struct dataproc *dataproc, struct str cluster, struct arena *arena); /* "dataproc demo/batch" */
 struct str access_caller(const struct call *call, struct arena *arena); /* who asks, as a key: issuer and subject */
+/* Whose requestId it is: the caller's with all for whom it acts, and the cluster's. Of another chain, or for another
+ * cluster, the same id is another one. */
+struct str access_asker(const struct call *call, struct str cluster, struct arena *arena);
 bool access_allows(const struct call *call, struct atom atom);
 /* What running a job asks for: a submit, and every later question whether it still may. */
 struct atom access_run_atom(struct str path, struct str job, struct str account);

@@ -34,13 +34,14 @@ static bool make_routing(struct remote *remote, const struct dataproc_upstream_c
 
 static bool copy_config(struct dataproc *d, const struct dataproc_upstream_config *config) {
     struct arena *a = d->arena;
-    struct str *properties = ARENA_ARRAY(a, struct str, config->n_properties + 1);
-    for (size_t i = 0; properties && i < config->n_properties; i++) properties[i] = str_dup(a, config->properties[i]);
     d->connection = str_dup(a, config->connection);
     d->project = str_dup(a, config->project);
     d->region = str_dup(a, config->region);
-    d->launch = (struct launch_config){ .properties = properties, .n_properties = config->n_properties };
-    return properties && d->connection.p && d->project.p && d->region.p && copy_accounts(d->remote, config, a) &&
+    d->launch = (struct launch_config){ .n_properties = config->n_properties };
+    d->remote->n_code = config->n_code;
+    return d->connection.p && d->project.p && d->region.p && copy_accounts(d->remote, config, a) &&
+           dataproc_copy_list(a, config->code, config->n_code, &d->remote->code) &&
+           dataproc_copy_list(a, config->properties, config->n_properties, &d->launch.properties) &&
            make_routing(d->remote, config, a);
 }
 

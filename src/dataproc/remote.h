@@ -11,6 +11,8 @@ struct remote {
     struct sealer *sealer; /* of the handles that clients get */
     const struct dataproc_account *accounts;
     size_t n_accounts;
+    const struct str *code; /* dataproc_upstream_config's */
+    size_t n_code;
     struct http_header routing; /* as Google's clients send it */
 };
 
@@ -39,8 +41,10 @@ MUST_USE enum code remote_operation_open(struct dataproc *dataproc, struct call 
 /* The same for page tokens; `list` says which list it belongs to. Empty stays empty. */
 MUST_USE enum code remote_page_seal(struct call *call, struct str list, struct str *io_token, struct err *err);
 MUST_USE enum code remote_page_open(struct call *call, struct str list, struct str token, struct str *ret, struct err *err);
-/* requestId, bound to caller and cluster: at the upstream several callers may be one account. Empty stays empty. */
-MUST_USE enum code remote_request_id(struct call *call, struct str cluster, struct str *io_id, struct err *err);
+/* requestId, bound to access_asker, as at the upstream several callers may be one account, and to what else was decided:
+ * that of another decision is another one. Empty stays empty. */
+MUST_USE enum code remote_request_id(struct call *call, struct str cluster, struct str decided, struct str *io_id,
+                                     struct err *err);
 
 /* remote_jobs.c: waits for the upstream's answer about the job, then adds the atom. */
 MUST_USE enum code remote_classify_job(struct dataproc *dataproc, struct call *call, enum verb verb, struct str id,
@@ -53,6 +57,15 @@ void remote_delete_job(struct call *call);
 /* remote_lists.c */
 void remote_list_jobs(struct call *call);
 void remote_list_clusters(struct call *call);
+
+/* remote_code.c */
+MUST_USE enum code remote_other_files(const struct launch_job *launch, struct arena *arena, struct launch_files *ret,
+                                      struct err *err); /* all but the main one; after launch_check */
+/* The first that is in no listed place, so that the job is free code. Empty: none. */
+struct str remote_foreign_file(const struct remote *remote, const struct launch_files *others);
+/* For the audit: which files, and their digest, as there is not room for all. */
+struct str remote_files_text(const struct remote *remote, struct str main, const struct launch_files *others,
+                             struct arena *arena);
 
 /* remote_submit.c */
 MUST_USE enum code remote_classify_submit(struct dataproc *dataproc, struct call *call, struct err *err);

@@ -44,7 +44,7 @@ void remote_delete_cluster(struct call *call) {
     if (!rc && !remote_has_cluster(call->service, r->cluster_name)) rc = not_found(r->cluster_name, &err);
     if (!rc) {
         *message = *r;
-        rc = remote_request_id(call, r->cluster_name, &message->request_id, &err);
+        rc = remote_request_id(call, r->cluster_name, STR(""), &message->request_id, &err);
     }
     if (rc) call_end(call, rc, &err);
     else send_on(call, message, &r->cluster_name, seal_operation);

@@ -78,13 +78,15 @@ enum code remote_page_open(struct call *call, struct str list, struct str token,
 
 /* ---- requestId ---- */
 
-enum code remote_request_id(struct call *call, struct str cluster, struct str *io_id, struct err *err) {
+enum code remote_request_id(struct call *call, struct str cluster, struct str decided, struct str *io_id, struct err *err) {
     DEFER(buf_free) struct buf hex = BUF_INIT(256);
     uint8_t digest[SHA256_BYTES];
     if (!io_id->n) return OK;
-    struct str what = arena_printf(call->arena, "%s %.*s %.*s", call->method->grpc, STR_ARG(cluster), STR_ARG(*io_id)),
+    struct str asker = access_asker(call, cluster, call->arena),
+               what = arena_printf(call->arena, "%s %.*s %.*s %.*s", call->method->grpc, STR_ARG(asker), STR_ARG(decided),
+                                   STR_ARG(*io_id)),
                bound = bound_to(call, "request", what);
-    if (!bound.p) return err_oom(err);
+    if (!asker.p || !what.p || !bound.p) return err_oom(err);
     hash_sha256(bound, digest);
     enc_hex(&hex, (struct str){ (const char *)digest, sizeof digest });
     struct str id = buf_ok(&hex) ? str_dup(call->arena, str_upto(buf_str(&hex), REQUEST_ID_HEX)) : (struct str){ NULL, 0 };

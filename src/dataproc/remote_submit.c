@@ -1,24 +1,34 @@
 /* remote_submit.c: SubmitJob to an upstream: the checks of the embedded back, and a request of our own making.
  *
  * The code lies where we cannot read it, so it has no digest: a `job` statement is found by its URI, and one with sha256
- * never. The account is the cluster's, by the configuration. */
+ * never; a file from elsewhere than the configuration lists makes it free code (remote_code.c). The account is the
+ * cluster's, by the configuration. */
 #include "dataproc/remote.h"
 #include "dataproc/submit.h"
 
 /* ---- classify ---- */
 
 static enum code check_uri(struct str uri, struct err *err) {
+    for (size_t i = 0; i < uri.n; i++)
+        if ((unsigned char)uri.p[i] < 0x20) return err_set(err, INVALID_ARGUMENT, "a control character in a file's URI");
     if (str_starts(uri, STR("gs://")) || str_starts(uri, STR("file:///"))) return OK;
     return err_set(err, UNIMPLEMENTED, "%.*s: files of a job on an upstream connection are gs://… or file:///…",
                    STR_ARG(str_upto(uri, 200)));
 }
 
-static enum code check_uris(const struct launch_job *launch, struct err *err) {
-    const struct launch_files *lists[] = { &launch->python_files, &launch->jars, &launch->files, &launch->archives };
-    enum code rc = check_uri(launch->main, err);
-    for (size_t i = 0; i < COUNT(lists); i++)
-        for (size_t k = 0; !rc && k < lists[i]->n; k++) rc = check_uri(lists[i]->items[k], err);
+static enum code check_files(struct call *call, const struct launch_job *launch, struct launch_files *ret_others,
+                             struct err *err) {
+    enum code rc = remote_other_files(launch, call->arena, ret_others, err);
+    if (!rc) rc = check_uri(launch->main, err);
+    for (size_t i = 0; !rc && i < ret_others->n; i++) rc = check_uri(ret_others->items[i], err);
     return rc;
+}
+
+/* Empty: free code, as also whatever brings a file that nobody vouched for. */
+static struct str find_job(const struct dataproc *dataproc, const struct call *call, const struct launch_job *launch,
+                           const struct launch_files *others) {
+    if (remote_foreign_file(dataproc->remote, others).n) return STR("");
+    return policy_job_for_digest(call->policy, STR("pyspark"), launch->main, STR(""));
 }
 
 static enum code find_account(const struct dataproc *dataproc, const struct dataproc_Job *job, struct job_row *row,
@@ -58,24 +68,27 @@ static enum code make_message(struct dataproc *dataproc, struct call *call, cons
         .project_id = dataproc->project, .region = dataproc->region, .job = job, .request_id = r->request_id
     };
     call->prepared = message;
-    return remote_request_id(call, row->cluster, &message->request_id, err);
+    struct str decided = arena_printf(call->arena, "%.*s %.*s", STR_ARG(row->job), STR_ARG(row->account));
+    return decided.p ? remote_request_id(call, row->cluster, decided, &message->request_id, err) : err_oom(err);
 }
 
 enum code remote_classify_submit(struct dataproc *dataproc, struct call *call, struct err *err) {
     const struct dataproc_SubmitJobRequest *r = call->request;
     struct launch_job launch;
+    struct launch_files others;
     struct job_row row = { 0 };
     enum code rc = submission_names(dataproc, r, call, &row, err);
     if (!rc) rc = submit_translate(r->job, row.id, call->arena, &launch, err);
     if (!rc) rc = launch_check(&dataproc->launch, &launch, err);
-    if (!rc) rc = check_uris(&launch, err);
+    if (!rc) rc = check_files(call, &launch, &others, err);
     if (!rc) rc = find_account(dataproc, r->job, &row, err);
-    if (!rc) rc = make_message(dataproc, call, &row, err);
     if (rc) return rc;
-    row.job = policy_job_for_digest(call->policy, STR("pyspark"), launch.main, STR(""));
+    row.job = find_job(dataproc, call, &launch, &others);
+    rc = make_message(dataproc, call, &row, err);
+    if (rc) return rc;
     call->resource = arena_printf(call->arena, "projects/%.*s/regions/%.*s/jobs/%.*s", STR_ARG(dataproc->project),
                                   STR_ARG(dataproc->region), STR_ARG(row.id));
-    call->outcome.detail = arena_printf(call->arena, "%.*s on the upstream", STR_ARG(str_upto(launch.main, 200)));
+    call->outcome.detail = remote_files_text(dataproc->remote, launch.main, &others, call->arena);
     struct str path = access_path(dataproc, row.cluster, call->arena);
     return access_add(call, access_run_atom(path, row.job, row.account), err);
 }

@@ -167,7 +167,7 @@ static enum code insert_job(struct state *s, struct job_row *row, struct err *er
     return rc;
 }
 
-enum code state_job_insert(struct state *s, struct job_row *row, struct str request, struct err *err) {
+enum code state_job_insert(struct state *s, struct job_row *row, struct str asker, struct str request, struct err *err) {
     DEFER(arena_freep) struct arena *arena = arena_new(MAX_BODY_BYTES * 2);
     struct job_row old;
     struct err ignored;
@@ -177,7 +177,7 @@ enum code state_job_insert(struct state *s, struct job_row *row, struct str requ
     enum code rc = store_exec(s->store, "BEGIN IMMEDIATE", err);
     if (rc) return rc;
     rc = insert_job(s, row, err);
-    if (!rc && request.n) rc = state_request_put(s, row->submitter, STR("job"), request, row->id, err);
+    if (!rc && request.n) rc = state_request_put(s, asker, STR("job"), request, row->id, err);
     if (!rc) rc = store_exec(s->store, "COMMIT", err);
     if (rc && store_exec(s->store, "ROLLBACK", &ignored)) return rc;
     return rc;
@@ -322,7 +322,7 @@ enum code state_operation_list(struct state *s, int64_t before, struct arena *ar
 
 /* ---- request ids ---- */
 
-enum code state_request_get(struct state *s, struct str caller, struct str kind, struct str request, struct arena *arena,
+enum code state_request_get(struct state *s, struct str asker, struct str kind, struct str request, struct arena *arena,
                             bool *ret_found, struct str *ret_target, struct err *err) {
     DEFER(store_donep) sqlite3_stmt *stmt = NULL;
     *ret_found = false;
@@ -330,7 +330,7 @@ enum code state_request_get(struct state *s, struct str caller, struct str kind,
     enum code rc = store_prepare(s->store, STR("SELECT target FROM request WHERE caller=? AND kind=? AND id=?"), &stmt,
                                  err);
     if (rc) return rc;
-    bind(stmt, 1, caller);
+    bind(stmt, 1, asker);
     bind(stmt, 2, kind);
     bind(stmt, 3, request);
     int step = sqlite3_step(stmt);
@@ -341,13 +341,13 @@ enum code state_request_get(struct state *s, struct str caller, struct str kind,
     return OK;
 }
 
-enum code state_request_put(struct state *s, struct str caller, struct str kind, struct str request, struct str target,
+enum code state_request_put(struct state *s, struct str asker, struct str kind, struct str request, struct str target,
                             struct err *err) {
     sqlite3_stmt *stmt;
     enum code rc = store_prepare(s->store, STR("INSERT OR REPLACE INTO request(caller, kind, id, target) VALUES(?,?,?,?)"),
                                  &stmt, err);
     if (rc) return rc;
-    const struct str texts[] = { caller, kind, request, target };
+    const struct str texts[] = { asker, kind, request, target };
     for (int i = 0; i < (int)COUNT(texts); i++) bind(stmt, i + 1, texts[i]);
     return store_run(stmt, err);
 }

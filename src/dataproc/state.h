@@ -34,10 +34,12 @@ MUST_USE enum code state_open(const char *path, struct state **ret, struct err *
 MUST_USE enum code state_open_read(const char *path, struct state **ret, struct err *err);
 void state_close(struct state *state); /* NULL is fine */
 
-/* NOT_FOUND, ALREADY_EXISTS as they say. `request` (may be empty) is remembered with the row, in one transaction. */
+/* NOT_FOUND, ALREADY_EXISTS as they say. `request` (may be empty) of `asker` is remembered with the row, in one
+ * transaction. */
 MUST_USE enum code state_job_get(struct state *state, struct str id, struct arena *arena, struct job_row *ret,
                                  struct err *err);
-MUST_USE enum code state_job_insert(struct state *state, struct job_row *row, struct str request, struct err *err);
+MUST_USE enum code state_job_insert(struct state *state, struct job_row *row, struct str asker, struct str request,
+                                    struct err *err);
 MUST_USE enum code state_job_save(struct state *state, const struct job_row *row, struct err *err);
 MUST_USE enum code state_job_delete(struct state *state, struct str id, struct err *err);
 /* Newest first, below `before` (0 = from the newest). `visit` answers false to stop; what it is given lives in `arena`. */
@@ -61,8 +63,9 @@ typedef bool state_visit_operation(void *ctx, const struct operation_row *row);
 MUST_USE enum code state_operation_list(struct state *state, int64_t before, struct arena *arena,
                                         state_visit_operation *visit, void *ctx, struct err *err);
 
-/* requestId: what the first request of this caller with this id and kind ("job", "cluster", "delete") made. False: none. */
-MUST_USE enum code state_request_get(struct state *state, struct str caller, struct str kind, struct str request,
+/* requestId: what the first request of this asker (access_asker) with this id and kind ("job", "CREATE", "DELETE") made.
+ * False: none. */
+MUST_USE enum code state_request_get(struct state *state, struct str asker, struct str kind, struct str request,
                                      struct arena *arena, bool *ret_found, struct str *ret_target, struct err *err);
-MUST_USE enum code state_request_put(struct state *state, struct str caller, struct str kind, struct str request,
+MUST_USE enum code state_request_put(struct state *state, struct str asker, struct str kind, struct str request,
                                      struct str target, struct err *err);

@@ -8,6 +8,7 @@ struct dataproc_submission {
     const struct dataproc_SubmitJobRequest *request;
     struct launch_job launch;
     struct job_row row; /* without its body */
+    struct str asker;
     char sha256[LAUNCH_SHA256_HEX + 1];
     bool as_operation;
 };
@@ -76,6 +77,8 @@ enum code dataproc_classify_submit(struct dataproc *dataproc, struct call *call,
     enum code rc = submission_names(dataproc, request, call, &s->row, err);
     if (!rc) rc = find_code(dataproc, call, s, request->job, err);
     if (rc) return rc;
+    s->asker = access_asker(call, s->row.cluster, call->arena);
+    if (!s->asker.p) return err_oom(err);
     struct str path = access_path(dataproc, s->row.cluster, call->arena);
     rc = choose_account(call, path, s->row.job, submit_label(request->job, SUBMIT_ACCOUNT_LABEL), &s->row.account, err);
     if (rc) return rc;
@@ -139,7 +142,7 @@ static enum code begin(struct dataproc *dataproc, struct call *call, struct data
     struct err undo;
     struct job_run *run = job_run_new(dataproc, call, &s->row);
     if (!run) return err_oom(err);
-    enum code rc = state_job_insert(dataproc->state, &s->row, s->request->request_id, err);
+    enum code rc = state_job_insert(dataproc->state, &s->row, s->asker, s->request->request_id, err);
     if (rc) return job_run_free(run), rc;
     struct runner_job job = { .run = s->row.uuid, .account = s->row.account, .launch = s->launch, .user = run };
     memcpy(job.main_sha256, s->sha256, sizeof job.main_sha256);
@@ -151,10 +154,17 @@ static enum code begin(struct dataproc *dataproc, struct call *call, struct data
     return rc;
 }
 
-static enum code first_job(struct dataproc *dataproc, struct call *call, struct str id, struct job_row *ret,
-                           struct err *err) {
-    enum code rc = state_job_get(dataproc->state, id, call->arena, ret, err);
+/* Decided was about this submission's job and account: a first job of others is not shown by that, nor named. */
+static enum code first_job(struct dataproc *dataproc, struct call *call, const struct dataproc_submission *s, struct str id,
+                           struct job_row *ret, struct err *err) {
+    struct job_row first;
+    enum code rc = state_job_get(dataproc->state, id, call->arena, &first, err);
     if (rc) return rc;
+    if (!str_eq(first.job, s->row.job) || !str_eq(first.account, s->row.account) ||
+        !access_may_see_job(dataproc, call, &first))
+        return err_set(err, ALREADY_EXISTS, "requestId %.*s was used for another request: take a new one",
+                       STR_ARG(s->request->request_id));
+    *ret = first;
     call->outcome.detail = arena_printf(call->arena, "the first job of this requestId, run %.*s", STR_ARG(ret->uuid));
     return OK;
 }
@@ -164,9 +174,9 @@ enum code submission_serve(struct dataproc *dataproc, struct call *call, struct 
     struct cluster_row cluster;
     struct str first_id;
     bool again;
-    enum code rc = state_request_get(dataproc->state, s->row.submitter, STR("job"), s->request->request_id, call->arena,
-                                     &again, &first_id, err);
-    if (!rc && again) return first_job(dataproc, call, first_id, ret, err);
+    enum code rc = state_request_get(dataproc->state, s->asker, STR("job"), s->request->request_id, call->arena, &again,
+                                     &first_id, err);
+    if (!rc && again) return first_job(dataproc, call, s, first_id, ret, err);
     if (!rc) rc = state_cluster_get(dataproc->state, s->row.cluster, call->arena, &cluster, err);
     if (!rc) rc = make_body(dataproc, call, &cluster, s, err);
     if (!rc) rc = begin(dataproc, call, s, err);

@@ -64,9 +64,9 @@ struct config_dataproc {
     struct config_upstream far; /* upstream: its clusters, and as whom their jobs run */
     struct dataproc_account accounts[CONFIG_MAX_CLUSTERS];
     size_t n_accounts;
-    struct str master;                   /* embedded: from here on */
-    struct str code[CONFIG_MAX_FOLDERS]; /* folders whose files may be run */
+    struct str code[CONFIG_MAX_FOLDERS]; /* folders whose files may be run; upstream: places, as dataproc.h says */
     size_t n_code;
+    struct str master;    /* embedded: from here on */
     struct str python;    /* the interpreter that runs the driver; its environment holds PySpark */
     int64_t memory_bytes; /* of a driver */
     size_t max_jobs;      /* at once */

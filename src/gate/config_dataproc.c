@@ -5,7 +5,7 @@
 
 enum { CLUSTER_MAX = 52 };
 
-static void read_code(struct loader *l, struct config_dataproc *d, const struct node *node, struct str what) {
+static void read_folders(struct loader *l, struct config_dataproc *d, const struct node *node, struct str what) {
     const struct node *code = node_get(node, STR("code"));
     config_list(code, d->code, CONFIG_MAX_FOLDERS, &d->n_code);
     if (!code) schema_fault_add(l->faults, l->arena, node, "%.*s: the key code is missing", STR_ARG(what));
@@ -26,7 +26,7 @@ static void read_embedded(struct loader *l, struct config_dataproc *d, const str
     d->memory_bytes = field_int(config_dataproc_fields, node, "memory");
     d->max_jobs = (size_t)field_int(config_dataproc_fields, node, "max_jobs");
     d->python = str_z(config_path(l, field_text(config_dataproc_fields, node, "python")));
-    read_code(l, d, node, what);
+    read_folders(l, d, node, what);
 }
 
 /* As the policy's `account` statements write them. */
@@ -57,13 +57,26 @@ static void read_accounts(struct loader *l, struct config_dataproc *d, const str
     }
 }
 
+/* Not files of ours: compared with the jobs' URIs as text, so nothing is made of them. */
+static void read_places(struct loader *l, struct config_dataproc *d, const struct node *node, struct str what) {
+    const struct node *code = node_get(node, STR("code"));
+    config_list(code, d->code, CONFIG_MAX_FOLDERS, &d->n_code);
+    for (size_t i = 0; i < d->n_code; i++)
+        if (!dataproc_is_code_place(d->code[i]))
+            schema_fault_add(
+                l->faults, l->arena, code->items[i],
+                "%.*s.code: gs://BUCKET/…/ or file:///FOLDER/…/, ending in '/', of letters, digits and . _ + = @ -",
+                STR_ARG(what));
+}
+
 static void read_upstream(struct loader *l, struct config_dataproc *d, const struct node *node, struct str what) {
-    static const char *const only_embedded[] = { "master", "code", "python", "memory", "max_jobs", NULL };
+    static const char *const only_embedded[] = { "master", "python", "memory", "max_jobs", NULL };
     config_refuse_keys(l, node, what, only_embedded);
     struct str usual = arena_printf(l->arena, "https://%.*s-dataproc.googleapis.com", STR_ARG(d->region));
     config_upstream(l, node, what, usual, "exchange", &d->far);
     d->far.timeout_ms = field_int(config_dataproc_fields, node, "timeout");
     read_accounts(l, d, node, what);
+    read_places(l, d, node, what);
 }
 
 void config_dataproc(struct loader *l, struct config_connection *c, const struct node *node) {

@@ -231,7 +231,8 @@ const struct field config_dataproc_fields[] = {
       .type = FIELD_TEXT_LIST,
       .min = 1,
       .max = CONFIG_MAX_FOLDERS,
-      .doc = "embedded, required: folders whose files jobs may use." },
+      .doc = "embedded, required: folders whose files jobs may use. upstream: places (gs://BUCKET/…/) whose files may go "
+             "with a job that the policy names; any other file makes it free code." },
     { .key = "properties",
       .type = FIELD_TEXT_LIST,
       .max = CONFIG_MAX_FOLDERS,

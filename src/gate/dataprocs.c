@@ -60,6 +60,8 @@ static enum code open_upstream(struct gate *gate, const struct config_connection
         .upstream = upstream,
         .accounts = d->accounts,
         .n_accounts = d->n_accounts,
+        .code = d->code,
+        .n_code = d->n_code,
         .properties = d->properties,
         .n_properties = d->n_properties,
         .folder = folder,

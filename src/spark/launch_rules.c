@@ -3,7 +3,7 @@
 #include <string.h>
 #include "spark/launch.h"
 
-enum rule_kind { STARTS, CONTAINS };
+enum rule_kind { STARTS, CONTAINS, IN_SQL }; /* IN_SQL: below spark.sql., contains */
 
 /* What moves identity, code, or the job out of its world. Compared without regard to case. */
 static const struct {
@@ -23,14 +23,13 @@ static const struct {
     { CONTAINS, "classpath", "it can load code: use jarFileUris" },
     { CONTAINS, "librarypath", "it can load code" },
     { CONTAINS, "discoveryscript", "it runs a program" },
-    { CONTAINS, "discoveryplugin", "it loads code" },
+    { CONTAINS, "plugin", "it loads code" },
     { CONTAINS, "password", "a secret has no place in a property" },
     { CONTAINS, "secret", "a secret has no place in a property" },
     { CONTAINS, "credential", "a secret has no place in a property" },
     { STARTS, "spark.submit.", "the server submits" },
     { STARTS, "spark.master", "the configuration names the master" },
     { STARTS, "spark.remote", "the configuration names the master" },
-    { STARTS, "spark.plugins", "it loads code" },
     { STARTS, "spark.extralisteners", "it loads code" },
     { STARTS, "spark.jars", "it loads code: use jarFileUris" },
     { STARTS, "spark.files", "use fileUris" },
@@ -38,7 +37,18 @@ static const struct {
     { STARTS, "spark.pyspark.", "the configuration names the interpreter" },
     { STARTS, "spark.python.", "the configuration names the interpreter" },
     { STARTS, "spark.repl.", "it loads code" },
-    { STARTS, "spark.sql.hive.metastore.jars", "it loads code" },
+    { IN_SQL, "class", "it loads code" },
+    { IN_SQL, "provider", "it loads code" },
+    { IN_SQL, "listener", "it loads code" },
+    { STARTS, "spark.sql.extensions", "it loads code" },
+    { STARTS, "spark.sql.hive.metastore.", "it loads code" },
+    { STARTS, "spark.sql.cache.serializer", "it loads code" },
+    { STARTS, "spark.sql.sources.default", "it can load code: name the format where it is used" },
+    { STARTS, "spark.sql.streaming.statestore.compression.codec", "it can load code" },
+    { STARTS, "spark.sql.execution.pyspark.python", "the configuration names the interpreter" },
+    { STARTS, "spark.sql.catalog", "it says which tables the job's names mean" },
+    { STARTS, "spark.sql.defaultcatalog", "it says which tables the job's names mean" },
+    { STARTS, "spark.sql.warehouse.dir", "it says which tables the job's names mean" },
     { STARTS, "spark.yarn.", "there is no YARN here" },
     { STARTS, "spark.kubernetes.", "there is no Kubernetes here" },
     { STARTS, "spark.authenticate", "the job's world is its own" },
@@ -87,13 +97,16 @@ static struct str lower(struct str key, char out[256]) {
     return (struct str){ out, cut.n };
 }
 
+static bool is_of_rule(struct str low, enum rule_kind kind, struct str text) {
+    if (kind == STARTS) return str_starts(low, text);
+    return (kind == CONTAINS || str_starts(low, STR("spark.sql."))) && str_find(low, text) >= 0;
+}
+
 static const char *why_refused(struct str key) {
     char text[256];
     struct str low = lower(key, text);
-    for (size_t i = 0; i < COUNT(refused); i++) {
-        struct str rule = str_z(refused[i].text);
-        if (refused[i].kind == STARTS ? str_starts(low, rule) : str_find(low, rule) >= 0) return refused[i].why;
-    }
+    for (size_t i = 0; i < COUNT(refused); i++)
+        if (is_of_rule(low, refused[i].kind, str_z(refused[i].text))) return refused[i].why;
     return NULL;
 }
 

@@ -25,20 +25,24 @@ FAR_POLICY = """domain far covers dataproc demo/* owner cloud
 identity admin   is oidc cloud where tid = "@TENANT@" and oid = "admin"
 identity callers is oidc near where sub = "cloud/caller"
 identity lookers is oidc near where sub = "cloud/reader"
+identity namers is oidc near where sub = "cloud/hasty"
 account gateway is "gateway@far.iam.gserviceaccount.com"
 account worker  is "worker@demo.iam.gserviceaccount.com"
 
 home:  allow admin to administer dataproc demo/* owner cloud until @UNTIL@
-enter: allow callers, lookers to act as gateway owner cloud until @UNTIL@
+enter: allow callers, lookers, namers to act as gateway owner cloud until @UNTIL@
 jobs:  allow gateway to run jobs on dataproc demo/batch as worker owner cloud until @UNTIL@
 seen:  allow gateway to see jobs on dataproc demo/* and cancel jobs on dataproc demo/* owner cloud until @UNTIL@
 """
 NEAR_CONNECTION = """  prod:
     dataproc: { back: upstream, project: acme, region: far, endpoint: "@FAR@", exchange: far,
-                accounts: { batch: worker@demo.iam.gserviceaccount.com } }
+                accounts: { batch: worker@demo.iam.gserviceaccount.com }, code: ["file://@FARCODE@/"] }
 """
 NEAR_POLICY = """domain prod covers dataproc prod/* owner prod
 
+job nightly/says is pyspark "file://@FARCODE@/says.py"
+
+far-name: allow hasty to run job nightly/says on dataproc prod/batch as worker and see jobs on dataproc prod/batch owner prod until @UNTIL@
 far-run:  allow caller, writer to run jobs on dataproc prod/batch as worker owner prod until @UNTIL@
 far-look: allow caller, writer, reader to see jobs on dataproc prod/batch owner prod until @UNTIL@
 far-stop: allow caller to cancel jobs on dataproc prod/batch owner prod until @UNTIL@
@@ -48,9 +52,10 @@ far-stop: allow caller to cancel jobs on dataproc prod/batch owner prod until @U
 def make_pair(folder, linkspan):
     code = folder / "far-jobs"
     shutil.copytree(setting.JOBS, code)
-    config = setting.CONFIG.replace("connections:\n", two_sites.EXCHANGES + "connections:\n", 1) + NEAR_CONNECTION
+    config = setting.CONFIG.replace("connections:\n", two_sites.EXCHANGES + "connections:\n", 1)
+    config += NEAR_CONNECTION.replace("@FARCODE@", str(code))
     near = conftest.make_site(folder, linkspan, config=config)
-    (near.policies / "prod.policy").write_text(linkspan_site.fill(NEAR_POLICY, {"UNTIL": near.days_ahead(30)}))
+    (near.policies / "prod.policy").write_text(linkspan_site.fill(NEAR_POLICY, {"UNTIL": near.days_ahead(30), "FARCODE": code}))
     values = {"CODE": code, "PYTHON": sys.executable, "PEOPLE": near.issuer_url}
     far = two_sites.make_far(folder / "far", near, linkspan_site.fill(FAR_CONFIG, values), FAR_POLICY)
     far.issuer_url, far.code = near.issuer_url, code
@@ -112,6 +117,24 @@ def test_a_real_job_from_submit_to_delete(pair, caller):
     who = entry["protoPayload"]["authenticationInfo"]
     assert who["principalEmail"] == two_sites.GATEWAY, "the far side saw an exchanged token, and whose"
     assert who["serviceAccountDelegationInfo"][0]["principalSubject"] == "cloud/caller"
+
+
+def test_a_named_job_is_its_code_and_no_other(pair):
+    named = client(pair, "hasty")
+    asked = request(pair, "says.py")
+    spark = asked["job"]["pyspark_job"]
+    spark["python_file_uris"] = [f"file://{pair.far.code}/fails.py"]
+    assert wait(named, named.submit_job(request=asked).reference.job_id).status.state.name == "DONE"
+    for key in ("python_file_uris", "jar_file_uris", "file_uris", "archive_uris"):
+        with pytest.raises(exceptions.PermissionDenied, match="may not run"):  # the far side would have said that gs:// is not there
+            named.submit_job(request={**asked, "job": {**asked["job"], "pyspark_job": {**spark, key: ["gs://attacker/evil.jar"]}},
+                                      "request_id": str(uuid.uuid4())})
+    entry = setting.audit_entry(pair.near, lambda e: e["protoPayload"]["methodName"].endswith("SubmitJob")
+                                and e["protoPayload"].get("status", {}).get("code") == 7)
+    assert "free code by gs://attacker/evil.jar" in entry["protoPayload"]["status"]["message"]
+    spark["properties"] = {"spark.sql.extensions": "evil.Extensions"}
+    with pytest.raises(exceptions.InvalidArgument, match="spark.sql.extensions is refused"):
+        named.submit_job(request=asked)
 
 
 def test_a_cause_comes_back(pair, caller):

@@ -136,7 +136,7 @@ static void close_endpoints(void *ctx, void *endpoint) {
 /* ---- set-up ---- */
 
 static const char policy_text[] =
-    "domain flights covers dataproc demo/batch, dataproc prod/* owner data\n"
+    "domain flights covers dataproc demo/*, dataproc prod/* owner data\n"
     "identity runner is oidc entra where sub = \"runner\"\n"
     "identity admin is oidc entra where sub = \"admin\"\n"
     "identity watcher is oidc entra where sub = \"watcher\"\n"
@@ -150,6 +150,13 @@ static const char policy_text[] =
     "both: allow two to run jobs on dataproc demo/batch as transform, extract owner data until 2099-01-01\n"
     "adm: allow admin to administer dataproc demo/batch owner data until 2099-01-01\n"
     "see: allow watcher to see jobs on dataproc demo/batch owner data until 2099-01-01\n"
+    /* who asks again: test_requests.c */
+    "identity mute is oidc entra where sub = \"mute\"\n"
+    "account pipeline is \"pipeline@demo.iam.gserviceaccount.com\"\n"
+    "second: allow runner to run jobs on dataproc demo/second as transform owner data until 2099-01-01\n"
+    "more: allow admin to administer dataproc demo/second and administer dataproc demo/third owner data until 2099-01-01\n"
+    "quiet: allow mute, pipeline to run jobs on dataproc demo/batch as transform owner data until 2099-01-01\n"
+    "deny mute to see jobs on dataproc demo/batch owner data\n"
     /* an upstream's: test_remote.c */
     "job nightly/far is pyspark \"gs://code/far.py\"\n"
     "job nightly/exact is pyspark \"gs://code/exact.py\" sha256 \"" EXACT "\"\n"

@@ -203,6 +203,11 @@ static void the_same_job_twice(void **state) {
     assert_int_equal(a->code, OK);
     assert_true(str_starts(a->call.outcome.detail, STR("the first job of this requestId, run ")));
     free_answer(a);
+    a = post("runner", job_json("fail.py", ""), "requestId=r1"); /* what it is asked for now is another job */
+    assert_int_equal(a->code, ALREADY_EXISTS);
+    assert_int_equal(a->location.n, 0);
+    free_answer(a);
+    named = job_json("hello.py", ",\"reference\":{\"jobId\":\"t1\"}");
     a = post("runner", named, "");
     assert_int_equal(a->code, ALREADY_EXISTS);
     free_answer(a);

@@ -287,7 +287,7 @@ static void an_end_that_was_not_written_is_not_running(void **state) {
         .id = STR("lost"), .uuid = STR("u-1"), .cluster = STR("batch"), .submitter = STR("x"), .body = &body
     };
     (void)pthread_mutex_lock(&dataproc->lock);
-    assert_int_equal(state_job_insert(dataproc->state, &row, STR(""), &err), OK);
+    assert_int_equal(state_job_insert(dataproc->state, &row, STR(""), STR(""), &err), OK);
     assert_true(index_put(dataproc, &row));
     (void)pthread_mutex_unlock(&dataproc->lock);
     struct answer *a = get_job("watcher", "lost");

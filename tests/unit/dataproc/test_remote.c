@@ -193,11 +193,14 @@ static void open_remote(void) {
         { STR_INIT("batch"), STR_INIT("transform@demo.iam.gserviceaccount.com") },
         { STR_INIT("secret"), STR_INIT("extract@demo.iam.gserviceaccount.com") }
     };
+    static const struct str code[] = { STR_INIT("gs://code/lib/"), STR_INIT("file:///opt/jobs/") };
     struct dataproc_upstream_config config = { .connection = STR("prod"),
                                                .project = PROJECT,
                                                .region = REGION,
                                                .accounts = accounts,
                                                .n_accounts = COUNT(accounts),
+                                               .code = code,
+                                               .n_code = COUNT(code),
                                                .folder = folder };
     const struct upstream_config upstream = { .name = STR("prod.dataproc"), .scheme = STR("https"), .host = STR("far") };
     struct err err;
@@ -363,6 +366,102 @@ static void submits_are_checked_here(void **state) {
     }
 }
 
+/* `uri` in each of the four lists, one after the other; both must decide alike. */
+static void with_other_file(const char *name, struct str uri, enum code of_named) {
+    struct dataproc_SubmitJobRequest *r = a_job("gs://code/far.py", "batch");
+    struct str uris[] = { STR("gs://code/lib/fine.py"), uri };
+    for (unsigned list = 0; list < 4; list++) {
+        pyspark = (struct dataproc_PySparkJob){ .main_python_file_uri = STR("gs://code/far.py") };
+        if (list == 0) pyspark.python_file_uris.p = uris, pyspark.python_file_uris.n = COUNT(uris);
+        if (list == 1) pyspark.jar_file_uris.p = uris, pyspark.jar_file_uris.n = COUNT(uris);
+        if (list == 2) pyspark.file_uris.p = uris, pyspark.file_uris.n = COUNT(uris);
+        if (list == 3) pyspark.archive_uris.p = uris, pyspark.archive_uris.n = COUNT(uris);
+        n_asked = 0;
+        struct answer *a = ask("two", "SubmitJob", r); /* may run this job, and no free code */
+        if (a->code != of_named || n_asked != (of_named == OK)) fail_msg("%s, list %u: %s", name, list, code_name(a->code));
+        assert_str(a->call.atoms.items[0].object, of_named ? "" : "nightly/far");
+        if (str_find(a->call.outcome.detail, str_upto(uri, 200)) < 0)
+            fail_msg("%s is not named: %.*s", name, STR_ARG(a->call.outcome.detail));
+        free_answer(a);
+        ask_for("runner", "SubmitJob", r, OK, NULL); /* may run free code */
+    }
+}
+
+static void a_named_job_is_its_code_and_no_other(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *uri;
+        enum code code;
+    } rows[] = {
+        { "below a listed place", "gs://code/lib/a.py", OK },
+        { "further below", "gs://code/lib/more/a-1.0_b.whl", OK },
+        { "below a listed folder of the machines", "file:///opt/jobs/a.jar", OK },
+        { "anybody's", "gs://attacker/json.py", PERMISSION_DENIED },
+        { "beside it", "gs://code/evil.py", PERMISSION_DENIED },
+        { "a longer name", "gs://code/library/a.py", PERMISSION_DENIED },
+        { "the place itself", "gs://code/lib/", PERMISSION_DENIED },
+        { "up and out", "gs://code/lib/../../attacker/a.py", PERMISSION_DENIED },
+        { "up at its end", "gs://code/lib/..", PERMISSION_DENIED },
+        { "a dot", "gs://code/lib/./a.py", PERMISSION_DENIED },
+        { "an empty part", "gs://code/lib//a.py", PERMISSION_DENIED },
+        { "percent", "gs://code/lib/%2e%2e/evil.py", PERMISSION_DENIED },
+        { "two in one", "gs://code/lib/a.py,gs://attacker/b.py", PERMISSION_DENIED },
+        { "a choice", "gs://code/lib/{a,b}.py", PERMISSION_DENIED },
+        { "a pattern", "gs://code/lib/*.py", PERMISSION_DENIED },
+        { "another name for it", "gs://code/lib/a.py#json.py", PERMISSION_DENIED },
+        { "a query", "gs://code/lib/a.py?b", PERMISSION_DENIED },
+        { "white space", "gs://code/lib/a.py b", PERMISSION_DENIED },
+        { "another folder of the machines", "file:///tmp/a.jar", PERMISSION_DENIED },
+        { "another host", "gs://code@attacker/lib/a.py", PERMISSION_DENIED },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) with_other_file(rows[i].name, str_z(rows[i].uri), rows[i].code);
+}
+
+/* The entry has room for some names: the digest holds whoever hides one behind many to what was sent. */
+static void many_files_are_held_by_their_digest(void **state) {
+    (void)state;
+    struct str uris[40], *last_uri = &uris[COUNT(uris) - 1];
+    struct dataproc_SubmitJobRequest *r = a_job("gs://code/far.py", "batch");
+    for (size_t i = 0; i < COUNT(uris); i++) uris[i] = arena_printf(arena, "gs://code/lib/%080zu.py", i);
+    pyspark.file_uris.p = uris;
+    pyspark.file_uris.n = COUNT(uris);
+    struct answer *a = ask("two", "SubmitJob", r);
+    assert_true(str_starts(a->call.outcome.detail, STR("gs://code/far.py on the upstream; other files: 40, sha256 ")));
+    *last_uri = STR("gs://attacker/x.py");
+    struct answer *b = ask("two", "SubmitJob", r);
+    assert_true(
+        str_starts(b->call.outcome.detail, STR("gs://code/far.py on the upstream, free code by gs://attacker/x.py; ")));
+    *last_uri = STR("gs://code/lib/other.py");
+    struct answer *c = ask("two", "SubmitJob", r);
+    assert_false(str_eq(str_upto(a->call.outcome.detail, 120), str_upto(c->call.outcome.detail, 120)));
+    free_answer(c);
+    free_answer(a);
+    free_answer(b);
+}
+
+static void places_of_code(void **state) {
+    (void)state;
+    static const struct {
+        const char *place;
+        bool good;
+    } rows[] = { { "gs://code/", true },
+                 { "gs://code/lib-1/v2.0/", true },
+                 { "file:///opt/jobs/", true },
+                 { "gs://code", false },
+                 { "gs://", false },
+                 { "gs:///", false },
+                 { "file:///", false },
+                 { "gs://code/../", false },
+                 { "gs://code//", false },
+                 { "gs://code/%2e/", false },
+                 { "gs://code/*/", false },
+                 { "/opt/jobs/", false },
+                 { "https://code.test/", false },
+                 { "", false } };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (dataproc_is_code_place(str_z(rows[i].place)) != rows[i].good) fail_msg("%s", rows[i].place);
+}
+
 static void only_what_was_checked_goes_on(void **state) {
     (void)state;
     struct dataproc_SubmitJobRequest *r = a_job("gs://code/x.py", "batch");
@@ -384,11 +483,17 @@ static void only_what_was_checked_goes_on(void **state) {
     assert_int_equal(sent->job->driver_control_files_uri.n, 0);
 }
 
-/* What the upstream hears for requestId "r" of this caller for this cluster. */
-static struct str request_id(const char *who, const char *main, const char *cluster) {
-    struct dataproc_SubmitJobRequest *r = a_job(main, cluster);
+/* What the upstream hears for requestId "r" of this caller, who acts for `for_whom`. */
+static struct str request_id(const char *who, const char *main, const char *for_whom) {
+    struct dataproc_SubmitJobRequest *r = a_job(main, "batch");
     r->request_id = STR("r");
-    ask_for(who, "SubmitJob", r, OK, NULL);
+    struct answer *a = new_answer(who, "SubmitJob");
+    a->principal.chain[0] = (struct actor){ ACTOR_OIDC, STR("entra"), str_z(for_whom), NULL };
+    a->principal.n_chain = for_whom != NULL;
+    a->call.request = r;
+    run_call(a);
+    if (a->code) fail_msg("%s", a->err.message);
+    free_answer(a);
     const struct dataproc_SubmitJobRequest *sent = decode(&last, &dataproc_SubmitJobRequest_msg);
     assert_int_equal(sent->request_id.n, 40);
     return sent->request_id;
@@ -396,11 +501,16 @@ static struct str request_id(const char *who, const char *main, const char *clus
 
 static void request_ids_are_the_callers_own(void **state) {
     (void)state;
-    struct str first = request_id("runner", "gs://code/x.py", "batch"),
-               again = request_id("runner", "gs://code/x.py", "batch"),
-               others = request_id("two", "gs://code/far.py", "batch");
+    struct str first = request_id("runner", "gs://code/x.py", NULL), again = request_id("runner", "gs://code/x.py", NULL),
+               others = request_id("two", "gs://code/far.py", NULL),
+               for_ann = request_id("runner", "gs://code/x.py", "ann"),
+               named = request_id("runner", "gs://code/far.py", NULL),
+               for_bob = request_id("runner", "gs://code/x.py", "bob");
     assert_true(str_eq(first, again));
     assert_false(str_eq(first, others));
+    assert_false(str_eq(first, named));
+    assert_false(str_eq(first, for_ann));
+    assert_false(str_eq(for_ann, for_bob));
 }
 
 static void cancel_update_delete(void **state) {
@@ -514,6 +624,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(both_kinds_stand_side_by_side, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_upstream_refuses_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(submits_are_checked_here, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_named_job_is_its_code_and_no_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_files_are_held_by_their_digest, setup, teardown),
+        cmocka_unit_test(places_of_code),
         cmocka_unit_test_setup_teardown(only_what_was_checked_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(request_ids_are_the_callers_own, setup, teardown),
         cmocka_unit_test_setup_teardown(cancel_update_delete, setup, teardown),

@@ -294,9 +294,15 @@ static void test_config(void **state) {
         { "keys of the other back, and no clusters",
           MINIMAL
           "connections:\n  a:\n    dataproc: {back: upstream, project: p, region: r, endpoint: \"https://127.0.0.1:9\",\n"
-          "      code: [/tmp]}\n"
+          "      max_jobs: 2}\n"
           "  b:\n    dataproc: {back: embedded, project: p, region: s, code: [/tmp],\n      accounts: {c: a@b}}\n",
-          "6:13|5:15|9:17|" },
+          "6:17|5:15|9:17|" },
+        { "places of an upstream's code",
+          MINIMAL
+          "connections:\n  a:\n    dataproc: {back: upstream, project: p, region: r, endpoint: \"https://127.0.0.1:9\",\n"
+          "      accounts: {c: a@b}, code: [\"gs://ok/\", \"gs://open\", \"file:///\", \"file:///opt/\", /tmp, "
+          "\"gs://a/../\"]}\n",
+          "6:46|6:59|6:87|6:93|" },
         { "clusters and accounts",
           MINIMAL
           "connections:\n  a:\n    dataproc: {back: upstream, project: p, region: r, endpoint: \"https://127.0.0.1:9\",\n"
