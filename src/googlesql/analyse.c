@@ -27,6 +27,7 @@ enum code sql_analyse(struct arena *arena, struct str text, struct sql_query *qu
     if (!a.params) return err_oom(err);
     for (size_t i = 0; i < n_given; i++) a.params[a.n_params++] = given[i];
     enum code rc = analyse_query(&a, NULL, NULL, query);
+    if (!rc) rc = refuse_array_paths(&a);
     if (!rc) rc = refuse_other_types(&a);
     if (rc) return rc;
     settle_types(query);

@@ -4,7 +4,9 @@
 
 static enum code source_new(struct analyser *a, struct scope *s, struct sql_from *from, struct sql_source **ret) {
     struct sql_source *source = ARENA_NEW(a->arena, struct sql_source);
-    if (!source) return err_oom(a->err);
+    if (!source || !arena_grow(a->arena, &a->sources, &a->cap_sources, a->n_sources + 1, sizeof source))
+        return err_oom(a->err);
+    a->sources[a->n_sources++] = source;
     source->id = a->next_source++;
     source->alias = from->alias;
     source->at = from->at;
@@ -37,8 +39,39 @@ static enum code no_table(const struct analyser *a, const struct sql_from *from)
     return fault(a, INVALID_ARGUMENT, from->at, "Table not found: %.*s.%.*s", STR_ARG(first), STR_ARG(from->path[1]));
 }
 
+static enum code note_schema(struct analyser *a, struct str name) {
+    for (size_t i = 0; i < a->n_schemas; i++)
+        if (str_eq_nocase(a->schemas[i], name)) return OK;
+    if (!arena_grow(a->arena, &a->schemas, &a->cap_schemas, a->n_schemas + 1, sizeof name)) return err_oom(a->err);
+    a->schemas[a->n_schemas++] = name;
+    return OK;
+}
+
+static enum code refuse_as_schema(const struct analyser *a, const struct sql_source *source, struct str name) {
+    for (size_t i = 0; i < a->n_schemas; i++)
+        if (str_eq_nocase(a->schemas[i], name))
+            return fault(a, UNIMPLEMENTED, source->at,
+                         "%.*s as a schema and as a table's or column's name: give it another", STR_ARG(name));
+    return OK;
+}
+
+/* `FROM t.Tags` is an array of t's wherever t is in sight, and a table of the schema t else. Arrays are not for FROM yet,
+ * so no name may be both. */
+enum code refuse_array_paths(const struct analyser *a) {
+    enum code rc = OK;
+    bool both = a->n_schemas && a->n_sources > 1; /* no table is in sight of its own path */
+    for (size_t i = 0; !rc && both && i < a->n_sources; i++) {
+        const struct sql_source *s = a->sources[i];
+        rc = refuse_as_schema(a, s, s->alias);
+        for (size_t c = 0; !rc && c < source_columns(s); c++)
+            rc = refuse_as_schema(a, s, source_column_name(s, (uint16_t)c));
+    }
+    return rc;
+}
+
 static enum code bind_table(struct analyser *a, struct scope *s, struct sql_from *from, struct sql_source *source) {
     if (source->alias.n == 0) source->alias = from->path[from->n_path - 1];
+    if (from->n_path > 1 && note_schema(a, from->path[0])) return a->err->code;
     source->cte = from->n_path == 1 ? find_cte(s, from->path[0]) : NULL;
     if (source->cte) return source->query = source->cte->query, OK;
     source->table = find_table(a, from);

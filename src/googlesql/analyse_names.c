@@ -23,12 +23,16 @@ size_t source_columns(const struct sql_source *source) {
     return source->table ? source->table->n_columns : source->query->n_columns;
 }
 
+static void mark(struct sql_source *source, uint16_t column) {
+    if (source->used) source->used[column] = true;
+}
+
 void column_expr(struct sql_expr *e, struct sql_source *source, uint16_t column) {
     e->kind = EX_COLUMN;
     e->source = source;
     e->column = column;
     e->type = source_column_type(source, column);
-    if (source->used) source->used[column] = true;
+    mark(source, column);
 }
 
 struct sql_expr *column_new(struct analyser *a, uint32_t at, const struct rel_column *column) {
@@ -130,12 +134,28 @@ static bool current_time(struct sql_expr *e) {
     return false;
 }
 
+/* An upstream reads names by itself. Where it sees a column less than we do (one that is hidden from a star, one of today
+ * in a read of yesterday), the name means what it finds further out: so that is read as well. */
+static void mark_further(const struct scope *s, const struct str *path, size_t n_path) {
+    for (; s; s = s->parent) {
+        const struct sql_source *range = find_range(s, path[0]);
+        for (size_t i = 0; i < s->rel.n_columns; i++) {
+            const struct rel_column *c = &s->rel.columns[i];
+            bool in_range = c->source == range && (n_path == 1 || str_eq_nocase(c->name, path[1]));
+            if (in_range || str_eq_nocase(c->name, path[0])) mark(c->source, c->column);
+        }
+    }
+}
+
 enum code resolve_name(struct analyser *a, struct scope *s, struct sql_expr *e) {
+    const struct str *path = e->path;
+    size_t n_path = e->n_path;
     for (const struct scope *at = s; at; at = at->parent) {
         bool found;
         enum code rc = in_scope(a, at, e, &found);
         if (rc) return rc;
         if (!found) continue;
+        if (a->catalog->upstream) mark_further(at, path, n_path);
         for (const struct scope *inner = s; inner != at; inner = inner->parent) inner->query->correlated = true;
         return OK;
     }

@@ -13,6 +13,10 @@ struct analyser {
     size_t n_used, cap_used;
     struct sql_source **tables;
     size_t n_tables, cap_tables;
+    struct sql_source **sources; /* all that FROM clauses name */
+    size_t n_sources, cap_sources;
+    struct str *schemas; /* the first names of tables' paths, each once */
+    size_t n_schemas, cap_schemas;
     unsigned next_source, next_cte;
     struct err *err;
 };
@@ -79,6 +83,8 @@ MUST_USE enum code analyse_bool(struct analyser *a, struct scope *s, struct sql_
 
 /* analyse_from.c */
 MUST_USE enum code analyse_from(struct analyser *a, struct scope *s, struct sql_from *from, struct relation *ret);
+
+MUST_USE enum code refuse_array_paths(const struct analyser *a);
 
 /* analyse_query.c */
 MUST_USE enum code analyse_query(struct analyser *a, const struct scope *outer, const struct cte_scope *ctes,

@@ -79,6 +79,7 @@ struct sql_catalog {
     size_t n_foreign_keys;
     const struct sql_role *roles; /* sorted by name, without case */
     size_t n_roles;
+    bool upstream; /* statements are run elsewhere, by whoever reads their names again */
 };
 
 const struct sql_table *sql_catalog_find(const struct sql_catalog *catalog, struct str name); /* or NULL */

@@ -259,7 +259,7 @@ static enum code parse_with(struct parser *p, struct sql_cte ***ret, size_t *ret
     return OK;
 }
 
-/* A query in parentheses that has its own tail, or WITH, is the only arm of the one around it. */
+/* A query in parentheses is the only arm of one that orders it: what it selects is in sight there, and not what from. */
 static enum code wrap(struct parser *p, struct sql_query **io) {
     struct sql_query *q = ARENA_NEW(p->arena, struct sql_query);
     size_t cap = 0;
@@ -278,10 +278,11 @@ static enum code parse_levels(struct parser *p, struct sql_query **ret) {
     enum code rc = OK;
     if (is_keyword(p, 0, "FROM")) return unsupported(p, at, "Pipe syntax");
     if (take_keyword(p, "WITH")) rc = parse_with(p, &ctes, &n_ctes);
+    bool opened = is_punct(p, 0, "(");
     if (!rc) rc = parse_set(p, ret);
     if (rc) return rc;
     bool tail = is_keyword(p, 0, "ORDER") || is_keyword(p, 0, "LIMIT") || n_ctes > 0;
-    if (tail && !plain_arm(*ret)) rc = wrap(p, ret);
+    if (tail && ((opened && (*ret)->kind == QUERY_SELECT) || !plain_arm(*ret))) rc = wrap(p, ret);
     if (rc) return rc;
     (*ret)->ctes = n_ctes ? ctes : (*ret)->ctes;
     (*ret)->n_ctes = n_ctes ? n_ctes : (*ret)->n_ctes;

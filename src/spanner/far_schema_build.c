@@ -157,7 +157,8 @@ static enum code lay_tables(struct far_build *b, struct far_snapshot *snapshot, 
     }
     qsort(tables, n, sizeof *tables, by_name);
     for (size_t i = 0; i < n; i++) ((struct far_table *)(uintptr_t)tables[i])->sql.id = (uint32_t)i + 1;
-    snapshot->sql = (struct sql_catalog){ .tables = tables,
+    snapshot->sql = (struct sql_catalog){ .upstream = true,
+                                          .tables = tables,
                                           .n_tables = n,
                                           .others = others,
                                           .n_others = n_others,

@@ -8,6 +8,12 @@ static struct str index_name(const struct sql_table *table, const struct sql_ind
     return schema.n ? str_from(index->name, schema.n + 1) : index->name;
 }
 
+/* As of a table's parent: not told to whom it is not there. */
+static struct str parent_of(const struct filler *f, const struct sql_index *index) {
+    const struct sql_table *parent = index->parent.n ? sql_catalog_find(f->target->catalog, index->parent) : NULL;
+    return parent && info_is_visible(f, parent) ? index->parent : STR("");
+}
+
 enum code info_fill_far_indexes(struct filler *f, const struct sql_table *table) {
     enum code rc = OK;
     for (size_t i = 0; !rc && i < table->n_indexes; i++) {
@@ -17,7 +23,7 @@ enum code info_fill_far_indexes(struct filler *f, const struct sql_table *table)
                                       { "TABLE_NAME", TEXT(info_name_of(table)) },
                                       { "INDEX_NAME", TEXT(index_name(table, index)) },
                                       { "INDEX_TYPE", WORD("INDEX") },
-                                      { "PARENT_TABLE_NAME", TEXT(index->parent) },
+                                      { "PARENT_TABLE_NAME", TEXT(parent_of(f, index)) },
                                       { "IS_UNIQUE", VALUE_BOOL(index->unique) },
                                       { "IS_NULL_FILTERED", VALUE_BOOL(index->null_filtered) },
                                       { "INDEX_STATE", TEXT(index->state) },

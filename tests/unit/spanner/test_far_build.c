@@ -182,6 +182,20 @@ static void test_statements(void **state) {
         { "SELECT Card FROM Singers", "Singers(Name Phone Card)" },
         { "SELECT 1 FROM Singers WHERE Search = 'x'", "Singers(Name Phone Card Search)" },
         { "SELECT COUNT(*) FROM Singers", "Singers()" },
+        /* what a name would mean to who sees a column less is read as well */
+        { "SELECT ((SELECT c FROM (SELECT '5' AS c, '' AS Phone) AS d) ORDER BY Phone LIMIT 1) FROM Singers",
+          "Singers(Phone)" },
+        { "SELECT 1 FROM Singers WHERE EXISTS (SELECT 1 FROM (SELECT 'x' AS Phone) AS s WHERE Phone = 'x')",
+          "Singers(Phone)" },
+        { "SELECT 1 FROM Singers AS s WHERE EXISTS (SELECT 1 FROM (SELECT 'x' AS Phone) AS s WHERE s.Phone = 'x')",
+          "Singers(Phone)" },
+        { "SELECT 1 FROM (SELECT s.* FROM (SELECT 'x' AS Phone) AS s, Singers ORDER BY Phone LIMIT 1)", "Singers(Phone)" },
+        { "SELECT 1 FROM Singers WHERE EXISTS (SELECT 1 FROM Singers AS t WHERE t.Name = 'x')", "Singers(Name)" },
+        /* nor is a schema's name another's */
+        { "SELECT (SELECT COUNT(*) FROM sales.Orders) FROM Singers AS sales", "!sales as a schema and as" },
+        { "SELECT 1 FROM Singers AS Sales CROSS JOIN sales.Orders", "!Sales as a schema and as" },
+        { "SELECT 1 FROM (SELECT 1 AS sales) CROSS JOIN sales.Orders", "!sales as a schema and as" },
+        { "SELECT sales.Id FROM sales.Orders AS sales", "sales.Orders(Id)" },
         /* another type refuses its uses, not the table */
         { "SELECT Extra FROM Singers", "!Column Singers.Extra of type JSON" },
         { "SELECT * FROM Singers", "!Column Singers.Extra of type JSON" },
