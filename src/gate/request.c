@@ -205,6 +205,16 @@ static const struct step {
 };
 enum { STEP_REPLY = COUNT(steps) - 1, STEP_RECORD = COUNT(steps) - 2, STEP_SERVE = COUNT(steps) - 3 };
 
+/* The whole answer is the connection's: what is left of the stream needs no request. Who lets nothing out holds little. */
+static void leave_stream(struct request *r) {
+    if (!r->stream || !r->replied) return;
+    http_stream_set_user(r->stream, NULL);
+    r->stream = NULL;
+    r->http = NULL;
+    loop_timer_stop(r->worker->loop, &r->deadline);
+    request_release(r);
+}
+
 void request_run(struct request *r) {
     while (r->step < COUNT(steps)) {
         if (r->step < STEP_SERVE && atomic_load(&r->cancelled)) r->step = STEP_RECORD; /* perhaps the stream is gone */
@@ -215,6 +225,7 @@ void request_run(struct request *r) {
         if (r->step == at) r->step++; /* a refusal jumped ahead by itself */
     }
     r->step = COUNT(steps);
+    leave_stream(r);
     request_release(r);
 }
 

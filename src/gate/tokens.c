@@ -12,10 +12,12 @@
 /* ---- answers ---- */
 
 static void send_answer(struct request *r, const struct answer *answer) {
+    struct arena *arena = r->call.arena;
     if (answer->about.n) r->call.outcome.detail = answer->about;
-    if (answer->status >= 400) /* the body says why, the log at least that it was no token */
-        r->call.outcome.detail = arena_printf(r->call.arena, "answered with HTTP %u%s%.*s", answer->status,
-                                              answer->about.n ? ": " : "", STR_ARG(answer->about));
+    if (answer->status >= 400 && answer->about.n)
+        r->call.outcome.detail = arena_printf(arena, "answered with HTTP %u: %.*s", answer->status, STR_ARG(answer->about));
+    else if (answer->status >= 400) /* the body says why, the log at least that it was no token */
+        r->call.outcome.detail = arena_printf(arena, "answered with HTTP %u", answer->status);
     call_reply_http(&r->call, answer->status, str_dupz(r->call.arena, answer->content_type), answer->body);
     call_end_ok(&r->call);
 }

@@ -152,6 +152,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(200)
             self.end_headers()
             self.wfile.write(bytes(int(path.rpartition("/")[2])))
+        elif path == "/hints":
+            self.send_response_only(103)
+            self.send_header("link", "</style.css>; rel=preload")
+            self.end_headers()
+            self.reply(200, b"its own words")
+        elif path == "/unread":  # answers at once, and never reads what is sent
+            self.close_connection = True
+            self.reply(413, b"too much", connection="close")
+            self.connection.shutdown(socket.SHUT_WR)
         elif path == "/slow":
             time.sleep(3)
             self.reply(200)

@@ -164,6 +164,19 @@ def never_reads(site, until):
         time.sleep(0.1)
 
 
+def unread_refusals(site, until):
+    """Strangers who let no answer out: the refusals wait, and are none of what is under way for others."""
+    head = request_head(method="GET", path="/v1/projects/demo/instances/flights/databases")
+    socks = []
+    while len(socks) < 240 and time.monotonic() < until:
+        sock = h2(site)
+        send(sock, frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0)) + b"".join(
+            frame(HEADERS, END_HEADERS | END_STREAM, stream, head) for stream in range(1, 201, 2)))
+        socks.append(sock)
+    while time.monotonic() < until:
+        time.sleep(0.1)
+
+
 ATTACKS = (slowloris, half_open_tls, hpack_bomb, continuation_flood, empty_continuations, rapid_reset, ping_and_settings_flood, huge_grpc_message,
            window_overflow, pipelined_garbage)
 
@@ -179,8 +192,9 @@ def test_others_are_served_meanwhile(door, attack):
     assert besiege(door, attack) < GROWTH_MB
 
 
-def test_others_are_served_while_answers_are_not_read(door):
-    besiege(door, never_reads)
+@pytest.mark.parametrize("attack", (never_reads, unread_refusals), ids=lambda attack: attack.__name__)
+def test_others_are_served_while_answers_are_not_read(door, attack):
+    besiege(door, attack)
 
 
 def test_answers_that_are_not_read_have_a_bound(tmp_path_factory):
@@ -197,6 +211,18 @@ def test_the_server_speaks_first(door):
     sock.settimeout(10)
     head = sock.recv(9)
     assert len(head) == 9 and head[3:] == bytes([SETTINGS, 0, 0, 0, 0, 0])
+
+
+def test_a_strangers_body_is_not_awaited(door):
+    """More than a small one is read of whoever is known only; who is not hears just that, and who is hears the bound."""
+    http = requests.Session()
+    ask = lambda size, bearer: http.post(f"{door.url}/v1/projects/demo/instances/flights/databases", data=bytes(size), verify=str(door.ca),  # noqa: E731
+                                         headers={"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}, timeout=20)
+    assert ask(200_000, "none").status_code == 401
+    known = ask(200_000, plain.token(door))
+    assert known.status_code == 400 and "TOO_LARGE" not in known.text, known.text
+    large = ask(11 << 20, plain.token(door))
+    assert large.status_code == 400 and "TOO_LARGE" in large.text, large.text
 
 
 def test_a_smuggled_request_is_not_answered(door):

@@ -42,7 +42,9 @@ CONNECTIONS = """  echo:
 """
 POLICY = """
 echo:     allow caller to call "http://127.0.0.1:@ECHO@/echo.Echo/*" with audience "" owner team until @UNTIL@
-strictly: allow caller to call "http://127.0.0.1:@ECHO@/echo.Echo/Say" with audience "api://echo" owner team until @UNTIL@
+strictly: allow caller to call "http://127.0.0.1:@ECHO@/echo.Echo/Say" with audience "api://echo"
+    and call "http://127.0.0.1:@ECHO@/echo.Echo/Collect" with audience "api://echo"
+    and call "http://127.0.0.1:@ECHO@/echo.Echo/Hang" with audience "api://echo" owner team until @UNTIL@
 no_echo:  deny anyone to call "http://127.0.0.1:@ECHO@/echo.Echo/Denied" with audience "" owner team
 web:      allow caller to call "http://127.0.0.1:@WEB@/*" with audience "" and call "https://127.0.0.1:@UNTRUSTED@/*" with audience ""
     and call "http://127.0.0.1:@NOBODY@/*" with audience "" and call "http://127.0.0.1:@LIAR@/*" with audience "" owner team until @UNTIL@
@@ -299,6 +301,21 @@ def kinds_of(site, word):
 # --- when the service is not well ----------------------------------------------------------------------------------------------------
 
 
+def test_a_stream_without_a_message(relay):
+    """Its end comes before the intention is durable, and so before the service is asked."""
+    with dial(relay, "strict") as channel:
+        assert Echo(relay, channel).collect(iter(()), timeout=15) == b"0"
+
+
+def test_what_became_of_it_is_not_known(relay):
+    """It had gone on when its caller went: the log does not say that it was not done."""
+    with dial(relay, "strict") as channel:
+        assert Echo(relay, channel).refused("Hang", timeout=1.5).code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    entry = setting.audit_entry(relay, lambda e: e["kind"] == "outcome" and records.Records.method(e) == "echo.Echo.Hang"
+                                and e["atoms"][0].get("account") == "api://echo")
+    assert entry["protoPayload"]["status"]["code"] == 2 and "not known" in entry["protoPayload"]["status"]["message"], entry
+
+
 def test_nobody_there(relay):
     with dial(relay, "nobody") as channel:
         assert Echo(relay, channel).refused("Say").code() == grpc.StatusCode.UNAVAILABLE
@@ -368,6 +385,29 @@ def test_methods_queries_and_bodies(relay, verb):
 def test_head_and_chunked_bodies(relay):
     assert web(relay, "HEAD", "/status/200").headers["content-length"] == "13"
     assert web(relay, "POST", "/sink", data=(b"c" * 7000 for _ in range(300))).text == "2100000"
+
+
+def test_head_after_an_interim_answer(relay):
+    """Neither answer has a body: the next request of the connection is served."""
+    with requests.Session() as session:
+        headers = {"Host": "web.internal", "Authorization": f"Bearer {relay.bearer}"}
+        for verb, body in (("HEAD", ""), ("GET", "its own words"), ("HEAD", ""), ("GET", "its own words")):
+            answer = session.request(verb, f"{relay.url}/hints", headers=headers, verify=str(relay.ca), timeout=10)
+            assert (answer.status_code, answer.text, answer.headers["content-length"]) == (200, body, "13")
+
+
+def test_an_answer_that_comes_early_is_heard(relay):
+    """By a client that sends all before it reads: ours, and the service's."""
+    body = bytes(64 << 20)
+    assert web(relay, "POST", "/sink", bearer="none", data=body).status_code == 401
+    assert web(relay, "POST", "/unread", data=body).status_code == 413
+
+
+def test_an_upload_that_stops(relay):
+    ask = f"POST /sink HTTP/1.1\r\nHost: slow.internal\r\nAuthorization: Bearer {relay.bearer}\r\nContent-Length: 10\r\n\r\nabc"
+    with contextlib.closing(raw(relay, ask)) as sock:
+        sock.settimeout(15)
+        assert sock.recv(65536).startswith(b"HTTP/1.1 408 ")
 
 
 def test_answers_pass_as_they_are(relay):

@@ -81,9 +81,14 @@ static size_t max_body(struct http_stream *s UNUSED, const struct http_request *
     return str_eq(r->path, STR("/small")) ? 1000 : 200u << 20;
 }
 
-static void on_too_large(struct http_stream *s, const struct http_request *r UNUSED, void *ctx) {
+static bool may_have_room(struct http_stream *s UNUSED, const struct http_request *r, void *ctx UNUSED) {
+    return !str_eq(r->path, STR("/stranger"));
+}
+
+static void on_too_large(struct http_stream *s, const struct http_request *r, void *ctx) {
     struct rig *rig = ctx;
     rig->too_large++;
+    rig->met = r->met;
     rig->stream = s;
     http_reply_simple(s, 413, STR("text/plain"), STR("too large"));
 }
@@ -139,6 +144,7 @@ static void on_gone(struct http_stream *s, enum http_gone why, void *ctx) {
 
 void rig_start(struct rig *rig, enum rig_transport transport, const struct http_limits *limits, bool http1_only) {
     static const struct http_handler handler = { .max_body = max_body,
+                                                 .may_have_room = may_have_room,
                                                  .on_too_large = on_too_large,
                                                  .on_request = on_request,
                                                  .on_writable = on_writable,

@@ -15,6 +15,7 @@ struct rig {
     uint16_t port;
     /* what the handler saw */
     unsigned requests, gone, too_large, writable;
+    size_t met; /* of the last one that was too large */
     enum http_gone last_gone;
     struct http_stream *stream; /* of the last request */
     size_t sent, to_send, most_queued;

@@ -219,6 +219,31 @@ static void test_connection_body_total(void **state UNUSED) {
     rig_stop(&rig);
 }
 
+/* Whoever may have no room sends small bodies, while half of the room is free. */
+static void test_room_for_those_who_may_have_it(void **state UNUSED) {
+    static char body[150000];
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        struct rig rig;
+        struct rig_call calls[4] = { 0 };
+        rig_start(&rig, ways[i].transport, &(struct http_limits){ .server_body_bytes = 400000 }, ways[i].http1_only);
+        struct rig_call call = one(&rig, &ways[i], "POST", "/stranger", (struct str){ body, HTTP_SMALL_BODY });
+        assert_int_equal(call.status, 200);
+        call = one(&rig, &ways[i], "POST", "/stranger", (struct str){ body, HTTP_SMALL_BODY + 1 });
+        assert_int_equal(call.status, 413);
+        assert_int_equal(rig.met, HTTP_SMALL_BODY);
+        struct http_client_request held = request(&rig, &ways[i], "POST", "/never");
+        held.body = (struct str){ body, sizeof body };
+        rig_send(&rig, &calls[0], &held);
+        rig_wait(&rig, &rig.requests, 2);
+        call = one(&rig, &ways[i], "POST", "/stranger", (struct str){ body, 60000 });
+        assert_int_equal(call.status, 413); /* beside 150,000 of 400,000 */
+        assert_int_equal(rig.met, 0);
+        call = one(&rig, &ways[i], "POST", "/up", (struct str){ body, sizeof body });
+        assert_int_equal(call.status, 200);
+        rig_stop(&rig);
+    }
+}
+
 static void test_listener_close_cuts_at_once(void **state UNUSED) {
     for (size_t i = 0; i < COUNT(ways); i++) {
         struct rig rig;
@@ -628,6 +653,7 @@ int main(void) {
         cmocka_unit_test(test_body_limit),
         cmocka_unit_test(test_refused_bodies_starve_nobody),
         cmocka_unit_test(test_connection_body_total),
+        cmocka_unit_test(test_room_for_those_who_may_have_it),
         cmocka_unit_test(test_listener_close_cuts_at_once),
         cmocka_unit_test(test_drain_finishes_what_runs),
         cmocka_unit_test(test_drain_grace_ends),
