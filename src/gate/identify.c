@@ -85,13 +85,27 @@ static enum identified by_endpoint(struct request *r) {
     return IDENTIFIED;
 }
 
+/* A token that names no scope is not narrowed. */
+static bool scope_reaches(struct str scope, const struct service *service) {
+    bool reaches = scope.n == 0;
+    while (scope.n && !reaches) {
+        struct str word = str_cut(&scope, ' ');
+        reaches = str_eq_z(word, SCOPE_EVERYWHERE);
+        for (size_t i = 0; service && service->scopes && service->scopes[i]; i++)
+            reaches = reaches || str_eq_z(word, service->scopes[i]);
+    }
+    return reaches;
+}
+
 enum identified identify_request(struct request *r) {
     enum identified outcome = r->door->kind == DOOR_PUBLIC ? by_token(r) : by_endpoint(r);
     if (outcome != IDENTIFIED) return outcome;
     r->principal.from = r->http->peer.ip;
     r->call.principal = &r->principal;
     r->identified = true;
-    return IDENTIFIED;
+    if (!r->proof || !r->proof->own || scope_reaches(r->proof->scope, r->service)) return IDENTIFIED;
+    request_refuse(r, CLAIM_MISSING, "the token's scopes do not reach this service: ask for one with cloud-platform's");
+    return IDENTIFY_REFUSED;
 }
 
 enum reason identify_still(const struct request *r, int64_t now_us) {

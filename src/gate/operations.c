@@ -107,7 +107,11 @@ static const struct method methods[] = {
 };
 
 struct service operations_service(struct gate *gate) {
-    return (struct service){
-        .name = "operations", .methods = methods, .n_methods = COUNT(methods), .state = gate, .for_jobs = true
-    };
+    static const char *const scopes[] = { SCOPE_OF_GOOGLE "spanner.admin", NULL }; /* of Spanner's alone */
+    return (struct service){ .name = "operations",
+                             .methods = methods,
+                             .n_methods = COUNT(methods),
+                             .state = gate,
+                             .for_jobs = true,
+                             .scopes = scopes };
 }

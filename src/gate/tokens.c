@@ -193,7 +193,10 @@ static const struct method token_methods[] = {
 };
 
 struct service tokens_service(struct gate *gate) {
-    return (struct service){ .name = "tokens", .methods = token_methods, .n_methods = COUNT(token_methods), .state = gate };
+    static const char *const scopes[] = { SCOPE_OF_GOOGLE "iam", NULL };
+    return (struct service){
+        .name = "tokens", .methods = token_methods, .n_methods = COUNT(token_methods), .state = gate, .scopes = scopes
+    };
 }
 
 /* ---- a job's metadata server ---- */

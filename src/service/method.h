@@ -67,4 +67,9 @@ struct service {
     /* Tokens for this audience (with or without a slash at its end) are taken by these rows, beside those for their
      * issuer's own audiences, and by no others; "" = none. Constant, not ending with a slash. */
     struct str audience;
+    /* The scopes that reach these rows, beside SCOPE_EVERYWHERE, of those of our own tokens that name any. Ends with NULL;
+     * NULL: no others. */
+    const char *const *scopes;
 };
+#define SCOPE_OF_GOOGLE  "https://www.googleapis.com/auth/"
+#define SCOPE_EVERYWHERE SCOPE_OF_GOOGLE "cloud-platform"

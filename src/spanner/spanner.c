@@ -246,9 +246,13 @@ int spanner_setup_connection(void *ctx, sqlite3 *connection) {
 }
 
 struct service spanner_service(struct spanner *s) {
-    return (struct service){
-        .name = "spanner", .methods = spanner_methods, .n_methods = spanner_n_methods, .state = s, .for_jobs = true
-    };
+    static const char *const scopes[] = { SCOPE_OF_GOOGLE "spanner.data", SCOPE_OF_GOOGLE "spanner.admin", NULL };
+    return (struct service){ .name = "spanner",
+                             .methods = spanner_methods,
+                             .n_methods = spanner_n_methods,
+                             .state = s,
+                             .for_jobs = true,
+                             .scopes = scopes };
 }
 
 int spanner_knows(struct spanner *s, struct str connection, struct str database, struct str table, struct str column) {

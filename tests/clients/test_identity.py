@@ -56,6 +56,22 @@ def test_impersonation_of_an_account_that_the_policy_does_not_give(site, as_user
         as_user.token("caller", account=setting.OTHER)
 
 
+SCOPES = {"cloud-platform": (200, 200), "spanner.data": (200, 403), "iam": (403, 200), "devstorage.read_only": (403, 403),
+          "devstorage.read_only spanner.admin": (200, 403), "cloud-platform.read-only": (403, 403)}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_scopes_reach_their_services_only(site, scope):
+    """Whoever narrows a token before handing it on has narrowed it for every service, and for the tokens that are had for it."""
+    words = " ".join(f"https://www.googleapis.com/auth/{word}" for word in scope.split())
+    token = exchange(site, subject_token=foreign_token(site, sub="caller"), scope=words).json()["access_token"]
+    become = requests.post(f"{site.url}/v1/projects/-/serviceAccounts/{setting.WORKER}:generateAccessToken", json={"scope": [setting.CLOUD_PLATFORM]},
+                           headers={"Authorization": f"Bearer {token}"}, verify=str(site.ca), timeout=30)
+    assert (list_databases(site, f"Bearer {token}").status_code, become.status_code) == SCOPES[scope]
+    if become.status_code == 403:
+        assert "CLAIM_MISSING" in become.text and "scopes" in become.text
+
+
 def test_an_exchange_only_narrows(site, as_user):
     """Our own token may be exchanged again, but it gains neither life nor a new subject."""
     short = exchange(site, subject_token=foreign_token(site, life="300")).json()["access_token"]
