@@ -13,7 +13,7 @@ enum {
     ITEMS_BYTES = 4 << 20
 };
 
-static size_t object_max(const struct atom *a) {
+size_t entry_object_max(const struct atom *a) {
     return a->verb == VERB_CALL ? ENTRY_LONG : ENTRY_SHORT;
 }
 
@@ -45,7 +45,7 @@ static bool add_atom(struct buf *out, const struct atom *a, size_t end, int must
     buf_add_z(out, "{\"verb\":");
     entry_text(out, str_z(verb_name(a->verb)), ENTRY_SHORT);
     entry_member(out, "path", a->path, ENTRY_SHORT);
-    entry_member(out, "object", a->object, object_max(a));
+    entry_member(out, "object", a->object, entry_object_max(a));
     entry_member(out, "account", a->account, ENTRY_SHORT);
     bool whole = columns(out, a, end, must);
     buf_add_char(out, '}');
@@ -104,7 +104,7 @@ static bool gather(const struct atoms *list, size_t from, struct brief *b) {
         buf_printf(&name, "%d ", (int)a->verb);
         buf_add_str(&name, str_upto(a->path, ENTRY_SHORT)); /* what is told of them */
         buf_add_char(&name, '\0');
-        buf_add_str(&name, str_upto(a->object, object_max(a)));
+        buf_add_str(&name, str_upto(a->object, entry_object_max(a)));
         if (!buf_ok(&name)) return false;
         if (map_get(seen, buf_str(&name))) continue;
         if (!map_put(seen, buf_str(&name), &list->items[i], NULL)) return false;
@@ -132,7 +132,7 @@ static bool add_groups(struct buf *out, const struct brief *b, size_t end) {
             if (last) buf_add_z(out, "]},");
             begin_group(out, a);
         }
-        entry_text(out, a->object, object_max(a));
+        entry_text(out, a->object, entry_object_max(a));
         if (out->n + 2 <= end) continue;
         out->n = before;
         if (i) buf_add_z(out, "]}");
@@ -156,7 +156,7 @@ static bool surely_brief(const struct atoms *list) {
     size_t most = 0;
     for (size_t i = 0; i < list->n && most <= BRIEF_ROOM; i++) {
         const struct atom *a = &list->items[i];
-        most += 64 + 2 * (str_upto(a->path, ENTRY_SHORT).n + str_upto(a->object, object_max(a)).n);
+        most += 64 + 2 * (str_upto(a->path, ENTRY_SHORT).n + str_upto(a->object, entry_object_max(a)).n);
     }
     return most <= BRIEF_ROOM;
 }

@@ -13,6 +13,8 @@ void entry_key(struct buf *out, const char *name);                              
 void entry_member(struct buf *out, const char *name, struct str s, size_t max); /* nothing when it is empty */
 void entry_number(struct buf *out, const char *name, uint64_t value);           /* nothing when it is 0 */
 
+size_t entry_object_max(const struct atom *a); /* what is told of its object's name: URLs are longer */
+
 /* The same question with each (verb, path, object, account) once, and with all columns that were asked of it: each column
  * is decided by itself, so nothing else was asked. In `arena`; texts are borrowed. `io_refused`: its atom and column move
  * along. False: no memory, and nothing has changed. */

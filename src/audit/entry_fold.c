@@ -17,8 +17,10 @@ static void free_fold(struct fold *f) {
     buf_free(&f->key);
 }
 
-/* Lengths before texts: no two keys are alike. */
-static void add_to_key(struct buf *key, struct str text) {
+/* Lengths before texts: no two keys are alike. By what is told of a name, as a caller may make one up as long as its
+ * request. */
+static void add_to_key(struct buf *key, struct str name, size_t max) {
+    struct str text = str_upto(name, max);
     buf_add(key, &text.n, sizeof text.n);
     buf_add_str(key, text);
 }
@@ -35,9 +37,9 @@ static struct atom *atom_like(struct fold *f, const struct atom *a) {
     const char kind[] = { 'a', (char)a->verb, (char)(a->any_column ? 2 : a->n_columns > 0) };
     buf_clear(&f->key);
     buf_add(&f->key, kind, sizeof kind);
-    add_to_key(&f->key, a->path);
-    add_to_key(&f->key, a->object);
-    add_to_key(&f->key, a->account);
+    add_to_key(&f->key, a->path, ENTRY_SHORT);
+    add_to_key(&f->key, a->object, entry_object_max(a));
+    add_to_key(&f->key, a->account, ENTRY_SHORT);
     size_t place = place_of(f, f->list.n + 1);
     if (!place) return NULL;
     if (place > f->list.n) {
@@ -57,7 +59,7 @@ static size_t add_column(struct fold *f, struct atom *to, struct str column) {
     buf_clear(&f->key);
     buf_add_char(&f->key, 'c');
     buf_add(&f->key, &at, sizeof at);
-    add_to_key(&f->key, column);
+    add_to_key(&f->key, column, ENTRY_SHORT);
     size_t place = place_of(f, to->n_columns + 1);
     if (place <= to->n_columns) return place;
     if (!arena_grow(f->arena, &to->columns, &f->caps[at], place, sizeof column)) return 0;
@@ -66,7 +68,7 @@ static size_t add_column(struct fold *f, struct atom *to, struct str column) {
 }
 
 bool entry_fold(const struct atoms *list, struct arena *arena, struct atoms *ret, struct verdict *io_refused) {
-    DEFER(free_fold) struct fold f = { .arena = arena, .places = map_new(), .key = BUF_INIT(16 << 20) };
+    DEFER(free_fold) struct fold f = { .arena = arena, .places = map_new(), .key = BUF_INIT(4096) };
     struct verdict refused = *io_refused;
     if (!f.places) return false;
     for (size_t i = 0; i < list->n; i++) {
