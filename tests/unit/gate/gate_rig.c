@@ -37,7 +37,7 @@ void gate_rig_become(const char *account) {
     DEFER(buf_free) struct buf token = BUF_INIT(sizeof rig.bearer);
     struct principal who = { .actor = { .kind = ACTOR_ACCOUNT, .subject = str_z(account) } };
     struct mint_ask ask = {
-        .principal = &who, .scope = STR("x"), .now_s = clock_wall_s(), .expires_s = clock_wall_s() + 3000
+        .principal = &who, .scope = STR(SCOPE_EVERYWHERE), .now_s = clock_wall_s(), .expires_s = clock_wall_s() + 3000
     };
     int64_t expires;
     if (mint_access_token(rig.identity.mint, &ask, &token, &expires, NULL, &err)) fail_msg("%s", err.message);
