@@ -1,5 +1,6 @@
 """A full disk: writes are refused by name, reads go on, nothing that was acknowledged is lost, and when there is space again all is as
 before. Once with a small file system, for which one must be root, and once with a limit on the size of files."""
+import contextlib
 import json
 import os
 import resource
@@ -140,9 +141,9 @@ def test_a_full_disk(own_site, make_disk):
 WIDE = [f"Column{n:03}{'x' * 90}" for n in range(400)]  # an entry names the columns: few entries, and the log's queue is full
 
 
-def test_commits_while_the_audit_log_cannot_be_written(own_site):
-    """They go on while the log can catch up with them (their entries wait in the database), and are refused before it cannot."""
-    site = own_site
+@contextlib.contextmanager
+def full_log(site):
+    """The log's own disk is full, and there is a table so wide that few entries fill its queue: (disk, client, session)."""
     (site.data / "audit").mkdir(mode=0o700, exist_ok=True)
     disk = small_disk(site.data / "audit")
     try:
@@ -152,6 +153,23 @@ def test_commits_while_the_audit_log_cannot_be_written(own_site):
         client.create("wide", [f"CREATE TABLE Wide (Id INT64 NOT NULL, {columns}) PRIMARY KEY (Id)"])
         session = client.session("wide")
         disk.full(site.server)
+        yield disk, client, session
+    finally:
+        site.stop()
+        disk.close()
+
+
+def logged(site, method):
+    """What a log that is whole again holds of a method; the server stops for it."""
+    site.stop_server()
+    assert site.run("audit", "verify", "--config", site.config).returncode == 0
+    shown = site.run("audit", "show", "--config", site.config, "--json", "--method", method, "--limit", 100000).stdout
+    return [json.loads(line) for line in shown.splitlines()]
+
+
+def test_commits_while_the_audit_log_cannot_be_written(own_site):
+    """They go on while the log can catch up with them (their entries wait in the database), and are refused before it cannot."""
+    with full_log(own_site) as (disk, client, session):
         stamps, error = [], None
         for n in range(2000):
             row = [[str(n), *(str(n) for _ in WIDE)]]
@@ -160,48 +178,27 @@ def test_commits_while_the_audit_log_cannot_be_written(own_site):
                 break
         assert error and error.status == "UNAVAILABLE" and "AUDIT_UNAVAILABLE" in error.text, error
         written = len(stamps)
-        until("the operator is told", 10, lambda: "the audit log cannot be written" in site.log())
-        disk.roomy(site.server)
+        until("the operator is told", 10, lambda: "the audit log cannot be written" in own_site.log())
+        disk.roomy(own_site.server)
         until("commits work again", 20, lambda: refused(
             lambda: stamps.append(client.commit(session, ("insert", "Wide", ["Id"], [[str(10 ** 6)]]), timeout=20))) is None)
         assert int(client.sql(session, "SELECT COUNT(*) FROM Wide")[0][0]) == len(stamps) == written + 1 > 20
-        site.stop_server()
-        assert site.run("audit", "verify", "--config", site.config).returncode == 0
-        shown = site.run("audit", "show", "--config", site.config, "--json", "--method", "Commit", "--limit", 100000).stdout
-        logged = [json.loads(line).get("outcome", {}).get("commitTimestamp") for line in shown.splitlines()]
-        assert sorted(stamp for stamp in logged if stamp) == sorted(stamps)
-    finally:
-        site.stop()
-        disk.close()
+        told = [entry.get("outcome", {}).get("commitTimestamp") for entry in logged(own_site, "Commit")]
+        assert sorted(stamp for stamp in told if stamp) == sorted(stamps)
 
 
 def test_reads_while_the_audit_log_cannot_be_written(own_site):
     """They go on while the log can catch up with them, and are refused before it cannot: who was answered is in it."""
-    site = own_site
-    (site.data / "audit").mkdir(mode=0o700, exist_ok=True)
-    disk = small_disk(site.data / "audit")
-    try:
-        site.start()
-        client = plain.Plain(site)
-        columns = ", ".join(f"{name} INT64" for name in WIDE)
-        client.create("read", [f"CREATE TABLE Wide (Id INT64 NOT NULL, {columns}) PRIMARY KEY (Id)"])
-        session = client.session("read")
-        disk.full(site.server)
+    with full_log(own_site) as (disk, client, session):
         answered, error = 0, None
         while not error and answered < 5000:
             error = refused(lambda: client.sql(session, f"SELECT * FROM Wide WHERE Id = {answered}"))
             answered += error is None
         assert error and error.status == "UNAVAILABLE" and "AUDIT_UNAVAILABLE" in error.text and answered > 20, (answered, error)
-        disk.roomy(site.server)
+        disk.roomy(own_site.server)
         until("reads work again", 20, lambda: refused(lambda: client.sql(session, "SELECT 1")) is None)
-        site.stop_server()
-        assert site.run("audit", "verify", "--config", site.config).returncode == 0
-        shown = site.run("audit", "show", "--config", site.config, "--json", "--method", "ExecuteSql", "--limit", 100000).stdout
-        told = [entry for entry in map(json.loads, shown.splitlines()) if entry["atoms"][0].get("object") == "Wide" and entry["kind"] == "outcome"]
-        assert len(told) == answered and "no audit entry" not in site.log()
-    finally:
-        site.stop()
-        disk.close()
+        told = [entry for entry in logged(own_site, "ExecuteSql") if entry["atoms"][0].get("object") == "Wide" and entry["kind"] == "outcome"]
+        assert len(told) == answered and "no audit entry" not in own_site.log()
 
 
 def test_an_audit_log_that_cannot_be_written(own_site):
