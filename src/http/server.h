@@ -57,11 +57,10 @@ struct http_handler {
     /* Asked once the headers are in and a body follows: the most bytes of it that this route takes. NULL:
      * limits.body_bytes. */
     size_t (*max_body)(struct http_stream *stream, const struct http_request *request, void *ctx);
-    /* The body is larger than that, or than the connection's or server's total: reply now.
-     * NULL: 413. */
     /* Asked once, before a body becomes larger than HTTP_SMALL_BODY and when half of the server's room for bodies is taken:
      * may it have room? If not, on_too_large. NULL: yes. */
     bool (*may_have_room)(struct http_stream *stream, const struct http_request *request, void *ctx);
+    /* The body is larger than max_body, or has no room: reply now; request->met says which. NULL: 413. */
     void (*on_too_large)(struct http_stream *stream, const struct http_request *request, void *ctx);
     void (*on_request)(struct http_stream *stream, const struct http_request *request, void *ctx);
     /* Asked once the headers are in and a body follows: is it read in pieces? Then on_request comes at once. NULL: never.
@@ -77,9 +76,9 @@ struct http_handler {
     void (*on_gone)(struct http_stream *stream, enum http_gone why, void *ctx);
 };
 
-/* 0 takes the default. */
 enum { HTTP_SMALL_BODY = 64 << 10 }; /* what anybody may send while there is room */
 
+/* 0 takes the default. */
 struct http_limits {
     size_t header_bytes;      /* 64 KiB: Kerberos tokens are long. HTTP/2: also advertised as MAX_HEADER_LIST_SIZE */
     size_t header_count;      /* 100 */
