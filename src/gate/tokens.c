@@ -236,7 +236,7 @@ static enum code mint_access(void *ctx, struct str account, struct str scopes, s
     if (rc) return rc;
     int64_t now = clock_wall_s();
     struct mint_ask ask = { .principal = &r->principal, .scope = scopes, .now_s = now, .expires_s = now + MINT_MAX_LIFE_S };
-    if (scopes.n == 0) ask.scope = STR("https://www.googleapis.com/auth/cloud-platform");
+    if (scopes.n == 0) ask.scope = STR(SCOPE_EVERYWHERE);
     DEFER(buf_wipe) struct buf token = BUF_INIT(MINT_TOKEN_MAX);
     rc = mint_access_token(r->gate->identity->mint, &ask, &token, &ret->expires_s, NULL, err);
     if (!rc) ret->text = str_dup(arena, buf_str(&token));
