@@ -266,13 +266,23 @@ static void on_reload(int signal_number, void *ctx) {
     policies_reload(&s->gate);
 }
 
-static enum code watch_signals(struct server *s, struct err *err) {
-    struct loop *loop = s->gate.workers[0].loop;
+static const struct watched_signal {
+    int number;
+    void (*fn)(int signal_number, void *ctx);
+} watched_signals[] = { { SIGTERM, on_terminate }, { SIGINT, on_terminate }, { SIGHUP, on_reload } };
+
+/* Before the first thread, and until the process ends: a reload that comes too early waits, one that comes too late kills
+ * nobody. */
+static void hold_signals(void) {
+    for (size_t i = 0; i < COUNT(watched_signals); i++) loop_hold_signal(watched_signals[i].number);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk: the write fails, the server does not */
-    enum code rc = loop_on_signal(loop, SIGTERM, on_terminate, s, err);
-    if (!rc) rc = loop_on_signal(loop, SIGINT, on_terminate, s, err);
-    if (!rc) rc = loop_on_signal(loop, SIGHUP, on_reload, s, err);
+}
+
+static enum code watch_signals(struct server *s, struct err *err) {
+    enum code rc = OK;
+    for (size_t i = 0; !rc && i < COUNT(watched_signals); i++)
+        rc = loop_on_signal(s->gate.workers[0].loop, watched_signals[i].number, watched_signals[i].fn, s, err);
     return rc;
 }
 
@@ -333,16 +343,6 @@ static void close_systems(struct server *s) {
     (void)pthread_join(thread, NULL);
 }
 
-/* Without its loop a signal would do what it does by itself: a reload in the last moment would kill the server. */
-static void hold_signals(void) {
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGHUP);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
 static void close_all(struct server *s) {
     struct gate *g = &s->gate;
     close_systems(s);
@@ -365,7 +365,6 @@ static void close_all(struct server *s) {
     outbound_free(g->exchange_outbound);
     relays_free(g->relays);
     upstreams_free(g->upstreams);
-    hold_signals();
     for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);
     verified_free(s->identity.verified);
     issuers_free(s->identity.issuers);
@@ -411,6 +410,7 @@ enum code serve(const struct config *config, struct err *err) {
     struct server *s = calloc(1, sizeof *s);
     if (!s) return err_oom(err);
     keep_heap();
+    hold_signals();
     s->lock_fd = -1;
     s->gate.config = config;
     s->gate.spool_dir = s->spool;

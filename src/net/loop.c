@@ -2,6 +2,8 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/arena_keep.h"
@@ -10,7 +12,7 @@
 enum { MAX_SIGNALS = 8, ARENA_BLOCKS = 256 };
 
 struct signal_watch {
-    uv_signal_t handle;
+    int signal_number;
     void (*fn)(int signal_number, void *ctx);
     void *ctx;
 };
@@ -29,6 +31,8 @@ struct loop {
     _Atomic bool stop;
     struct signal_watch signals[MAX_SIGNALS];
     unsigned n_signals;
+    int signal_fd; /* -1: none is watched */
+    uv_poll_t signal_poll;
     char scratch[LOOP_SCRATCH_BYTES];
 };
 
@@ -182,23 +186,44 @@ uint64_t loop_now_ms(const struct loop *loop) {
 
 /* ---- signals ---- */
 
-static void on_signal(uv_signal_t *handle, int signal_number) {
-    struct signal_watch *watch = handle->data;
-    watch->fn(signal_number, watch->ctx);
+static void on_signal(uv_poll_t *poll, int status, int events) {
+    struct loop *loop = poll->data;
+    struct signalfd_siginfo info;
+    (void)status, (void)events;                                            /* the read tells */
+    if (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) /* one a turn: a flood does not hold the loop */
+        for (const struct signal_watch *w = loop->signals; w < loop->signals + loop->n_signals; w++)
+            if (w->signal_number == (int)info.ssi_signo) w->fn(w->signal_number, w->ctx);
+}
+
+static enum code read_signals(struct loop *loop, const sigset_t *set, struct err *err) {
+    int fd = signalfd(loop->signal_fd, set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0) return err_errno(err, "signalfd");
+    if (loop->signal_fd >= 0) return OK;
+    loop->signal_fd = fd;
+    int rc = uv_poll_init(&loop->uv, &loop->signal_poll, fd);
+    if (rc) return err_set(err, INTERNAL, "signals: %s", uv_strerror(rc));
+    loop->signal_poll.data = loop;
+    uv_poll_start(&loop->signal_poll, UV_READABLE, on_signal);
+    uv_unref((uv_handle_t *)&loop->signal_poll);
+    return OK;
+}
+
+void loop_hold_signal(int signal_number) {
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, signal_number);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 enum code loop_on_signal(struct loop *loop, int signal_number, void (*fn)(int signal_number, void *ctx), void *ctx,
                          struct err *err) {
+    sigset_t set;
     if (loop->n_signals == MAX_SIGNALS) return err_set(err, RESOURCE_EXHAUSTED, "too many signals are watched");
-    struct signal_watch *watch = &loop->signals[loop->n_signals];
-    *watch = (struct signal_watch){ .fn = fn, .ctx = ctx };
-    uv_signal_init(&loop->uv, &watch->handle);
-    loop->n_signals++;
-    watch->handle.data = watch;
-    int rc = uv_signal_start(&watch->handle, on_signal, signal_number);
-    if (rc) return err_set(err, INTERNAL, "signal %d: %s", signal_number, uv_strerror(rc));
-    uv_unref((uv_handle_t *)&watch->handle);
-    return OK;
+    loop_hold_signal(signal_number);
+    loop->signals[loop->n_signals++] = (struct signal_watch){ .signal_number = signal_number, .fn = fn, .ctx = ctx };
+    (void)sigemptyset(&set);
+    for (unsigned i = 0; i < loop->n_signals; i++) (void)sigaddset(&set, loop->signals[i].signal_number);
+    return read_signals(loop, &set, err);
 }
 
 /* ---- life ---- */
@@ -219,6 +244,7 @@ enum code loop_new(struct loop **ret_loop, struct err *err) {
     uv_timer_init(&loop->uv, &loop->wait);
     loop->wake.data = loop->before_sleep.data = loop->alarm.data = loop;
     loop->alarm_due_ms = UINT64_MAX;
+    loop->signal_fd = -1;
     loop->deferred_end = &loop->deferred;
     uv_prepare_start(&loop->before_sleep, on_before_sleep);
     *ret_loop = loop;
@@ -234,6 +260,7 @@ void loop_free(struct loop *loop) {
     uv_walk(&loop->uv, close_handle, NULL);
     while (uv_run(&loop->uv, UV_RUN_DEFAULT)) {}
     uv_loop_close(&loop->uv);
+    if (loop->signal_fd >= 0) close(loop->signal_fd);
     free(loop);
 }
 

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""usage: load.py --linkspan BINARY --folder DIR [--seconds N] [--seed N] [--jobs N]
+"""usage: load.py --linkspan BINARY --folder DIR [--seconds N] [--seed N] [--jobs N] [--through-gateway]
 
 A storm over one server, from its start to the end of its drain: streams of a large table with slow, cancelled and late readers,
 racing transactions, commits, DDL, REST, exchanges, tokens that expire under their streams, policy reloads, jobs. It ends the server with SIGTERM
 while all of that goes on. Ends with 0 when the server ended with 0 and no sanitizer reported anything; else shows the reports.
+With --through-gateway the server forwards to a second one, which goes on until the first has ended.
 
 A program and not a fixture: gRPC takes the authority that it trusts once in a process, and this server has its own."""
 import argparse
 import pathlib
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -23,6 +25,7 @@ import requests  # noqa: E402
 import linkspan_site  # noqa: E402
 import setting  # noqa: E402
 import storm  # noqa: E402
+import two_sites  # noqa: E402
 
 REPORTS = ("WARNING: ThreadSanitizer", "ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "ThreadSanitizer:DEADLYSIGNAL",
            "LeakSanitizer: detected", "panic:")
@@ -39,7 +42,11 @@ class Load:
         code = self.folder / "code"
         code.mkdir(parents=True)
         (code / "short.py").write_text(JOB)
-        self.site.make(setting.CONFIG, {"tests": setting.POLICY}, {"CODE": code, "PYTHON": sys.executable})
+        config = two_sites.through_gateway(setting.CONFIG) if options.through_gateway else setting.CONFIG
+        self.site.make(config, {"tests": setting.POLICY}, {"CODE": code, "PYTHON": sys.executable})
+        self.sites = [self.site]
+        if options.through_gateway:
+            self.sites.append(two_sites.make_far(self.folder / "far", self.site))
         self.code, self.ending, self.done, self.surprises = code, threading.Event(), {}, []
         self.lock, self.leaving = threading.Lock(), False
 
@@ -82,6 +89,8 @@ class Load:
     def start(self):
         site = self.site
         site.trust()
+        for far in self.sites[1:]:
+            far.start_server()
         site.start()
         self.as_user = setting.Credentials(site)
         setting.create_database(site, self.as_user("admin"), DATABASE, setting.DDL)
@@ -89,7 +98,7 @@ class Load:
 
     def run(self):
         self.start()
-        clouds = storm.Clouds(self.site, self.as_user, DATABASE, self.options.rows)
+        clouds = storm.Clouds(self.site, self.as_user, DATABASE, self.options.rows, lists_sessions=not self.options.through_gateway)
         actors = [(name, act) for name, act, copies in clouds.actors(self.options.jobs, self.code) for _ in range(copies)]
         actors.append(("reload", self.reload))
         actors = [actor for actor in actors if not self.options.only or actor[0] in self.options.only]
@@ -101,34 +110,49 @@ class Load:
         end = time.monotonic() + PATIENCE_SECONDS  # a busy machine under a sanitizer: at least once each
         while self.missing(clouds) and time.monotonic() < end and self.site.server.poll() is None and not self.surprises:
             time.sleep(0.5)
-        alive, self.leaving = self.site.server.poll() is None, True
-        self.site.server.send_signal(signal.SIGTERM)
-        try:
-            status = self.site.server.wait(60)
-        except Exception:
-            status = "still running a minute after SIGTERM"
-            self.site.server.send_signal(signal.SIGABRT)
+        self.leaving = True
+        ended = [self.end(site) for site in self.sites]
         self.ending.set()
-        return self.verdict(status if alive else f"died of {status}", clouds)
+        return self.verdict(ended, clouds)
+
+    @staticmethod
+    def end(site):
+        """What is wrong with how it ended, or None."""
+        if site.server.poll() is not None:
+            return f"the server died of {site.server.returncode}"
+        site.server.send_signal(signal.SIGTERM)
+        try:
+            status = site.server.wait(60)
+        except subprocess.TimeoutExpired:
+            site.server.send_signal(signal.SIGABRT)
+            return "the server was still running a minute after SIGTERM"
+        return f"the server ended with {status}" if status else None
 
     def missing(self, clouds):
         return [name for name in self.options.only or clouds.must_happen if not self.done.get(name)]
 
-    def verdict(self, status, clouds):
-        log = (self.site.folder / "server.log").read_text(errors="replace")
+    def verdict(self, ended, clouds):
         for name in sorted(self.done):
             print(f"{self.done[name]:>7} {name}")
-        wrong = [f"the server ended with {status}"] if status != 0 else []
-        wrong += [f"the log holds {log.count(mark)} times {mark!r}" for mark in REPORTS if mark in log]
-        wrong += [f"a surprise: {text}" for text in self.surprises]
+        wrong = [f"a surprise: {text}" for text in self.surprises]
         wrong += [f"nothing of {name} was ever done" for name in self.missing(clouds)]
-        verified = self.site.run("audit", "verify", "--config", self.site.config, check=False)
+        for site, end in zip(self.sites, ended):
+            wrong += self.wrong_at(site, end)
+        print("\n".join(wrong))  # last: what cuts a long output keeps its end
+        return 1 if wrong else 0
+
+    def wrong_at(self, site, end):
+        log = (site.folder / "server.log").read_text(errors="replace")
+        wrong = [end] if end else []
+        wrong += [f"the log holds {log.count(mark)} times {mark!r}" for mark in REPORTS if mark in log]
+        verified = site.run("audit", "verify", "--config", site.config, check=False)
         if verified.returncode != 0:
             wrong.append(f"the audit log does not verify: {verified.stderr[:2000]}")
         if wrong:
-            print("\n".join(wrong))
-            print(log[-self.options.show:])
-        return 1 if wrong else 0
+            reports = [log.index(mark) for mark in REPORTS if mark in log]
+            print(f"--- {site.folder}:")
+            print(log[min(reports):][:self.options.show] if reports else log[-self.options.show:])
+        return [f"{site.folder}: {text}" for text in wrong]
 
 
 EXPECTED = (requests.RequestException, *storm.EXPECTED)
@@ -150,6 +174,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=0, help="actors that run and cancel jobs")
     parser.add_argument("--rows", type=int, default=6000, help="of the large table, some 1,200 bytes each")
+    parser.add_argument("--through-gateway", action="store_true")
     parser.add_argument("--only", action="append", help="these actors only")
     parser.add_argument("--show", type=int, default=12000, help="so much of the server's log, when something is wrong")
     load = Load(parser.parse_args())
@@ -159,7 +184,8 @@ def main():
         print(error)
         status = 1
     finally:
-        load.site.stop()
+        for site in load.sites:
+            site.stop()
     sys.stdout.flush()
     import os
     os._exit(status)  # threads of clients may still wait for a server that is gone

@@ -12,6 +12,11 @@ HERE = pathlib.Path(__file__).parent
 TSAN = pathlib.Path(os.environ.get("LINKSPAN_TSAN", conftest.ROOT / "build/tsan/src/cli/linkspan"))
 
 
+@pytest.fixture(scope="module")
+def way(request):
+    return ["--through-gateway"] if request.config.getoption("--through-gateway") else []
+
+
 def storm(binary, folder, *more, seconds):
     """Another process: gRPC trusts one authority in each. LINKSPAN_STORM=600 makes it long."""
     seconds = os.environ.get("LINKSPAN_STORM", seconds)
@@ -22,11 +27,11 @@ def storm(binary, folder, *more, seconds):
     assert done.returncode == 0, done.stdout[-20000:]
 
 
-def test_a_storm_and_a_drain(linkspan, tmp_path):
-    storm(linkspan, tmp_path, "--seed", "1", seconds=15)
+def test_a_storm_and_a_drain(linkspan, tmp_path, way):
+    storm(linkspan, tmp_path, "--seed", "1", *way, seconds=15)
 
 
-def test_a_storm_under_the_thread_sanitizer(tmp_path):
+def test_a_storm_under_the_thread_sanitizer(tmp_path, way):
     if not TSAN.exists():
         pytest.skip(f"there is no {TSAN}: ./dev test builds it")
-    storm(TSAN, tmp_path, "--seed", "2", "--rows", "2000", seconds=20)
+    storm(TSAN, tmp_path, "--seed", "2", "--rows", "2000", *way, seconds=20)

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -167,6 +168,16 @@ def test_a_full_disk_fails_the_request_and_nothing_else(own_site):
 def free_bytes(folder):
     room = os.statvfs(folder)
     return room.f_bavail * room.f_frsize
+
+
+def test_a_reload_in_the_last_moments_kills_nobody(own_site):
+    own_site.start()
+    server = own_site.server
+    server.send_signal(signal.SIGTERM)
+    while server.poll() is None:
+        server.send_signal(signal.SIGHUP)
+        time.sleep(0.0005)
+    assert server.returncode == 0
 
 
 def test_sigterm_drains_and_a_restart_serves_the_same(own_site):

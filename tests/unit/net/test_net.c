@@ -185,12 +185,39 @@ static void on_signal(int signal_number, void *ctx) {
 
 static void test_signal(void **state UNUSED) {
     DEFER(loop_freep) struct loop *loop = NULL;
-    int seen = 0;
+    int seen = 0, second = 0;
     assert_int_equal(loop_new(&loop, NULL), OK);
     assert_int_equal(loop_on_signal(loop, SIGUSR1, on_signal, &seen, NULL), OK);
+    assert_int_equal(loop_on_signal(loop, SIGUSR2, on_signal, &second, NULL), OK);
     raise(SIGUSR1);
     loop_run_once(loop, 500);
     assert_int_equal(seen, SIGUSR1);
+    assert_int_equal(second, 0);
+    raise(SIGUSR2);
+    loop_run_once(loop, 500);
+    assert_int_equal(second, SIGUSR2);
+}
+
+static void *go_on(void *arg) {
+    while (!atomic_load((_Atomic bool *)arg)) usleep(100);
+    return NULL;
+}
+
+static void test_signals_outlive_the_loop(void **state UNUSED) {
+    _Atomic bool over = false;
+    int seen = 0;
+    pthread_t other;
+    loop_hold_signal(SIGUSR1); /* else the thread takes it, and that ends us */
+    assert_int_equal(pthread_create(&other, NULL, go_on, &over), 0);
+    struct loop *loop = NULL;
+    assert_int_equal(loop_new(&loop, NULL), OK);
+    assert_int_equal(loop_on_signal(loop, SIGUSR1, on_signal, &seen, NULL), OK);
+    loop_free(loop);
+    assert_int_equal(kill(getpid(), SIGUSR1), 0);
+    usleep(1000);
+    atomic_store(&over, true);
+    (void)pthread_join(other, NULL);
+    assert_int_equal(seen, 0);
 }
 
 /* ---- listeners ---- */
@@ -270,6 +297,7 @@ int main(void) {
         cmocka_unit_test(test_timers),
         cmocka_unit_test(test_a_turn_that_is_late),
         cmocka_unit_test(test_signal),
+        cmocka_unit_test(test_signals_outlive_the_loop),
         cmocka_unit_test(test_listener_of_a_descriptor),
         cmocka_unit_test(test_reuse_port),
         cmocka_unit_test(test_tls_files),
