@@ -21,14 +21,14 @@ struct jwt_ask identify_ask(struct request *r) {
     struct identity *identity = r->gate->identity;
     bool first = !r->waited; /* one wait a request: then the answer counts */
     r->waited = true;
+    r->key_wait = (struct issuer_wait){ .wake = wake, .arg = r };
     return (struct jwt_ask){
         .issuers = identity->issuers,
         .revocations = identity->revocations,
         .runs = identity->runs,
         .service_audience = r->service ? r->service->audience : STR(""),
         .now_s = clock_wall_s(),
-        .wake = first ? wake : NULL,
-        .wake_arg = r,
+        .wait = first ? &r->key_wait : NULL,
     };
 }
 

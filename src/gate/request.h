@@ -8,6 +8,7 @@
 #include "gate/id.h"
 #include "gate/spool.h"
 #include "http/server.h"
+#include "identity/issuer.h"
 #include "net/work.h"
 #include "policy/policy.h"
 #include "service/call.h"
@@ -99,6 +100,7 @@ struct request {
     enum code read_code;
     struct err read_err;
     struct loop_task drain_task, end_task, intent_task, wake_task;
+    struct issuer_wait key_wait;
     enum code intent_code, ended_code, write_code; /* write_code: why a part of the answer is missing */
     struct err ended_err, write_err;
     struct loop_timer deadline;

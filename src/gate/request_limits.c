@@ -54,7 +54,7 @@ static void add_retry_info(struct request *r, uint64_t retry_us) {
     if (buf_ok(&info)) call_add_detail(&r->call, "google.rpc.RetryInfo", buf_str(&info));
 }
 
-static void refuse(struct request *r, const struct policy_limit *l, const struct admit_refusal *refusal) {
+static void refuse_beyond(struct request *r, const struct policy_limit *l, const struct admit_refusal *refusal) {
     uint64_t ms = (refusal->retry_us + 999) / 1000;
     r->verdict = (struct verdict){ LIMIT_REACHED, (unsigned)r->call.atoms.n, -1, l->rule };
     add_retry_info(r, refusal->retry_us);
@@ -85,7 +85,7 @@ void limits_enter(struct request *r) {
     } else if (admit_enter(r->gate->admit, bounds, limits.n, clock_mono_us(), &refusal)) {
         r->bounds = bounds;
         r->n_bounds = limits.n;
-    } else refuse(r, &limits.items[refusal.bound], &refusal);
+    } else refuse_beyond(r, &limits.items[refusal.bound], &refusal);
 }
 
 void limits_leave(struct request *r) {

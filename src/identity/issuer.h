@@ -61,9 +61,19 @@ const struct issuer_config *issuer_config(const struct issuer *issuer);
 struct jwks *issuer_keys(struct issuer *issuer, int64_t now_s, uint64_t *ret_version);
 uint64_t issuer_version(struct issuer *issuer, int64_t now_s); /* 0 past the hard bound: cheap check for what is cached */
 
-/* Asks for fresh keys because a kid is unknown. True: a fetch is under way, and `wake(arg)` will be called once when it
- * ends (perhaps before this returns). False: none is allowed now, refuse. */
-bool issuer_refresh(struct issuer *issuer, int64_t now_s, void (*wake)(void *arg), void *arg);
+/* Its owner keeps it until it was woken; as many may wait as there are owners. */
+struct issuer_wait {
+    void (*wake)(void *arg);
+    void *arg;
+    struct issuer_wait *next;
+};
+
+enum issuer_news { ISSUER_NO_NEWS, ISSUER_NEWS, ISSUER_NEWS_LATER };
+
+/* Asks for fresh keys because the set of this version has not the one that is wanted. ISSUER_NEWS_LATER: a fetch is under
+ * way, and `wait` is woken once when it ends (perhaps before this returns, on any thread). ISSUER_NEWS: there is another
+ * set already, look there. ISSUER_NO_NEWS: none may be fetched now, refuse. `wait` may be NULL. */
+enum issuer_news issuer_refresh(struct issuer *issuer, int64_t now_s, uint64_t version, struct issuer_wait *wait);
 
 /* New keys as text (a file changed, our own key rolled). */
 MUST_USE enum code issuer_set_keys(struct issuer *issuer, struct str jwks_json, int64_t now_s, struct err *err);

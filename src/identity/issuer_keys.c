@@ -31,14 +31,16 @@ enum code issuer_set_keys(struct issuer *issuer, struct str jwks_json, int64_t n
 
 /* Ends a fetch: wakes all who waited, outside the lock. */
 static void finish(struct issuer *issuer) {
-    struct waiter waiters[ISSUER_WAITERS_MAX];
     pthread_mutex_lock(&issuer->lock);
-    size_t n = issuer->n_waiters;
-    memcpy(waiters, issuer->waiters, n * sizeof *waiters);
-    issuer->n_waiters = 0;
+    struct issuer_wait *waiting = issuer->waiting;
+    issuer->waiting = NULL;
     issuer->fetching = false;
     pthread_mutex_unlock(&issuer->lock);
-    for (size_t i = 0; i < n; i++) waiters[i].wake(waiters[i].arg);
+    while (waiting) {
+        struct issuer_wait *wait = waiting;
+        waiting = wait->next; /* who is woken may be gone at once */
+        wait->wake(wait->arg);
+    }
 }
 
 /* A failed fetch leaves the old keys: they serve until the hard bound. */
@@ -75,24 +77,35 @@ static void start(struct issuer *issuer) {
     else issuer->fetcher->get(issuer->fetcher->ctx, issuer->discovery, on_discovery, issuer);
 }
 
-bool issuer_refresh(struct issuer *issuer, int64_t now_s, void (*wake)(void *arg), void *arg) {
-    if (issuer->is_static || !issuer->fetcher) return false;
+static void join(struct issuer *issuer, struct issuer_wait *wait) {
+    if (!wait) return;
+    wait->next = issuer->waiting;
+    issuer->waiting = wait;
+}
+
+enum issuer_news issuer_refresh(struct issuer *issuer, int64_t now_s, uint64_t version, struct issuer_wait *wait) {
+    enum issuer_news news = ISSUER_NO_NEWS;
+    if (issuer->is_static || !issuer->fetcher) return news;
     pthread_mutex_lock(&issuer->lock);
-    bool begin = !issuer->fetching && now_s >= issuer->next_fetch_s;
-    bool joined = (begin || issuer->fetching) && (!wake || issuer->n_waiters < ISSUER_WAITERS_MAX);
-    if (joined && wake) issuer->waiters[issuer->n_waiters++] = (struct waiter){ wake, arg };
+    bool newer = issuer->version != version;
+    bool begin = !newer && !issuer->fetching && now_s >= issuer->next_fetch_s;
     if (begin) {
         issuer->fetching = true;
         issuer->next_fetch_s = now_s + issuer->config.cooldown_s;
     }
+    if (newer) news = ISSUER_NEWS;
+    else if (issuer->fetching) {
+        join(issuer, wait);
+        news = ISSUER_NEWS_LATER;
+    }
     pthread_mutex_unlock(&issuer->lock);
     if (begin) start(issuer);
-    return joined;
+    return news;
 }
 
 static void renew_when_due(struct issuer *issuer, int64_t now_s) {
     if (!issuer->is_static && now_s - issuer->fetched_s > issuer->config.fresh_s)
-        (void)issuer_refresh(issuer, now_s, NULL, NULL);
+        (void)issuer_refresh(issuer, now_s, issuer->version, NULL);
 }
 
 uint64_t issuer_version(struct issuer *issuer, int64_t now_s) {

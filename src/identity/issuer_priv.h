@@ -6,13 +6,6 @@
 #include "base/arena.h"
 #include "identity/issuer.h"
 
-enum { ISSUER_WAITERS_MAX = 256 };
-
-struct waiter {
-    void (*wake)(void *arg);
-    void *arg;
-};
-
 struct issuer {
     struct issuer_config config;
     struct str iss[ISSUER_ISS_MAX];
@@ -28,8 +21,7 @@ struct issuer {
     bool fetching;
     int64_t next_fetch_s; /* not before */
     char *learned_uri;    /* what discovery told, during a fetch */
-    struct waiter waiters[ISSUER_WAITERS_MAX];
-    size_t n_waiters;
+    struct issuer_wait *waiting;
 };
 
 struct issuers {

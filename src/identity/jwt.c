@@ -59,12 +59,29 @@ static enum reason find_issuer(const struct jwt_ask *ask, struct proof *proof, s
     return refuse(refusal, ISSUER_UNKNOWN, "issuer is not trusted: %.*s", STR_ARG(str_upto(iss, 120)));
 }
 
+/* The key that the token names, of the newest set. *ret_wait: it may come with the next one. */
+static const struct jwks_key *find_key(const struct jwt_ask *ask, const struct jws *jws, struct proof *proof,
+                                       struct jwks **ret_keys, bool *ret_wait) {
+    enum issuer_news news = ISSUER_NEWS;
+    const struct jwks_key *key = NULL;
+    while (!key && news == ISSUER_NEWS) {
+        jwks_unref(*ret_keys);
+        *ret_keys = issuer_keys(proof->issuer, ask->now_s, &proof->keys_version);
+        key = *ret_keys ? jwks_find(*ret_keys, jws->has_kid, jws->kid, jws->alg) : NULL;
+        news = key || !ask->wait ? ISSUER_NO_NEWS
+                                 : issuer_refresh(proof->issuer, ask->now_s, proof->keys_version, ask->wait);
+    }
+    *ret_wait = news == ISSUER_NEWS_LATER;
+    return key;
+}
+
 /* An unknown kid and a bad signature answer alike: nobody learns which kids exist. */
 static enum jwt_outcome check_signature(const struct jwt_ask *ask, const struct jws *jws, struct proof *proof,
                                         struct refusal *refusal) {
-    DEFER(jwks_unrefp) struct jwks *keys = issuer_keys(proof->issuer, ask->now_s, &proof->keys_version);
-    const struct jwks_key *key = keys ? jwks_find(keys, jws->has_kid, jws->kid, jws->alg) : NULL;
-    if (!key && ask->wake && issuer_refresh(proof->issuer, ask->now_s, ask->wake, ask->wake_arg)) return JWT_WAIT;
+    DEFER(jwks_unrefp) struct jwks *keys = NULL;
+    bool wait;
+    const struct jwks_key *key = find_key(ask, jws, proof, &keys, &wait);
+    if (wait) return JWT_WAIT;
     if (key && jwks_key_verify(key, jws->signed_part, jws->signature)) return JWT_PROVED;
     struct str name = issuer_config(proof->issuer)->name;
     if (!keys) refuse(refusal, TOKEN_REJECTED, "no keys of issuer %.*s are known", STR_ARG(name));

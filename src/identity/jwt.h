@@ -40,9 +40,8 @@ struct jwt_ask {
     struct str audience;             /* when not empty: only this one, and it must be one of the issuer's */
     struct str service_audience;     /* when not empty: this one too, of any issuer, with or without a slash at its end */
     int64_t now_s;
-    /* Set both: an unknown kid may start a fetch and JWT_WAIT; `wake` tells when to ask again (then with wake NULL). */
-    void (*wake)(void *arg);
-    void *wake_arg;
+    /* When set, an unknown kid may start a fetch and JWT_WAIT; who is woken asks again, then with NULL. */
+    struct issuer_wait *wait;
 };
 
 enum jwt_outcome { JWT_PROVED, JWT_REFUSED, JWT_WAIT };

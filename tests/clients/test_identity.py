@@ -1,8 +1,10 @@
 """Unmodified google-auth against our STS and IAM Credentials; what must be refused is refused without a hint."""
 import base64
 import json
+import signal
 import time
 
+import grpc
 import pytest
 import requests
 
@@ -12,6 +14,7 @@ import setting
 EXCHANGE = {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "scope": setting.CLOUD_PLATFORM,
             "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
             "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "audience": linkspan_site.PROVIDER.format("cloud")}
+PARENT = b"projects/demo/instances/flights"
 
 
 def claims(token):
@@ -137,6 +140,25 @@ def test_sts_refuses_by_name(site):
         answer = exchange(site, **form)
         assert answer.status_code in (400, 401), answer.text
         assert word in answer.json()["error_description"] and token not in answer.text
+
+
+def test_a_crowd_at_a_fresh_start(own_site):
+    """The first callers of all wait for the issuer's keys together, however many they are."""
+    own_site.start()
+    bearer = (("authorization", f"Bearer {foreign_token(own_site)}"),)
+    trust = grpc.ssl_channel_credentials(own_site.ca.read_bytes())
+    channels = [grpc.secure_channel(f"127.0.0.1:{own_site.port}", trust, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(8)]
+    ask = "/google.spanner.admin.database.v1.DatabaseAdmin/ListDatabases"
+    parent = b"\x0a" + bytes([len(PARENT)]) + PARENT
+    own_site.issuer.send_signal(signal.SIGSTOP)
+    try:
+        answers = [channels[n % 8].unary_unary(ask).future(parent, timeout=60, metadata=bearer) for n in range(800)]
+        time.sleep(1)
+    finally:
+        own_site.issuer.send_signal(signal.SIGCONT)
+    assert {answer.code() for answer in answers} == {grpc.StatusCode.OK}
+    for channel in channels:
+        channel.close()
 
 
 def test_our_keys_are_published_and_verify_our_tokens(site, as_user):

@@ -36,9 +36,19 @@ static struct issuers *issuers;
 static struct issuer *corp;
 static unsigned woken;
 
+enum { CALLERS = 1000 };
+static struct issuer_wait waits[CALLERS + 100];
+static size_t n_waits;
+
 static void wake(void *arg) {
     (void)arg;
     woken++;
+}
+
+static struct issuer_wait *new_wait(void) {
+    assert_true(n_waits < COUNT(waits));
+    waits[n_waits] = (struct issuer_wait){ .wake = wake };
+    return &waits[n_waits++];
 }
 
 static int setup(void **state) {
@@ -68,6 +78,7 @@ static void begin(void) {
     };
     fake = (struct fake){ 0 };
     woken = 0;
+    n_waits = 0;
     clock_set_for_test((int64_t)NOW * 1000000);
     if (issuers_new(&config, 1, &fetcher, &issuers, &err)) fail_msg("%s", err.message);
     corp = issuers_by_name(issuers, STR("corp"));
@@ -79,7 +90,7 @@ static struct str token_of(const char *kid) {
 }
 
 static enum jwt_outcome ask_at(int64_t now, struct str token, bool may_wait) {
-    struct jwt_ask ask = { .issuers = issuers, .now_s = now, .wake = may_wait ? wake : NULL };
+    struct jwt_ask ask = { .issuers = issuers, .now_s = now, .wait = may_wait ? new_wait() : NULL };
     struct refusal refusal = { 0 };
     struct proof *proof = NULL;
     enum jwt_outcome outcome = jwt_verify(&ask, token, &proof, &refusal);
@@ -99,7 +110,8 @@ static void load_keys(void) {
 static void test_the_first_token_waits_for_discovery_and_keys(void **state) {
     (void)state;
     begin();
-    for (int i = 0; i < 20; i++) assert_int_equal(ask_at(NOW, token_of("k1"), true), JWT_WAIT);
+    struct str token = token_of("k1");
+    for (int i = 0; i < CALLERS; i++) assert_int_equal(ask_at(NOW, token, true), JWT_WAIT); /* however many come at once */
     assert_int_equal(fake.gets, 1);
     assert_string_equal(fake.url, ISS "/.well-known/openid-configuration");
     reply(200, STR(DISCOVERY));
@@ -107,8 +119,22 @@ static void test_the_first_token_waits_for_discovery_and_keys(void **state) {
     assert_string_equal(fake.url, ISS "/keys");
     assert_int_equal(woken, 0);
     reply(200, key_set(arena, rsa, "k1", ""));
-    assert_int_equal(woken, 20);
-    assert_int_equal(ask_at(NOW, token_of("k1"), false), JWT_PROVED);
+    assert_int_equal(woken, CALLERS);
+    assert_int_equal(ask_at(NOW, token, false), JWT_PROVED);
+    issuers_free(issuers);
+}
+
+/* Another thread's fetch ends between our look at the keys and our wish for newer ones. */
+static void test_keys_that_came_meanwhile(void **state) {
+    (void)state;
+    uint64_t seen;
+    begin();
+    assert_null(issuer_keys(corp, NOW, &seen));
+    load_keys();
+    assert_int_equal(issuer_refresh(corp, NOW, seen, new_wait()), ISSUER_NEWS);
+    jwks_unref(issuer_keys(corp, NOW, &seen));
+    assert_int_equal(issuer_refresh(corp, NOW, seen, new_wait()), ISSUER_NO_NEWS);
+    assert_int_equal(woken, 1);
     issuers_free(issuers);
 }
 
@@ -278,6 +304,7 @@ static void test_faults_of_the_table_name_the_issuer(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_token_waits_for_discovery_and_keys),
+        cmocka_unit_test(test_keys_that_came_meanwhile),
         cmocka_unit_test(test_a_thousand_bogus_kids_cost_one_fetch_in_the_cooldown),
         cmocka_unit_test(test_bad_answers_leave_no_keys),
         cmocka_unit_test(test_old_keys_serve_while_the_issuer_is_down_but_not_for_ever),
