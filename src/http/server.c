@@ -27,6 +27,7 @@ static void fill_limits(struct http_limits *l) {
     default_count(&l->idle_ms, 300000);
     default_count(&l->write_ms, 60000);
     default_count(&l->stall_ms, 600000);
+    default_count(&l->max_stalled, 4096);
 }
 
 /* An eighth of the shortest deadline: deadlines are late by no more than that. */

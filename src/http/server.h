@@ -90,11 +90,12 @@ struct http_limits {
     unsigned max_connections; /* 4,096; more are closed at accept */
     unsigned handshake_ms;    /* 10,000: TLS handshake */
     unsigned headers_ms;      /* 20,000: from the first byte of a request to the end of its headers (HTTP/1) */
-    unsigned body_ms;  /* 60,000 without a byte of body while one is due; after the first: 1,000 bytes a second. Not of
-                          bodies in pieces: whoever reads them bounds their time */
-    unsigned idle_ms;  /* 300,000 without an open stream; HTTP/1: 75,000 at most */
-    unsigned write_ms; /* 60,000 with bytes to write and none taken by the peer's TCP */
-    unsigned stall_ms; /* 600,000 with bytes of a reply waiting and none taken by the stream's window: its reset */
+    unsigned body_ms;     /* 60,000 without a byte of body while one is due; after the first: 1,000 bytes a second. Not of
+                             bodies in pieces: whoever reads them bounds their time */
+    unsigned idle_ms;     /* 300,000 without an open stream; HTTP/1: 75,000 at most */
+    unsigned write_ms;    /* 60,000 with bytes to write and none taken by the peer's TCP */
+    unsigned stall_ms;    /* 600,000 with bytes of a reply waiting and none taken by the stream's window: its reset */
+    unsigned max_stalled; /* 4,096 whole replies of which the window takes nothing; where more wait they are reset */
 };
 
 struct http_server_config {

@@ -36,8 +36,22 @@ static void late_bodies(struct http_conn *c) {
     }
 }
 
-/* A window that stays shut holds the stream, its queue and its connection, with nothing for TCP's own deadline to see. The
- * error is the one after which clients go on with their resume token. */
+void http_stream_stalls(struct http_stream *s, bool stalls) {
+    if (s->stalls == stalls) return;
+    s->stalls = stalls;
+    if (stalls) s->conn->server->n_stalled++;
+    else s->conn->server->n_stalled--;
+}
+
+/* A window that stays shut holds the stream, its queue and its connection, with nothing for TCP's own deadline to see. A
+ * whole answer that waits holds no request any more, so only their number here is bounded: patience ends where too many
+ * wait. */
+static bool is_past_patience(const struct http_conn *c, const struct http_stream *s) {
+    const struct http_limits *l = &c->server->limits;
+    return now_ms(c) > s->taken_ms + l->stall_ms || (s->stalls && c->server->n_stalled > l->max_stalled);
+}
+
+/* The error is the one after which clients go on with their resume token. */
 static void stalled_replies(struct http_conn *c) {
     for (struct http_stream *s = c->streams, *next; s; s = next) {
         size_t waiting = c->protocol->queued(s), taken = s->written - waiting;
@@ -45,10 +59,11 @@ static void stalled_replies(struct http_conn *c) {
         if (waiting == 0 || taken != s->taken) {
             s->taken = taken;
             s->taken_ms = now_ms(c);
-        } else if (s->open && now_ms(c) > s->taken_ms + c->server->limits.stall_ms) {
-            c->server->stats.bad++;
-            http_stream_reset(s, HTTP_RESET_INTERNAL);
         }
+        http_stream_stalls(s, s->ended && now_ms(c) >= s->taken_ms + c->server->tick_ms);
+        if (!s->open || waiting == 0 || !is_past_patience(c, s)) continue;
+        c->server->stats.bad++;
+        http_stream_reset(s, HTTP_RESET_INTERNAL);
     }
 }
 

@@ -49,6 +49,7 @@ struct http_stream {
     bool has_leave;                  /* may_have_room said so */
     bool told_over;                  /* in pieces: the reader has had the last one */
     bool open, headers_sent, ended, was_reset;
+    bool stalls; /* its whole reply waits, and took no byte since the look before: one of the server's n_stalled */
     struct h2_stream *h2;
 };
 
@@ -94,7 +95,7 @@ struct http_server {
     struct loop_task told;
     void (*drained)(struct http_server *, void *ctx);
     void *drained_ctx;
-    unsigned tick_ms;
+    unsigned tick_ms, n_stalled;
     bool draining;
 };
 
@@ -103,6 +104,7 @@ void http_conn_accept(struct http_listener *listener, int fd, const struct net_a
 void http_conn_cut(struct http_conn *c); /* at once; on_gone follows from the loop */
 void http_conn_drain(struct http_conn *c, bool now);
 void http_conn_gone(struct http_conn *c); /* server.c: one connection less */
+void http_stream_stalls(struct http_stream *s, bool stalls);
 
 /* stream.c: from the protocols */
 struct http_stream *http_stream_new(struct http_conn *c);

@@ -46,6 +46,7 @@ void http_stream_free(struct http_stream *s, enum http_gone why) {
     if (why != HTTP_GONE_DONE) c->server->stats.resets++;
     if (s->dispatched) c->server->handler.on_gone(s, s->was_reset ? HTTP_GONE_RESET : why, c->server->ctx);
     http_stream_drop_body(s);
+    http_stream_stalls(s, false);
     *s->link = s->next;
     if (s->next) s->next->link = s->link;
     c->n_streams--;

@@ -366,6 +366,30 @@ static void test_a_window_that_stays_shut(void **state UNUSED) {
     rig_stop(&rig);
 }
 
+/* Whole replies that nobody takes are few: those beyond are reset though stall_ms is far. */
+static void test_too_many_windows_that_stay_shut(void **state UNUSED) {
+    struct rig rig;
+    static const char text[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                               "\0\0\6\4\0\0\0\0\0"
+                               "\0\4\0\0\0\0" /* SETTINGS: a stream's window is 0 */
+                               "\0\0\x0e\1\5\0\0\0\1\x82\x86\x04\x07/stream\x41\x01"
+                               "a\0\0\x0e\1\5\0\0\0\3\x82\x86\x04\x07/stream\x41\x01"
+                               "a\0\0\x0e\1\5\0\0\0\5\x82\x86\x04\x07/stream\x41\x01"
+                               "a"; /* GET http a/stream, three times */
+    rig_start(&rig, RIG_PLAIN, &(struct http_limits){ .headers_ms = 200, .max_stalled = 1 }, false);
+    rig.to_send = 100000;
+    int fd = rig_connect(&rig);
+    assert_int_equal(send(fd, text, sizeof text - 1, 0), sizeof text - 1);
+    rig_wait(&rig, &rig.requests, 3);
+    rig_wait(&rig, &rig.gone, 2);
+    assert_int_equal(rig.last_gone, HTTP_GONE_RESET);
+    rig_turn(&rig, 200);
+    assert_int_equal(rig.gone, 2); /* one may wait */
+    assert_int_equal(http_server_stats(rig.server).streams, 1);
+    close(fd);
+    rig_stop(&rig);
+}
+
 /* A byte now and then is never late by itself. */
 static void test_a_body_that_trickles(void **state UNUSED) {
     struct rig rig;
@@ -660,6 +684,7 @@ int main(void) {
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_a_reader_that_stops),
         cmocka_unit_test(test_a_window_that_stays_shut),
+        cmocka_unit_test(test_too_many_windows_that_stay_shut),
         cmocka_unit_test(test_a_body_that_trickles),
         cmocka_unit_test(test_end_of_a_paused_connection),
         cmocka_unit_test(test_http1_is_strict),
