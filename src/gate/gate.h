@@ -73,12 +73,11 @@ struct gate {
     bool draining;
     struct service services[GATE_MAX_SERVICES];
     unsigned n_services;
-    struct service metadata;            /* of jobs: one row for all paths */
-    struct outbound *outbound;          /* the dialer of Web activities; on the first worker's loop, as the next */
-    struct outbound *exchange_outbound; /* of token exchanges only: who fills the other's places takes none of these */
-    struct upstreams *upstreams;        /* gate/upstreams.h */
-    struct relays *relays;              /* gate/relay.h; NULL: no generic service */
-    struct identity *identity;          /* gate/identify.h: issuers, own keys, cache, revocations */
+    struct service metadata;     /* of jobs: one row for all paths */
+    struct outbound *outbound;   /* the dialer of Web activities; on the first worker's loop */
+    struct upstreams *upstreams; /* gate/upstreams.h */
+    struct relays *relays;       /* gate/relay.h; NULL: no generic service */
+    struct identity *identity;   /* gate/identify.h: issuers, own keys, cache, revocations */
     pthread_mutex_t policy_lock;
     struct policy *policy; /* the current snapshot; take it with gate_policy */
     struct admit *admit;   /* counters of the policy's limits and of those below */

@@ -111,7 +111,6 @@ static enum code open_outbound(struct server *s, struct err *err) {
     const char *ca = s->gate.config->ca;
     struct outbound_config config = { .loop = s->gate.workers[0].loop, .ca_file = access(ca, F_OK) == 0 ? ca : NULL };
     enum code rc = outbound_new(&config, &s->gate.outbound, err);
-    if (!rc) rc = outbound_new(&config, &s->gate.exchange_outbound, err);
     return rc ? rc : fetch_new(&config, s->gate.config->development, &s->fetch, err);
 }
 
@@ -348,8 +347,8 @@ static void close_all(struct server *s) {
     close_systems(s);
     admin_close(s->admin);
     outbound_stop(g->outbound);
-    outbound_stop(g->exchange_outbound); /* who waits for a token hears so, and ends */
-    fetch_stop(s->fetch);                /* who waits for keys goes on without, and ends */
+    upstreams_stop(g->upstreams); /* who waits for a token hears so, and ends */
+    fetch_stop(s->fetch);         /* who waits for keys goes on without, and ends */
     for (unsigned i = 0; i < g->n_workers; i++) http_server_free(g->workers[i].server);
     for (unsigned i = 0; i < g->n_workers; i++) workers_finish_requests(&g->workers[i]);
     workspace_runs_free(s->runs);
@@ -362,7 +361,6 @@ static void close_all(struct server *s) {
     outbox_free(s->outbox);
     fetch_free(s->fetch);
     outbound_free(g->outbound);
-    outbound_free(g->exchange_outbound);
     relays_free(g->relays);
     upstreams_free(g->upstreams);
     for (unsigned i = 0; i < g->n_workers; i++) loop_free(g->workers[i].loop);

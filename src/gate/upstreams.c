@@ -11,6 +11,7 @@ enum { UPSTREAMS_MAX = 4 * CONFIG_MAX_CONNECTIONS };
 struct outbound_tokens { /* of one entry of `exchanges` */
     struct gate *gate;
     const struct config_exchange *config;
+    struct outbound *outbound; /* its own: an endpoint that hangs takes no places of another's */
     struct exchange *exchange;
     struct exchange_post post;
 };
@@ -31,6 +32,11 @@ struct upstreams {
     size_t n_places;
 };
 
+/* Trusted beside the system's authorities, where the file is there. */
+static const char *also_ca_file(const struct gate *gate) {
+    return access(gate->config->ca, F_OK) == 0 ? gate->config->ca : NULL;
+}
+
 /* ---- tokens ---- */
 
 static enum code subject(void *ctx, const struct principal *principal, struct buf *ret_token, struct err *err) {
@@ -46,12 +52,12 @@ static void post(void *ctx, const struct exchange_request *request, exchange_don
 
 static enum code open_tokens(struct outbound_tokens *t, struct gate *gate, const struct config_exchange *config,
                              struct err *err) {
-    *t = (struct outbound_tokens){ .gate = gate,
-                                   .config = config,
-                                   .post = { .outbound = gate->exchange_outbound,
-                                             .development = gate->config->development } };
+    const struct outbound_config dialer = { .loop = gate->workers[0].loop, .ca_file = also_ca_file(gate) };
     const struct exchange_effects effects = { .ctx = t, .subject = subject, .post = post };
-    return exchange_new(&config->config, &effects, 0, &t->exchange, err);
+    *t = (struct outbound_tokens){ .gate = gate, .config = config };
+    enum code rc = outbound_new(&dialer, &t->outbound, err);
+    t->post = (struct exchange_post){ .outbound = t->outbound, .development = gate->config->development };
+    return rc ? rc : exchange_new(&config->config, &effects, 0, &t->exchange, err);
 }
 
 static struct exchange *exchange_of(struct upstreams *u, const struct config_exchange *config) {
@@ -92,8 +98,7 @@ static void close_place(struct place *place) {
 }
 
 static enum code open_tls(struct upstreams *u, struct err *err) {
-    const char *ca = u->gate->config->ca;
-    const struct tls_client_config config = { .also_ca_file = access(ca, F_OK) == 0 ? ca : NULL };
+    const struct tls_client_config config = { .also_ca_file = also_ca_file(u->gate) };
     return tls_client_new(&config, &u->tls, err);
 }
 
@@ -142,10 +147,19 @@ bool upstreams_exchange(struct upstreams *u, size_t i, struct str *ret_name, str
     return true;
 }
 
+void upstreams_stop(struct upstreams *u) {
+    for (size_t i = 0; u && i < CONFIG_MAX_EXCHANGES; i++) outbound_stop(u->tokens[i].outbound);
+}
+
+static void close_tokens(struct outbound_tokens *t) {
+    outbound_free(t->outbound);
+    exchange_free(t->exchange);
+}
+
 void upstreams_free(struct upstreams *u) {
     if (!u) return;
     for (size_t i = 0; i < u->n_places; i++) close_place(&u->places[i]);
     tls_unref(u->tls);
-    for (size_t i = 0; i < CONFIG_MAX_EXCHANGES; i++) exchange_free(u->tokens[i].exchange);
+    for (size_t i = 0; i < CONFIG_MAX_EXCHANGES; i++) close_tokens(&u->tokens[i]);
     free(u);
 }

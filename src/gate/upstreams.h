@@ -1,5 +1,5 @@
-/* upstreams.h: the upstreams of the configuration: an exchange for each of `exchanges`, an HTTP client for each worker and
- * upstream, with the dialer's rules (net/judge.h), and a struct upstream for whoever forwards.
+/* upstreams.h: the upstreams of the configuration: an exchange with a dialer of its own for each of `exchanges`, an HTTP
+ * client for each worker and upstream, with the dialer's rules (net/judge.h), and a struct upstream for whoever forwards.
  *
  * Opened before the services and the workers; upstreams_make while nothing runs. Loopback is dialled only for endpoints
  * that say so in the configuration. */
@@ -20,5 +20,7 @@ void upstreams_forget_job(struct upstreams *upstreams, struct str job_run);
 /* The figures of the i-th of `exchanges`; false: there are fewer. Any thread; NULL is fine. `ret_name` lives as long as the
  * configuration. */
 bool upstreams_exchange(struct upstreams *upstreams, size_t i, struct str *ret_name, struct exchange_stats *ret);
-/* When no loop runs, and every request has ended: the connections close. */
-void upstreams_free(struct upstreams *upstreams); /* after outbound_stop of exchange_outbound; NULL is fine */
+/* Once the loops do not run: who waits for a token hears that there is none. NULL is fine. */
+void upstreams_stop(struct upstreams *upstreams);
+/* When no loop runs, and every request has ended: the connections close. NULL is fine. */
+void upstreams_free(struct upstreams *upstreams);

@@ -1,5 +1,8 @@
 """The relay with an exchange: what reaches the service is a token of its own cloud, fetched for the caller; the caller's own ends here.
 The service is another Linkspan, which takes nothing else (two_sites.py)."""
+import json
+import socket
+
 import grpc
 import pytest
 
@@ -21,10 +24,13 @@ CONNECTION = """  cloud:
     service: { back: upstream, hosts: [web.internal], endpoint: "http://127.0.0.1:@WEB@", exchange: far }
   liar:
     service: { back: upstream, hosts: [liar.internal], endpoint: "http://127.0.0.1:@LIAR@", exchange: far }
+  stuck:
+    service: { back: upstream, hosts: [stuck.internal], endpoint: "http://127.0.0.1:@ECHO@", exchange: mute }
 """
+MUTE = "  mute: { file: mute.json }\n"
 POLICY = """
 cloud: allow caller, watcher to call "@FAR@/*" with audience "" owner team until @UNTIL@
-plain: allow caller, writer to call "http://127.0.0.1:@ECHO@/*" with audience "" and call "http://127.0.0.1:@WEB@/*" with audience ""
+plain: allow caller, writer, watcher to call "http://127.0.0.1:@ECHO@/*" with audience "" and call "http://127.0.0.1:@WEB@/*" with audience ""
     and call "http://127.0.0.1:@LIAR@/*" with audience "" owner team until @UNTIL@
 """
 LIST = "/v1/projects/demo/instances/flights/databases"
@@ -32,13 +38,22 @@ RPC = "/google.spanner.admin.database.v1.DatabaseAdmin/ListDatabases"
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory, linkspan):
+def mute():
+    """A token endpoint that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, linkspan, mute):
     folder = tmp_path_factory.mktemp("pair")
     ports = {name: linkspan_site.free_port() for name in ("ECHO", "WEB", "LIAR")}
     near = conftest.make_site(folder, linkspan, linkspan_site.fill(POLICY, ports), linkspan_site.fill(CONNECTION, ports))
-    near.config.write_text(near.config.read_text().replace("connections:\n", two_sites.EXCHANGES + "connections:\n", 1))
-    certificates.sign_for(near, ["cloud", "bare", "echo", "web", "liar"])
+    near.config.write_text(near.config.read_text().replace("connections:\n", two_sites.EXCHANGES + MUTE + "connections:\n", 1))
+    certificates.sign_for(near, ["cloud", "bare", "echo", "web", "liar", "stuck"])
     far = two_sites.make_far(folder / "far", near)
+    file = two_sites.exchange_file(far, two_sites.GATEWAY)
+    (near.folder / "mute.json").write_text(json.dumps({**file, "token_url": f"https://127.0.0.1:{mute}/v1/token"}))
     policy = near.policies / "tests.policy"
     policy.write_text(policy.read_text().replace("@FAR@", far.url))
     pair = two_sites.Pair(near, far)
@@ -141,6 +156,22 @@ def test_the_service_refuses_in_its_own_words(pair):
 
 def test_who_may_not_call_gets_no_token(pair):
     assert ask(pair, "GET", LIST, who="reader").status_code == 403
+
+
+def test_an_endpoint_that_hangs_keeps_nobody_from_another(pair):
+    """More callers want a token of it than one dialer has places: 256 wait, the others hear so, and who wants another's token gets it."""
+    callers = [(("authorization", f"Bearer {plain.token(pair.near, f'watcher{n}', groups='watchers')}"),) for n in range(300)]
+    channels = [dial(pair, "stuck") for _ in range(4)]
+    answers = [channels[n % 4].unary_unary("/echo.Echo/Say").future(b"x", timeout=60, metadata=caller) for n, caller in enumerate(callers)]
+
+    def told():
+        return [answer.details() for answer in answers if answer.done()]
+
+    setting.eventually(lambda: len(told()) >= 300 - 256 or None)
+    assert ask(pair, "GET", LIST, who="fresh", groups="watchers").status_code == 200
+    assert len(told()) == 300 - 256 and all("no room for another token exchange" in why for why in told()), told()
+    for channel in channels:
+        channel.close()
 
 
 def test_the_sts_is_down(pair):
