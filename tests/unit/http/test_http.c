@@ -345,19 +345,24 @@ static void test_a_reader_that_stops(void **state UNUSED) {
     rig_stop(&rig);
 }
 
-/* HTTP/2: a window that is shut, while TCP takes all: the stream ends when it has taken nothing for stall_ms. */
+/* HTTP/2, with SETTINGS that give each stream a window of 0; and GET http a/stream on a stream of that number. */
+#define SHUT_WINDOWS "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\6\4\0\0\0\0\0\0\4\0\0\0\0"
+#define GET_STREAM(number)                                                                                                 \
+    "\0\0\x0e\1\5\0\0\0" number "\x82\x86\x04\x07/stream\x41\x01"                                                          \
+    "a"
+
+static int ask_and_take_nothing(struct rig *rig, struct str text) {
+    rig->to_send = 100000;
+    int fd = rig_connect(rig);
+    assert_int_equal(send(fd, text.p, text.n, 0), text.n);
+    return fd;
+}
+
+/* A window that is shut, while TCP takes all: the stream ends when it has taken nothing for stall_ms. */
 static void test_a_window_that_stays_shut(void **state UNUSED) {
     struct rig rig;
-    static const char text[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-                               "\0\0\6\4\0\0\0\0\0"
-                               "\0\4\0\0\0\0" /* SETTINGS: a stream's window is 0 */
-                               "\0\0\x0e\1\5\0\0\0\1"
-                               "\x82\x86\x04\x07/stream\x41\x01"
-                               "a"; /* GET http a/stream */
     rig_start(&rig, RIG_PLAIN, &(struct http_limits){ .stall_ms = 150 }, false);
-    rig.to_send = 100000;
-    int fd = rig_connect(&rig);
-    assert_int_equal(send(fd, text, sizeof text - 1, 0), sizeof text - 1);
+    int fd = ask_and_take_nothing(&rig, STR(SHUT_WINDOWS GET_STREAM("\1")));
     rig_wait(&rig, &rig.requests, 1);
     rig_wait(&rig, &rig.gone, 1);
     assert_int_equal(rig.last_gone, HTTP_GONE_RESET);
@@ -369,17 +374,8 @@ static void test_a_window_that_stays_shut(void **state UNUSED) {
 /* Whole replies that nobody takes are few: those beyond are reset though stall_ms is far. */
 static void test_too_many_windows_that_stay_shut(void **state UNUSED) {
     struct rig rig;
-    static const char text[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-                               "\0\0\6\4\0\0\0\0\0"
-                               "\0\4\0\0\0\0" /* SETTINGS: a stream's window is 0 */
-                               "\0\0\x0e\1\5\0\0\0\1\x82\x86\x04\x07/stream\x41\x01"
-                               "a\0\0\x0e\1\5\0\0\0\3\x82\x86\x04\x07/stream\x41\x01"
-                               "a\0\0\x0e\1\5\0\0\0\5\x82\x86\x04\x07/stream\x41\x01"
-                               "a"; /* GET http a/stream, three times */
     rig_start(&rig, RIG_PLAIN, &(struct http_limits){ .headers_ms = 200, .max_stalled = 1 }, false);
-    rig.to_send = 100000;
-    int fd = rig_connect(&rig);
-    assert_int_equal(send(fd, text, sizeof text - 1, 0), sizeof text - 1);
+    int fd = ask_and_take_nothing(&rig, STR(SHUT_WINDOWS GET_STREAM("\1") GET_STREAM("\3") GET_STREAM("\5")));
     rig_wait(&rig, &rig.requests, 3);
     rig_wait(&rig, &rig.gone, 2);
     assert_int_equal(rig.last_gone, HTTP_GONE_RESET);
