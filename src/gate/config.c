@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/file.h"
 #include "data/yaml.h"
 #include "gate/config_priv.h"
@@ -130,4 +131,8 @@ enum code config_load(const char *file, struct arena *arena, struct config *ret,
     if (ret_faults->n == 0) return OK;
     const struct schema_fault *first = &ret_faults->items[0];
     return err_at(err, INVALID_ARGUMENT, first->line, first->column, "%.*s", STR_ARG(str_upto(first->message, 900)));
+}
+
+const char *config_ca_file(const struct config *config) {
+    return access(config->ca, F_OK) == 0 ? config->ca : NULL;
 }

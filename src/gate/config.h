@@ -148,6 +148,8 @@ MUST_USE enum code config_load(const char *file, struct arena *arena, struct con
                                struct err *err);
 /* The Spanner connections, for spanner_new; text borrowed, `upstream` and what follows it left empty. */
 void config_spanner(const struct config *config, struct engine *engine, struct spanner_config *ret);
+/* The file of the authority that is trusted beside the system's where we call; NULL where the file is not there. */
+const char *config_ca_file(const struct config *config);
 /* The connection with the Synapse workspace, or NULL: there is at most one. */
 const struct config_connection *config_workspace(const struct config *config);
 const struct field *config_fields(void); /* the table: for `linkspan check --reference` and docs/configuration.md */

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include "audit/audit.h"
 #include "audit/refusals.h"
 #include "base/file.h"
@@ -108,8 +107,7 @@ static enum code open_audit(struct server *s, struct err *err) {
 
 /* The configured authority is trusted too where it exists: our own public listener is among what is called. */
 static enum code open_outbound(struct server *s, struct err *err) {
-    const char *ca = s->gate.config->ca;
-    struct outbound_config config = { .loop = s->gate.workers[0].loop, .ca_file = access(ca, F_OK) == 0 ? ca : NULL };
+    struct outbound_config config = { .loop = s->gate.workers[0].loop, .ca_file = config_ca_file(s->gate.config) };
     enum code rc = outbound_new(&config, &s->gate.outbound, err);
     return rc ? rc : fetch_new(&config, s->gate.config->development, &s->fetch, err);
 }

@@ -1,6 +1,5 @@
 #include "gate/upstreams.h"
 #include <stdlib.h>
-#include <unistd.h>
 #include "base/clock.h"
 #include "gate/exchange_post.h"
 #include "gate/identify.h"
@@ -32,11 +31,6 @@ struct upstreams {
     size_t n_places;
 };
 
-/* Trusted beside the system's authorities, where the file is there. */
-static const char *also_ca_file(const struct gate *gate) {
-    return access(gate->config->ca, F_OK) == 0 ? gate->config->ca : NULL;
-}
-
 /* ---- tokens ---- */
 
 static enum code subject(void *ctx, const struct principal *principal, struct buf *ret_token, struct err *err) {
@@ -52,7 +46,7 @@ static void post(void *ctx, const struct exchange_request *request, exchange_don
 
 static enum code open_tokens(struct outbound_tokens *t, struct gate *gate, const struct config_exchange *config,
                              struct err *err) {
-    const struct outbound_config dialer = { .loop = gate->workers[0].loop, .ca_file = also_ca_file(gate) };
+    const struct outbound_config dialer = { .loop = gate->workers[0].loop, .ca_file = config_ca_file(gate->config) };
     const struct exchange_effects effects = { .ctx = t, .subject = subject, .post = post };
     *t = (struct outbound_tokens){ .gate = gate, .config = config };
     enum code rc = outbound_new(&dialer, &t->outbound, err);
@@ -98,7 +92,7 @@ static void close_place(struct place *place) {
 }
 
 static enum code open_tls(struct upstreams *u, struct err *err) {
-    const struct tls_client_config config = { .also_ca_file = also_ca_file(u->gate) };
+    const struct tls_client_config config = { .also_ca_file = config_ca_file(u->gate->config) };
     return tls_client_new(&config, &u->tls, err);
 }
 

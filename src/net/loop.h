@@ -49,11 +49,11 @@ void loop_defer_cancel(struct loop *loop, struct loop_task *task);
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms); /* restarts it if it runs */
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);                     /* fine when it does not run */
 
-/* Calls fn on the loop's thread at each arrival of the signal. Up to 8 signals, on one loop (the main one). It is read, not
- * caught (signalfd(2)): the caller's thread blocks it from now on, also when the loop is gone. A program with threads holds
- * it before it starts the first, since a thread that does not block it would do what the signal does by itself: end the
- * process. */
+/* Blocks the signal in the caller's thread, and so in all that it starts from now on. A program with threads does so before
+ * it starts the first: one that does not block it would do what the signal does by itself, which is to end the process. */
 void loop_hold_signal(int signal_number);
+/* Calls fn on the loop's thread at each arrival of the signal. Up to 8 signals, on one loop (the main one). The signal is
+ * read, not caught (signalfd(2)): it is held from now on, also when the loop is gone. */
 MUST_USE enum code loop_on_signal(struct loop *loop, int signal_number, void (*fn)(int signal_number, void *ctx), void *ctx,
                                   struct err *err);
 

@@ -180,9 +180,14 @@ def doctor(place, asked, status, ready=None):
         found = json.loads(result.stdout) if result.stdout else None
         return found if result.returncode == status and found and ready(found) else None
 
-    if found := setting.eventually(ask, 20):
-        time.sleep(0.5)  # the run's end may be known before what refused it is published
-        found = ask()
+    def settled():
+        """The run's end may be known before what refused it is published: two looks see the same."""
+        first = ask()
+        time.sleep(0.5)
+        again = ask()
+        return again if first and again and first["causes"] == again["causes"] else None
+
+    found = setting.eventually(settled, 20)
     said = place.site.run("doctor", asked, "--config", place.site.config, check=False)
     assert found, f"exit status {said.returncode}, not {status}, or not ready: {said.stdout}{said.stderr}"
     assert found["run"] == asked

@@ -205,7 +205,8 @@ static void *go_on(void *arg) {
 
 static void test_signals_outlive_the_loop(void **state UNUSED) {
     _Atomic bool over = false;
-    int seen = 0;
+    int seen = 0, taken = 0;
+    sigset_t set;
     pthread_t other;
     loop_hold_signal(SIGUSR1); /* else the thread takes it, and that ends us */
     assert_int_equal(pthread_create(&other, NULL, go_on, &over), 0);
@@ -214,10 +215,13 @@ static void test_signals_outlive_the_loop(void **state UNUSED) {
     assert_int_equal(loop_on_signal(loop, SIGUSR1, on_signal, &seen, NULL), OK);
     loop_free(loop);
     assert_int_equal(kill(getpid(), SIGUSR1), 0);
-    usleep(1000);
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGUSR1);
+    assert_int_equal(sigwait(&set, &taken), 0); /* nobody took it before us */
+    assert_int_equal(taken, SIGUSR1);
+    assert_int_equal(seen, 0);
     atomic_store(&over, true);
     (void)pthread_join(other, NULL);
-    assert_int_equal(seen, 0);
 }
 
 /* ---- listeners ---- */
